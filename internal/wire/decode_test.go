@@ -1,0 +1,326 @@
+package wire_test
+
+import (
+	"errors"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"weak"
+
+	"github.com/webstomp/webstomp/internal/wire"
+)
+
+func TestDecode(t *testing.T) {
+	runAll(t, []decodeCase{
+		{
+			name: "F5_EOLs_between_frames_are_heart_beats", version: wire.V12,
+			messages: []string{"\n", "\n\r\n\nRECEIPT\nreceipt-id:1\n\n\x00\r\n\n", "\nRECEIPT\nreceipt-id:2\n\n\x00"},
+			frames:   []wire.Frame{frame("RECEIPT", "", "receipt-id", "1"), frame("RECEIPT", "", "receipt-id", "2")}, beats: 7,
+		}, {
+			name: "F5_CR_LF_in_1.0", version: wire.V10,
+			messages: one("\r\n\n\r\n"), beats: 3,
+		}, {
+			name: "F5_CR_LF_in_1.1", version: wire.V11,
+			messages: one("\r\n\n\r\n"), beats: 3,
+		}, {
+			name:     "F5_before_a_version_is_agreed",
+			messages: one("\n\r\nCONNECTED\n\n\x00\n"),
+			frames:   one(wire.Frame{Command: "CONNECTED"}), beats: 3,
+		}, {
+			name: "F5_a_CR_waits_for_its_LF", version: wire.V12,
+			messages: []string{"\r", "\n"}, beats: 1,
+		}, {
+			name: "F5_CR_without_LF", version: wire.V12,
+			messages: one("\n\rMESSAGE\n\n\x00"),
+			err:      "protocol error: a CR between frames that no LF follows (F5)",
+		}, {
+			name: "F5_two_CRs", version: wire.V12,
+			messages: one("\r\r\n"),
+			err:      "protocol error: a CR between frames that no LF follows (F5)",
+		}, {
+			name:     "C7_the_agreed_version_reaches_what_follows_in_the_same_piece",
+			messages: one("CONNECTED\nversion:1.1\nsession:a\\cb\n\n\x00\nMESSAGE\na:b\\cc\r\n\n\x00"),
+			frames: []wire.Frame{
+				frame("CONNECTED", "", "version", "1.1", "session", "a\\cb"),
+				frame("MESSAGE", "", "a", "b:c\r"),
+			},
+			beats: 1,
+		}, {
+			name: "W2_frames_and_messages_need_not_match", version: wire.V12,
+			messages: []string{"MESSAGE\n\na\x00MESS", "AGE\n\n", "b\x00MESSAGE\n\nc\x00"},
+			frames:   []wire.Frame{frame("MESSAGE", "a"), frame("MESSAGE", "b"), frame("MESSAGE", "c")},
+		}, {
+			name: "W2_empty_messages", version: wire.V12,
+			messages: []string{"", "MESSAGE\n", "", "\na", "", "\x00", ""},
+			frames:   one(frame("MESSAGE", "a")),
+		},
+	})
+}
+
+// Each error stays, and no frame comes after it.
+func TestDecode_errors_stay(t *testing.T) {
+	for name, stream := range map[string]string{
+		"F1_head":   "MESSAGE\n\x00",
+		"F2_entry":  "MESSAGE\na\n\n\x00",
+		"F3_body":   "MESSAGE\ncontent-length:1\n\nab\x00",
+		"F5_beat":   "\r\r",
+		"F9_body":   "RECEIPT\n\nx",
+		"F12_limit": "MESSAGE\ncontent-length:99999999999\n\n",
+		"F14_first": "HELO\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := wire.NewDecoder(wire.DecoderConfig{})
+			d.SetVersion(wire.V12)
+			d.Feed([]byte("RECEIPT\nreceipt-id:1\n\n\x00"+stream+"\nRECEIPT\nreceipt-id:2\n\n\x00"), true)
+			var f wire.Frame
+			if ok, err := d.Next(&f); !ok || err != nil {
+				t.Fatalf("the frame before it: %t, %v", ok, err)
+			}
+			_, first := d.Next(&f)
+			if first == nil {
+				t.Fatal("no error")
+			}
+			var p *wire.ProtocolError
+			var l *wire.LimitError
+			if !errors.As(first, &p) && !errors.As(first, &l) {
+				t.Errorf("an error of type %T", first)
+			}
+			for range 3 {
+				if ok, err := d.Next(&f); ok || err != first {
+					t.Errorf("then: %t, %v", ok, err)
+				}
+				d.Feed([]byte("\x00\nRECEIPT\nreceipt-id:3\n\n\x00"), true)
+			}
+			if got := wire.Get(f.Header, "receipt-id"); got != "1" {
+				t.Errorf("Next changed the frame to that of receipt %q", got)
+			}
+			if d.Partial() {
+				t.Error("Partial after an error")
+			}
+		})
+	}
+}
+
+func TestDecode_feeding_too_early_panics(t *testing.T) {
+	d := wire.NewDecoder(wire.DecoderConfig{})
+	d.Feed([]byte("\n"), false)
+	defer func() {
+		if recover() == nil {
+			t.Error("octets were lost without a word")
+		}
+	}()
+	d.Feed([]byte("\n"), false)
+}
+
+func TestDecode_counters(t *testing.T) {
+	d := wire.NewDecoder(wire.DecoderConfig{Repair: true})
+	d.SetVersion(wire.V12)
+	var f wire.Frame
+	for _, step := range []struct {
+		in              string
+		final           bool
+		frames          int
+		beats, repaired uint64
+		partial         bool
+	}{
+		{"\n\r", false, 0, 1, 0, false}, // a CR alone is not yet a heart-beat, and no frame either
+		{"\nM", false, 0, 2, 0, true},
+		{"ESSAGE\ncontent-length:1\n\n", false, 0, 2, 0, true},
+		{"a", false, 0, 2, 0, true},
+		{"b\x00", false, 0, 2, 0, true},
+		{"", true, 1, 2, 1, false},
+		{"RECEIPT\n\n\x00RECEIPT\n\n\x00\n", true, 2, 3, 1, false},
+	} {
+		d.Feed([]byte(step.in), step.final)
+		frames := 0
+		for {
+			ok, err := d.Next(&f)
+			if err != nil {
+				t.Fatalf("at %q: %v", step.in, err)
+			}
+			if !ok {
+				break
+			}
+			frames++
+		}
+		if frames != step.frames || d.HeartBeats() != step.beats || d.Repaired() != step.repaired || d.Partial() != step.partial {
+			t.Errorf("after %q: %d frames, %d heart-beats, %d repairs, partial %t", step.in, frames, d.HeartBeats(), d.Repaired(), d.Partial())
+		}
+	}
+}
+
+// allocated returns how many octets f allocates.
+func allocated(f func()) uint64 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	f()
+	runtime.ReadMemStats(&after)
+	return after.TotalAlloc - before.TotalAlloc
+}
+
+// Forty octets cost what forty octets may cost, whatever they announce (F12).
+func TestDecode_F12_nothing_is_reserved_on_the_word_of_content_length(t *testing.T) {
+	stream := []byte("MESSAGE\ncontent-length:67108864\n\nabcdefg")
+	got := allocated(func() {
+		d := wire.NewDecoder(wire.DecoderConfig{})
+		d.SetVersion(wire.V12)
+		d.Feed(stream, false)
+		var f wire.Frame
+		if ok, err := d.Next(&f); ok || err != nil {
+			t.Fatalf("%t, %v", ok, err)
+		}
+	})
+	if got > 128<<10 {
+		t.Errorf("%d octets allocated for %d octets of input", got, len(stream))
+	}
+}
+
+// A head that never ends is refused at its limit and not gathered (F12).
+func TestDecode_F12_endless_head(t *testing.T) {
+	stream := append([]byte("MESSAGE\na:"), slices.Repeat([]byte("x"), 8<<20)...)
+	for name, chunk := range map[string]int{"in_one_piece": len(stream), "in_pieces": 1000, "in_two": 5 << 20} {
+		t.Run(name, func(t *testing.T) {
+			got := allocated(func() {
+				d := wire.NewDecoder(wire.DecoderConfig{})
+				var f wire.Frame
+				for piece := range slices.Chunk(stream, chunk) {
+					d.Feed(piece, false)
+					if _, err := d.Next(&f); err != nil {
+						if text := "header of 65537 exceeds the limit of 65536 octets"; err.Error() != text {
+							t.Errorf("error %q, want %q", err, text)
+						}
+						return
+					}
+				}
+				t.Error("no error")
+			})
+			if got > 512<<10 {
+				t.Errorf("%d octets allocated", got)
+			}
+		})
+	}
+}
+
+// At most three allocations make a frame: its header's text, its entries, its body.
+func TestDecode_allocations(t *testing.T) {
+	for name, f := range map[string]wire.Frame{"plain": message(256), "escaped": withColons(256)} {
+		t.Run(name, func(t *testing.T) {
+			stream := encoded(t, wire.V12, f)
+			d := wire.NewDecoder(wire.DecoderConfig{})
+			d.SetVersion(wire.V12)
+			var f wire.Frame
+			got := testing.AllocsPerRun(100, func() {
+				d.Feed(stream, true)
+				if ok, err := d.Next(&f); !ok || err != nil {
+					t.Fatalf("%t, %v", ok, err)
+				}
+				if ok, err := d.Next(&f); ok || err != nil {
+					t.Fatalf("%t, %v", ok, err)
+				}
+			})
+			if got > 3 {
+				t.Errorf("%v allocations", got)
+			}
+		})
+	}
+	t.Run("heart_beats_cost_none", func(t *testing.T) {
+		d := wire.NewDecoder(wire.DecoderConfig{})
+		beat := []byte("\n")
+		var f wire.Frame
+		if got := testing.AllocsPerRun(100, func() {
+			d.Feed(beat, true)
+			if ok, err := d.Next(&f); ok || err != nil {
+				t.Fatalf("%t, %v", ok, err)
+			}
+		}); got > 0 {
+			t.Errorf("%v allocations", got)
+		}
+	})
+}
+
+// Frames share no memory with each other, nor with the decoder.
+func TestDecode_a_frame_is_its_receivers(t *testing.T) {
+	stream := "MESSAGE\na:1\n\nxxxx\x00MESSAGE\na:2\n\nyyyy\x00"
+	for name, pieces := range map[string][]piece{"in_one_piece": whole(one(stream)), "octet_by_octet": octets(one(stream))} {
+		t.Run(name, func(t *testing.T) {
+			got := decode(wire.DecoderConfig{}, wire.V12, pieces)
+			first := got.frames[0].Body
+			first = append(first, "more"...)
+			first[0] = 'z'
+			want := []wire.Frame{frame("MESSAGE", string(got.frames[0].Body), "a", "1"), frame("MESSAGE", "yyyy", "a", "2")}
+			if diff := (result{frames: want}).same(got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// What was fed is the caller's again once Next has returned false or an error: nothing refers to it any more.
+func TestDecode_keeps_no_reference_to_what_was_fed(t *testing.T) {
+	for name, stream := range map[string]string{
+		"between_frames": "MESSAGE\na:b\n\nx\x00\n",
+		"in_a_head":      "MESSAGE\na:b\n\nx\x00MESSAGE\na",
+		"in_a_body":      "MESSAGE\na:b\n\nx\x00MESSAGE\n\na",
+		"after_an_error": "MESSAGE\na:b\n\nx\x00MESSAGE\na\n\n\x00and more",
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := wire.NewDecoder(wire.DecoderConfig{})
+			var first wire.Frame
+			fed := func() weak.Pointer[byte] {
+				p := append(make([]byte, 0, 4<<10), stream...) // large enough not to share its block with others
+				d.Feed(p, false)
+				if ok, err := d.Next(&first); !ok || err != nil {
+					t.Fatalf("%t, %v", ok, err)
+				}
+				var f wire.Frame
+				if ok, _ := d.Next(&f); ok {
+					t.Fatalf("a second frame %q", f)
+				}
+				return weak.Make(&p[0])
+			}()
+			runtime.GC()
+			if fed.Value() != nil {
+				t.Error("still referred to")
+			}
+			runtime.KeepAlive(d)
+			runtime.KeepAlive(first)
+		})
+	}
+}
+
+// A large head that came in pieces leaves no large buffer behind in an idle decoder.
+func TestDecode_F12_an_idle_decoder_is_small(t *testing.T) {
+	stream := "MESSAGE\na:" + strings.Repeat("x", 60<<10) + "\n\n\x00"
+	pieces := []piece{{[]byte(stream[:50<<10]), false}, {[]byte(stream[50<<10:]), true}}
+	idle := make([]*wire.Decoder, 100)
+	for i := range idle {
+		idle[i] = wire.NewDecoder(wire.DecoderConfig{})
+	}
+	heap := func() int64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	before := heap()
+	for _, d := range idle {
+		for _, p := range pieces {
+			var f wire.Frame
+			d.Feed(p.p, p.final)
+			for {
+				ok, err := d.Next(&f)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if !ok {
+					break
+				}
+			}
+		}
+	}
+	if each := (heap() - before) / int64(len(idle)); each > 8<<10 {
+		t.Errorf("%d octets in each", each)
+	}
+	runtime.KeepAlive(idle)
+}

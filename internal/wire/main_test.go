@@ -1,0 +1,192 @@
+package wire_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"reflect"
+	"runtime"
+	"slices"
+	"testing"
+
+	"github.com/webstomp/webstomp/internal/wire"
+)
+
+// TestMain fails when a test left a goroutine behind: this package starts none.
+func TestMain(m *testing.M) {
+	before := runtime.NumGoroutine()
+	code := m.Run()
+	fuzzing := flag.Lookup("test.fuzz").Value.String() != "" // go test then has a goroutine of its own left: for signals
+	if after := runtime.NumGoroutine(); code == 0 && !fuzzing && after > before {
+		stacks := make([]byte, 1<<20)
+		stacks = stacks[:runtime.Stack(stacks, true)]
+		fmt.Fprintf(os.Stderr, "%d goroutines before the tests, %d after:\n%s\n", before, after, stacks)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// piece is what one Feed gets.
+type piece struct {
+	p     []byte
+	final bool
+}
+
+func (p piece) String() string { return fmt.Sprintf("%q (final: %t)", p.p, p.final) }
+
+// result is what a decoder made of a stream.
+type result struct {
+	frames          []wire.Frame
+	beats, repaired uint64
+	partial         bool
+	err             error
+}
+
+// decode feeds the pieces to a new decoder and returns what comes out. A CONNECTED that names a version sets it, as a
+// session does, unless one was given. Each piece is overwritten as soon as the decoder has to be done with it.
+func decode(cfg wire.DecoderConfig, version wire.Version, pieces []piece) (r result) {
+	d := wire.NewDecoder(cfg)
+	if version != "" {
+		d.SetVersion(version)
+	}
+	for _, p := range pieces {
+		fed := slices.Clone(p.p)
+		d.Feed(fed, p.final)
+		for {
+			var f wire.Frame
+			ok, err := d.Next(&f)
+			if err != nil {
+				r.err = err
+				return r
+			}
+			if !ok {
+				break
+			}
+			r.frames = append(r.frames, f)
+			if v, ok := wire.Lookup(f.Header, "version"); ok && f.Command == wire.Connected && version == "" {
+				d.SetVersion(wire.Version(v))
+			}
+		}
+		for i := range fed {
+			fed[i] = 0xaa
+		}
+	}
+	r.beats, r.repaired, r.partial = d.HeartBeats(), d.Repaired(), d.Partial()
+	return r
+}
+
+// whole returns each message as one piece.
+func whole(messages []string) (pieces []piece) {
+	for _, m := range messages {
+		pieces = append(pieces, piece{[]byte(m), true})
+	}
+	return pieces
+}
+
+// octets returns each message octet by octet.
+func octets(messages []string) (pieces []piece) {
+	for _, m := range messages {
+		for i := range len(m) {
+			pieces = append(pieces, piece{[]byte{m[i]}, i == len(m)-1})
+		}
+	}
+	return pieces
+}
+
+// splits returns the messages with one of them cut in two, once for each place, its end included: a message may end
+// with an empty piece.
+func splits(messages []string) (all [][]piece) {
+	for k, m := range messages {
+		for i := 1; i <= len(m); i++ {
+			pieces := whole(messages[:k])
+			pieces = append(pieces, piece{[]byte(m[:i]), false}, piece{[]byte(m[i:]), true})
+			all = append(all, append(pieces, whole(messages[k+1:])...))
+		}
+	}
+	return all
+}
+
+// same reports how two results differ, or "".
+func (r result) same(other result) string {
+	switch {
+	case !reflect.DeepEqual(r.err, other.err):
+		return fmt.Sprintf("error %v, not %v", other.err, r.err)
+	case !reflect.DeepEqual(r.frames, other.frames):
+		return fmt.Sprintf("frames %q, not %q", other.frames, r.frames)
+	case r.beats != other.beats:
+		return fmt.Sprintf("%d heart-beats, not %d", other.beats, r.beats)
+	case r.repaired != other.repaired:
+		return fmt.Sprintf("%d repairs, not %d", other.repaired, r.repaired)
+	case r.partial != other.partial:
+		return fmt.Sprintf("partial is %t, not %t", other.partial, r.partial)
+	}
+	return ""
+}
+
+// decodeCase is what some WebSocket messages have to decode to, however they are cut.
+type decodeCase struct {
+	name            string
+	cfg             wire.DecoderConfig
+	version         wire.Version // set before the first octet; "": by the CONNECTED among them
+	messages        []string
+	frames          []wire.Frame
+	beats, repaired uint64
+	partial         bool
+	err             string // the text of the error that ends it
+}
+
+// run decodes in one piece, octet by octet and cut at every place.
+func (c decodeCase) run(t *testing.T) {
+	t.Run(c.name, func(t *testing.T) {
+		got := decode(c.cfg, c.version, whole(c.messages))
+		want := result{c.frames, c.beats, c.repaired, c.partial, got.err}
+		if text := errorText(got.err); text != c.err {
+			t.Errorf("error %q, want %q", text, c.err)
+		}
+		if diff := want.same(got); diff != "" {
+			t.Errorf("got %s", diff)
+		}
+		if diff := got.same(decode(c.cfg, c.version, octets(c.messages))); diff != "" {
+			t.Errorf("octet by octet: %s", diff)
+		}
+		for _, pieces := range splits(c.messages) {
+			if diff := got.same(decode(c.cfg, c.version, pieces)); diff != "" {
+				t.Errorf("cut as %v: %s", pieces, diff)
+			}
+		}
+	})
+}
+
+func runAll(t *testing.T, cases []decodeCase) {
+	t.Helper()
+	for _, c := range cases {
+		c.run(t)
+	}
+}
+
+func errorText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+// header makes a header of names and values in turn.
+func header(kv ...string) (h [][2]string) {
+	for i := 0; i < len(kv); i += 2 {
+		h = append(h, [2]string{kv[i], kv[i+1]})
+	}
+	return h
+}
+
+// frame makes a frame; an empty body is none.
+func frame(command, body string, kv ...string) wire.Frame {
+	f := wire.Frame{Command: command, Header: header(kv...)}
+	if body != "" {
+		f.Body = []byte(body)
+	}
+	return f
+}
+
+// one is the list of one message or frame.
+func one[T any](v T) []T { return []T{v} }
