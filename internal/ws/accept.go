@@ -1,0 +1,89 @@
+package ws
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+
+	"github.com/coder/websocket"
+)
+
+// AcceptOptions says how to accept.
+type AcceptOptions struct {
+	Subprotocols []string // the first of them that the client offers is taken; with none of them offered, none is
+	Compression  bool     // take permessage-deflate if it is offered
+	ReadLimit    int64    // octets of one message; 0: none
+}
+
+// Accept upgrades a request to a WebSocket. On an error the answer has been written already. A request from a page of
+// another origin is refused.
+func Accept(w http.ResponseWriter, r *http.Request, o AcceptOptions) (*Conn, error) {
+	if !canHijack(w) {
+		http.Error(w, "a WebSocket needs HTTP/1.1", http.StatusNotImplemented)
+		return nil, fmt.Errorf("ws: accept: this connection cannot be taken over from the HTTP server (%s, %T)", r.Proto, w)
+	}
+	mode := websocket.CompressionDisabled
+	if o.Compression {
+		mode = websocket.CompressionContextTakeover
+	}
+	hj := &hijacker{ResponseWriter: w}
+	conn, err := websocket.Accept(hj, r, &websocket.AcceptOptions{Subprotocols: o.Subprotocols, CompressionMode: mode})
+	if err != nil {
+		return nil, fmt.Errorf("ws: accept: %w", innermost(err))
+	}
+	conn.SetReadLimit(-1) // W6: ours is what counts
+	return &Conn{b: hj.taken, ws: conn, readLimit: o.ReadLimit}, nil
+}
+
+// hijacker is the ResponseWriter that hands the library a buffered connection.
+type hijacker struct {
+	http.ResponseWriter
+	taken *buffered // set by Hijack
+}
+
+// Hijack is http.Hijacker's.
+func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	nc, brw, err := http.NewResponseController(h.ResponseWriter).Hijack()
+	if err != nil {
+		return nil, nil, err
+	}
+	// What the server has buffered either way must not be lost.
+	early := make([]byte, brw.Reader.Buffered())
+	if _, err = io.ReadFull(brw, early); err == nil {
+		err = brw.Flush()
+	}
+	if err != nil {
+		return nil, nil, errors.Join(err, nc.Close())
+	}
+	h.taken = newBuffered(nc, nc)
+	h.taken.early, h.taken.judged = early, true
+	conn := hijacked{Conn: nc, b: h.taken}
+	return conn, bufio.NewReadWriter(bufio.NewReaderSize(conn, fillSize), bufio.NewWriterSize(conn, fillSize)), nil
+}
+
+// hijacked is a net.Conn for the library's sake, which asks for one and reads, writes and closes.
+type hijacked struct {
+	net.Conn
+	b *buffered
+}
+
+func (h hijacked) Read(p []byte) (int, error)  { return h.b.Read(p) }
+func (h hijacked) Write(p []byte) (int, error) { return h.b.Write(p) }
+func (h hijacked) Close() error                { return h.b.Close() }
+
+// canHijack tells whether Hijack will find a Hijacker. It has to be known before the library answers 101.
+func canHijack(w http.ResponseWriter) bool {
+	for {
+		switch u := w.(type) {
+		case http.Hijacker:
+			return true
+		case interface{ Unwrap() http.ResponseWriter }:
+			w = u.Unwrap()
+		default:
+			return false
+		}
+	}
+}

@@ -1,0 +1,194 @@
+package ws
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// ctx ends Dial at once, whatever it is waiting for, and leaves nothing behind: the bubble would not end.
+func TestDialContext(t *testing.T) {
+	silent := func(nc net.Conn) { io.Copy(io.Discard, nc) }
+	saying := func(s string) func(net.Conn) {
+		return func(nc net.Conn) {
+			http.ReadRequest(bufio.NewReader(nc))
+			io.WriteString(nc, s)
+			silent(nc)
+		}
+	}
+	const upgrade = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+	for _, tc := range []struct {
+		name, url string
+		serve     func(net.Conn) // nil: nobody accepts
+		proxy     string
+		after     time.Duration
+		status    int
+		text      string
+	}{
+		{"connecting", "ws://broker.test", nil, "", time.Second, 0, "connecting to broker.test:80"},
+		{"connecting_bare", "tcp://broker.test", nil, "", time.Second, 0, "connecting to broker.test:61613"},
+		{"tls", "wss://broker.test", silent, "", time.Second, 0, "in the TLS handshake"},
+		{"tls_bare", "tls://broker.test", silent, "", time.Second, 0, "in the TLS handshake"},
+		{"proxy", "wss://broker.test", silent, "http://proxy.test", time.Second, 0, "waiting for proxy.test:80, which is connected"},
+		{"upgrade", "ws://broker.test", silent, "", time.Second, 0, "waiting for the answer to the WebSocket upgrade"},
+		{"half_an_answer", "ws://broker.test", saying("HTTP/1.1 101 Sw"), "", time.Second, 0, "waiting for the answer to the WebSocket upgrade"},
+		{"body_of_a_refusal", "ws://broker.test", saying("HTTP/1.1 403 No\r\nContent-Length: 10\r\n\r\nabc"), "", time.Second, 403, `"abc"`},
+		{"faulty_upgrade_does_not_wait", "ws://broker.test", saying(upgrade + "Sec-WebSocket-Accept: x\r\n\r\n"), "", 0, 101, "faulty"},
+	} {
+		for _, timeout := range []string{"ctx", "client"} {
+			t.Run(tc.name+"_"+timeout, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					transport := &http.Transport{
+						DialContext: func(ctx context.Context, _, addr string) (net.Conn, error) {
+							if tc.serve == nil {
+								<-ctx.Done()
+								return nil, ctx.Err()
+							}
+							client, server := net.Pipe()
+							go func() { // ends when client is closed
+								defer server.Close()
+								tc.serve(server)
+							}()
+							return client, nil
+						},
+					}
+					if tc.proxy != "" {
+						u, err := url.Parse(tc.proxy)
+						must(t, err)
+						transport.Proxy = http.ProxyURL(u)
+					}
+					client := &http.Client{Transport: transport}
+					ctx := t.Context()
+					if timeout == "ctx" {
+						var cancel context.CancelFunc
+						ctx, cancel = context.WithTimeout(ctx, time.Second)
+						defer cancel()
+					} else {
+						client.Timeout = time.Second
+					}
+					start := time.Now()
+					_, err := Dial(ctx, target(t, tc.url), DialOptions{HTTPClient: client})
+					if d := time.Since(start); d != tc.after {
+						t.Errorf("after %v", d)
+					}
+					var he *HandshakeError
+					if !errors.As(err, &he) || he.StatusCode != tc.status || !strings.Contains(err.Error(), tc.text) {
+						t.Errorf("%+v; want %q in it", err, tc.text)
+					}
+					if tc.status == 0 && (!errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), context.DeadlineExceeded.Error())) {
+						t.Errorf("the ctx's end is not visible: %v", err)
+					}
+				})
+			})
+		}
+	}
+}
+
+// A cause of the caller's is visible beside ctx's own error; a ctx that has ended dials nothing.
+func TestDialContextCause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		why := errors.New("shutting down")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		client := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			cancel(why)
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}}}
+		_, err := Dial(ctx, target(t, "ws://broker.test"), DialOptions{HTTPClient: client})
+		if !errors.Is(err, context.Canceled) || !errors.Is(err, why) {
+			t.Error(err)
+		}
+		client.Transport = roundTripper(func(*http.Request) (*http.Response, error) {
+			t.Error("dialled")
+			return nil, io.EOF
+		})
+		if _, err := Dial(ctx, target(t, "ws://broker.test"), DialOptions{HTTPClient: client}); !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+	})
+}
+
+// A dial that ignores its ctx, and comes back when all is over, is closed.
+func TestDialTooLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, server := net.Pipe()
+		transport := &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
+			time.Sleep(time.Minute)
+			return client, nil
+		}}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := Dial(ctx, target(t, "ws://broker.test"), DialOptions{HTTPClient: &http.Client{Transport: transport}}); !errors.Is(err, context.DeadlineExceeded) {
+			t.Error(err)
+		}
+		if _, err := server.Read(make([]byte, 1)); err != io.EOF {
+			t.Error(err)
+		}
+	})
+}
+
+// A tiny proxy: CONNECT, and nothing but.
+func TestDialThroughAProxy(t *testing.T) {
+	s := httptest.NewTLSServer(echo(AcceptOptions{}))
+	defer s.Close()
+	asked := make(chan string, 1)
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked <- r.Method + " " + r.Host
+		to, err := net.Dial("tcp", r.Host)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadGateway)
+			return
+		}
+		defer to.Close()
+		from, brw, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			return
+		}
+		defer from.Close()
+		io.WriteString(from, "HTTP/1.1 200 OK\r\n\r\n")
+		back := make(chan struct{})
+		go func() { // joined below
+			defer close(back)
+			io.Copy(from, to)
+			from.Close()
+		}()
+		io.Copy(to, brw)
+		to.Close()
+		<-back
+	}))
+	defer proxy.Close()
+	proxyURL, err := url.Parse(proxy.URL)
+	must(t, err)
+	transport := s.Client().Transport.(*http.Transport).Clone()
+	transport.Proxy = http.ProxyURL(proxyURL)
+	c, err := Dial(t.Context(), target(t, "wss"+strings.TrimPrefix(s.URL, "https")), DialOptions{HTTPClient: &http.Client{Transport: transport}})
+	must(t, err)
+	defer c.CloseNow()
+	if got := <-asked; got != "CONNECT "+s.Listener.Addr().String() {
+		t.Error(got)
+	}
+	must(t, send(c, "a"))
+	if got, err := readMessage(c); err != nil || string(got) != "a" {
+		t.Errorf("%q, %v", got, err)
+	}
+
+	// The user's own check comes first; a refusal says who refused what.
+	mine := errors.New("mine")
+	for answer, own := range map[string]error{"the proxy " + proxyURL.Host + " refused to connect to 127.0.0.1:1: 502 Bad Gateway": nil, "mine": mine} {
+		transport.OnProxyConnectResponse = func(context.Context, *url.URL, *http.Request, *http.Response) error { return own }
+		_, err = Dial(t.Context(), target(t, "wss://127.0.0.1:1"), DialOptions{HTTPClient: &http.Client{Transport: transport}})
+		if err == nil || err.Error() != answer || !errors.Is(err, own) && own != nil {
+			t.Error(err)
+		}
+		<-asked
+	}
+}

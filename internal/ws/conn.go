@@ -1,0 +1,89 @@
+// Package ws carries STOMP's bytes: over a WebSocket, or over a bare stream that looks the same from above. It is the
+// only place that knows the WebSocket library, and it knows nothing of STOMP.
+//
+// A buffer of ours (see buffered) lies between the library and the connection, above TLS and below the WebSocket:
+//
+//	Conn.Write --> library --+                     +--> Flush, TryFlush --> connection
+//	                         +--> memory (gather) -+
+//	Conn.Read  --> library --+    a pong, a close reply: Pending is signalled
+//	    ^
+//	    +--------- library <---- large reads <------------------------------ connection
+//
+// Nothing that the library writes touches the connection: so a reader never blocks on the pong that it owes, and many
+// messages go out in one system call. Who may call what, and when:
+//
+//	Read, ReadType                  one goroutine, the reader
+//	Write, Flush, TryFlush, Close   one at a time: the writer of the moment. Beside the reader
+//	Pending                         the writer waits on it: bytes wait that only a Flush will send
+//	Ping, CloseNow, and the rest    anyone, at any time
+//
+// Nothing runs in the background but an unanswered Ping. CloseNow joins it.
+package ws
+
+import (
+	"io"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/coder/websocket"
+)
+
+// MessageType is the type of a WebSocket message. It has no meaning on a stream.
+type MessageType int
+
+// The two types of RFC 6455, section 5.6.
+const (
+	Text   MessageType = 1
+	Binary MessageType = 2
+)
+
+// Conn is one connection: a WebSocket, or a bare stream. Whoever made it ends it with Close or CloseNow; a CloseNow
+// after either changes nothing, so that a deferred one is always right.
+type Conn struct {
+	b  *buffered
+	ws *websocket.Conn // nil: a stream
+
+	readLimit int64 // octets of one message; 0: none
+
+	// Reading. Owned by the reader.
+	typ     MessageType
+	msg     io.Reader // the message under way; nil between messages
+	msgSize int64     // octets of msg so far
+	piece   *chunk    // what Read handed out; pooled, nil while the connection is idle
+	small   []byte    // stream: what a quiet connection blocks on
+	readErr error     // the first error stays
+
+	// Pings that wait for their pong; see Ping.
+	pingMu sync.Mutex // guards pingsOver, and that no ping starts once it is set
+	// pingsOver is set by CloseNow before it waits for pings.
+	pingsOver bool
+	pings     sync.WaitGroup
+}
+
+// Stream makes a Conn of any byte stream, which it takes over.
+func Stream(nc net.Conn) *Conn {
+	b := newBuffered(nc, nc)
+	b.judged = true
+	return &Conn{b: b}
+}
+
+// IsStream tells whether this is a bare stream, without messages, types, pings or a close handshake.
+func (c *Conn) IsStream() bool { return c.ws == nil }
+
+// Subprotocol returns what the two sides agreed on; "" for none.
+func (c *Conn) Subprotocol() string {
+	if c.ws == nil {
+		return ""
+	}
+	return c.ws.Subprotocol()
+}
+
+// LastRead returns when the last octet came; before the first one, when the connection was made.
+func (c *Conn) LastRead() time.Time { return c.b.lastRead() }
+
+// BytesRead returns how many octets came from the connection since its handshake, frame headers included.
+func (c *Conn) BytesRead() uint64 { return c.b.bytesRead.Load() }
+
+// BytesWritten returns how many octets were handed to the connection since its handshake, frame headers included.
+func (c *Conn) BytesWritten() uint64 { return c.b.bytesWritten.Load() }

@@ -1,0 +1,127 @@
+package ws
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+
+	"github.com/coder/websocket"
+)
+
+// DialOptions says how to dial. The zero value is right for a start.
+type DialOptions struct {
+	// HTTPClient brings TLS, proxy and cookies; nil: http.DefaultClient. It is not modified, and of its transport, if
+	// that is an *http.Transport, a copy is used. Its Timeout bounds the handshake. A redirect is followed only if
+	// it has a CheckRedirect: it would carry credentials elsewhere.
+	HTTPClient   *http.Client
+	Header       http.Header // of the upgrade request
+	Subprotocols []string    // offered in this order
+	Compression  bool        // offer permessage-deflate
+	ReadLimit    int64       // octets of one message; 0: none
+}
+
+// Dial connects to t. ctx bounds all of it, and nothing after it. Of the options, a bare socket takes what concerns
+// the connection: the transport's DialContext and TLSClientConfig. Every error is a *HandshakeError; nothing is left
+// behind then.
+func Dial(ctx context.Context, t Target, o DialOptions) (*Conn, error) {
+	if t.u == nil {
+		return nil, &HandshakeError{Err: errors.New("there is no target: a Target comes from ParseURL")}
+	}
+	client := o.HTTPClient
+	if client == nil {
+		client = http.DefaultClient
+	}
+	if client.Timeout > 0 {
+		bounded, cancel := context.WithTimeout(ctx, client.Timeout)
+		defer cancel()
+		ctx = bounded
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, &HandshakeError{Err: err}
+	}
+
+	a := &attempt{ctx: ctx}
+	var c *Conn
+	var err error
+	if t.Bare() {
+		c, err = a.dialBare(t, client)
+	} else {
+		c, err = a.dialWebSocket(t, client, o)
+	}
+	a.end(err == nil)
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+func (a *attempt) dialWebSocket(t Target, user *http.Client, o DialOptions) (*Conn, error) {
+	client := *user
+	client.Timeout = 0 // a.ctx has it
+	if client.CheckRedirect == nil {
+		client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	}
+	up := &upgrader{attempt: a}
+	var cleanUp func()
+	up.next, up.cloned, cleanUp = a.transport(client.Transport)
+	defer cleanUp()
+	client.Transport = up
+
+	mode := websocket.CompressionDisabled
+	if o.Compression {
+		mode = websocket.CompressionContextTakeover
+	}
+	conn, resp, err := websocket.Dial(a.traced(), t.u.String(), &websocket.DialOptions{
+		HTTPClient:      &client,
+		HTTPHeader:      o.Header,
+		Host:            o.Header.Get("Host"), // net/http ignores it among the headers
+		Subprotocols:    o.Subprotocols,
+		CompressionMode: mode,
+	})
+	if err != nil {
+		return nil, a.explain(t, resp, err)
+	}
+	conn.SetReadLimit(-1) // W6: ours is what counts
+	up.upgraded.judged = true
+	return &Conn{b: up.upgraded, ws: conn, readLimit: o.ReadLimit}, nil
+}
+
+// upgrader is the RoundTripper under which a connection, once upgraded, becomes a buffered one.
+type upgrader struct {
+	*attempt
+	next     http.RoundTripper
+	cloned   bool      // next is net/http's own: what GotConn showed is all that lies below
+	upgraded *buffered // set by the 101
+}
+
+func (u *upgrader) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := u.next.RoundTrip(req)
+	if err != nil || resp.StatusCode != http.StatusSwitchingProtocols {
+		return resp, err
+	}
+	if resp.Body == http.NoBody {
+		return resp, nil // it names no protocol that it switches to: the library will say so
+	}
+	rwc, ok := resp.Body.(io.ReadWriteCloser)
+	if !ok {
+		_ = resp.Body.Close() // of no use to anyone
+		return nil, fmt.Errorf("the HTTP client's transport (%T) cannot upgrade a connection: the body of its 101 is a %T and not an io.ReadWriteCloser", u.next, resp.Body)
+	}
+	u.upgraded = newBuffered(rwc, u.socket())
+	resp.Body = u.upgraded
+	return resp, nil
+}
+
+// socket returns the connection beneath the response's body. A foreign RoundTripper may have put something of its own
+// in between, that must not be bypassed: nil then.
+func (u *upgrader) socket() net.Conn {
+	if !u.cloned {
+		return nil
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.got
+}

@@ -1,0 +1,86 @@
+package ws
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+
+	"github.com/coder/websocket"
+)
+
+// ErrTooBig is what Read returns for a message above the ReadLimit. The connection stands, so that a Close with 1009
+// can tell the peer.
+var ErrTooBig = errors.New("ws: the message is too big")
+
+// CloseError is the peer's close frame. Without a status its Code is 1005.
+type CloseError struct {
+	Code   int
+	Reason string
+}
+
+func (e *CloseError) Error() string {
+	switch {
+	case e.Code == int(websocket.StatusNoStatusRcvd):
+		return "the peer closed the WebSocket without a status"
+	case e.Reason == "":
+		return fmt.Sprintf("the peer closed the WebSocket with %d", e.Code)
+	}
+	return fmt.Sprintf("the peer closed the WebSocket with %d: %q", e.Code, e.Reason)
+}
+
+// readFailure says what a failed read means. The library wraps its errors in its own steps, which help nobody here.
+func (c *Conn) readFailure(err error) error {
+	var ce websocket.CloseError
+	if errors.As(err, &ce) {
+		return &CloseError{Code: int(ce.Code), Reason: ce.Reason}
+	}
+	if cause := c.b.cutBy(); cause != nil {
+		return fmt.Errorf("ws: read: %w", cause)
+	}
+	if errors.Is(err, net.ErrClosed) {
+		return fmt.Errorf("ws: read: %w", net.ErrClosed)
+	}
+	switch failed := c.b.readError(); {
+	case failed == nil:
+	case c.ws == nil && failed == io.EOF:
+		return fmt.Errorf("ws: read: the peer ended the connection: %w", failed)
+	case failed == io.EOF || failed == io.ErrUnexpectedEOF: // the latter from TLS
+		return fmt.Errorf("ws: read: the connection ended without a close frame: %w", failed)
+	default:
+		return fmt.Errorf("ws: read: %w", failed)
+	}
+	return fmt.Errorf("ws: read: the peer broke the WebSocket protocol: %w", innermost(err))
+}
+
+// writeFailure says what a failed Write or Flush means.
+func (c *Conn) writeFailure(err error) error {
+	return fmt.Errorf("ws: write: %w", c.brief(err))
+}
+
+// brief strips the library's steps from an error, and prefers the reason why the connection was cut.
+func (c *Conn) brief(err error) error {
+	if cause := c.b.cutBy(); cause != nil {
+		return cause
+	}
+	if failed := c.b.writeFailure(); failed != nil {
+		return failed
+	}
+	return innermost(err)
+}
+
+// innermost returns the error at the bottom of err, unless that is one of net's: these say more together with their
+// operation and address.
+func innermost(err error) error {
+	var op *net.OpError
+	if errors.As(err, &op) {
+		return op
+	}
+	for {
+		inner := errors.Unwrap(err)
+		if inner == nil {
+			return err
+		}
+		err = inner
+	}
+}

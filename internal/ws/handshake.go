@@ -1,0 +1,144 @@
+package ws
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"unicode"
+)
+
+// HandshakeError is why a Dial failed. Its text names neither URL nor password: who dials knows where.
+type HandshakeError struct {
+	StatusCode int    // of a refused upgrade; 0: there was no answer of HTTP's
+	Body       []byte // the start of the answer, at most 1 KiB
+	Err        error  // the cause: a *net.OpError, an error of TLS, ctx's own; or what was wrong with the answer
+}
+
+func (e *HandshakeError) Error() string {
+	if excerpt := printable(e.Body, 200); excerpt != "" {
+		return fmt.Sprintf("%v: %q", e.Err, excerpt)
+	}
+	return e.Err.Error()
+}
+
+func (e *HandshakeError) Unwrap() error { return e.Err }
+
+// explain finds out what err of the attempt means, and says what to look at. resp is nil where none came.
+func (a *attempt) explain(t Target, resp *http.Response, err error) *HandshakeError {
+	if resp != nil {
+		return refused(resp, err)
+	}
+	if ctxErr := a.ctx.Err(); ctxErr != nil {
+		return &HandshakeError{Err: a.ended(ctxErr)}
+	}
+	// The library's steps and net/http's *url.Error add a URL and no knowledge.
+	var inURL *url.Error
+	if errors.As(err, &inURL) {
+		err = inURL.Err
+	}
+	if hint := a.hint(t, err); hint != "" {
+		err = fmt.Errorf("%w (%s)", err, hint)
+	}
+	return &HandshakeError{Err: err}
+}
+
+// ended says what a ctx's end has interrupted.
+func (a *attempt) ended(err error) error {
+	a.mu.Lock()
+	stage := a.stage
+	a.mu.Unlock()
+	if cause := context.Cause(a.ctx); cause != nil && cause != err {
+		err = fmt.Errorf("%w: %w", err, cause)
+	}
+	if stage == "" {
+		return err
+	}
+	return fmt.Errorf("%s: %w", stage, err)
+}
+
+// hint says what to look at next, for the mistakes that everybody makes once.
+func (a *attempt) hint(t Target, err error) string {
+	var record tls.RecordHeaderError
+	var unverified *tls.CertificateVerificationError
+	text := err.Error()
+	switch {
+	case errors.As(err, &unverified):
+		return ""
+	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
+		return "the server does not speak TLS on this port: is it " + withoutTLS(t.u.Scheme) + "://?"
+	case strings.Contains(text, `malformed HTTP response "\x15`): // net/http has no type for it; 0x15 is an alert of TLS
+		return "the server speaks TLS on this port: is it wss://?"
+	case strings.Contains(text, "malformed HTTP"):
+		return "no web server answers on this port: is it the broker's port for STOMP over TCP? Then it is tcp://"
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return "the server closed the connection instead of answering: does it speak WebSocket on this port?"
+	}
+	return ""
+}
+
+func withoutTLS(scheme string) string {
+	switch scheme {
+	case "wss":
+		return "ws"
+	case "https":
+		return "http"
+	}
+	return "tcp"
+}
+
+// refused is for an answer that is not the upgrade we asked for (W7).
+func refused(resp *http.Response, err error) *HandshakeError {
+	e := &HandshakeError{StatusCode: resp.StatusCode}
+	if resp.Body != nil {
+		e.Body, _ = io.ReadAll(io.LimitReader(resp.Body, 1024)) // the library's copy in memory
+	}
+	status := strings.TrimSpace(fmt.Sprintf("%d %s", resp.StatusCode, http.StatusText(resp.StatusCode)))
+	switch code := resp.StatusCode; {
+	case code == http.StatusSwitchingProtocols:
+		e.Err = fmt.Errorf("the server's upgrade to WebSocket is faulty: %w", innermost(err))
+	case code >= 200 && code < 300:
+		kind, _, _ := strings.Cut(resp.Header.Get("Content-Type"), ";")
+		if kind == "" {
+			kind = "no content type"
+		}
+		e.Err = fmt.Errorf("this is no WebSocket: the server answered %s with %s: is the path right?", status, kind)
+	case code >= 300 && code < 400:
+		e.Err = fmt.Errorf("the server refused the WebSocket upgrade: %s%s: dial that address itself, or set CheckRedirect", status, location(resp))
+	case code == http.StatusUnauthorized:
+		e.Err = fmt.Errorf("the server refused the WebSocket upgrade: %s: it wants credentials with the HTTP request", status)
+	case code == http.StatusNotFound:
+		e.Err = fmt.Errorf("the server refused the WebSocket upgrade: %s: is the path right?", status)
+	default:
+		e.Err = fmt.Errorf("the server refused the WebSocket upgrade: %s", status)
+	}
+	return e
+}
+
+// location returns where a redirect points, without what may be secret in it.
+func location(resp *http.Response) string {
+	u, err := resp.Location()
+	if err != nil {
+		return ""
+	}
+	return " to " + (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
+}
+
+// printable returns the start of p as one line: at most n runes, and nothing of what is no text.
+func printable(p []byte, n int) string {
+	var line strings.Builder
+	for _, word := range strings.Fields(string(p)) {
+		if strings.ContainsFunc(word, func(r rune) bool { return !unicode.IsPrint(r) || r == unicode.ReplacementChar }) {
+			return ""
+		}
+		if line.Len() > 0 {
+			line.WriteByte(' ')
+		}
+		line.WriteString(word)
+	}
+	return cutText(line.String(), n)
+}

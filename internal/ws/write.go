@@ -1,0 +1,98 @@
+package ws
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/coder/websocket"
+)
+
+const (
+	// maxPayload bounds what goes into one WebSocket frame. Artemis takes no frame above 65,536 octets, and counts
+	// what compression adds.
+	maxPayload = chunkSize - 1024
+
+	// maxHeader is the longest header of a frame (RFC 6455, section 5.2).
+	maxHeader = 14
+)
+
+// Write gathers one message; a long one becomes several frames below 64 KiB each. It goes out with the next Flush, or
+// when a chunk's worth waits: only then does Write wait for the connection. msg is free again when it returns. On a
+// stream typ means nothing.
+func (c *Conn) Write(typ MessageType, msg []byte) error {
+	var err error
+	switch {
+	case c.ws == nil:
+		err = c.writeStream(msg)
+	case typ != Text && typ != Binary:
+		return fmt.Errorf("ws: write: message type %d is neither Text nor Binary", typ)
+	case len(msg) <= maxPayload:
+		if err = c.b.cork(len(msg) + maxHeader); err == nil {
+			err = c.ws.Write(context.Background(), websocket.MessageType(typ), msg)
+		}
+	default:
+		err = c.writeFragments(typ, msg)
+	}
+	if err != nil {
+		return c.writeFailure(err)
+	}
+	return nil
+}
+
+func (c *Conn) writeFragments(typ MessageType, msg []byte) error {
+	w, err := c.ws.Writer(context.Background(), websocket.MessageType(typ))
+	if err != nil {
+		return err
+	}
+	for len(msg) > 0 {
+		n := min(len(msg), maxPayload)
+		if err := c.b.cork(n + maxHeader); err != nil {
+			return err
+		}
+		if _, err := w.Write(msg[:n]); err != nil {
+			return err
+		}
+		msg = msg[n:]
+	}
+	// The last frame is an empty one with FIN set: the library offers no way to set it on the one before.
+	if err := c.b.cork(maxHeader); err != nil {
+		return err
+	}
+	return w.Close()
+}
+
+func (c *Conn) writeStream(msg []byte) error {
+	for len(msg) > 0 {
+		n := min(len(msg), chunkSize)
+		if err := c.b.cork(n); err != nil {
+			return err
+		}
+		if _, err := c.b.Write(msg[:n]); err != nil {
+			return err
+		}
+		msg = msg[n:]
+	}
+	return nil
+}
+
+// Flush sends what waits, in one system call where the connection takes it in one, and what is added meanwhile.
+func (c *Conn) Flush() error {
+	if err := c.b.flush(true); err != nil {
+		return c.writeFailure(err)
+	}
+	return nil
+}
+
+// TryFlush sends what waits as far as that goes without blocking. false: something is left, and Flush has to finish
+// it. It does its best on plain TCP and unix sockets; elsewhere (TLS, pipes, other systems) all is left to Flush.
+func (c *Conn) TryFlush() (done bool, err error) {
+	done, err = c.b.tryFlush()
+	if err != nil {
+		return false, c.writeFailure(err)
+	}
+	return done, nil
+}
+
+// Pending is signalled when bytes wait that no Write announced, and that only Flush will send: a ping, the answer to
+// one, the reply to a close. A signal may be stale: Flush has nothing to do then.
+func (c *Conn) Pending() <-chan struct{} { return c.b.pending }

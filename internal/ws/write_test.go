@@ -1,0 +1,161 @@
+package ws
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+)
+
+// countConn counts the writes to a connection.
+type countConn struct {
+	net.Conn
+	writes, largest atomic.Int64
+}
+
+func (c *countConn) Write(p []byte) (int, error) {
+	c.writes.Add(1)
+	c.largest.Store(max(c.largest.Load(), int64(len(p))))
+	return c.Conn.Write(p)
+}
+
+// Many messages are one write to the connection.
+func TestGather(t *testing.T) {
+	client, server := tcpPair(t)
+	counted := &countConn{Conn: client}
+	c, s := pair(t, counted, server, DialOptions{}, AcceptOptions{})
+	for _, n := range []int{1, 8, 64} {
+		counted.writes.Store(0)
+		for i := range n {
+			must(t, c.Write(Text, fmt.Appendf(nil, "message %d", i)))
+		}
+		if counted.writes.Load() != 0 {
+			t.Errorf("%d writes before Flush", counted.writes.Load())
+		}
+		select {
+		case <-c.Pending():
+			t.Error("Pending, although a Flush will follow")
+		default:
+		}
+		if done, err := c.TryFlush(); done || err != nil {
+			t.Errorf("TryFlush bypassed a connection that is not a plain socket: %t, %v", done, err)
+		}
+		must(t, c.Flush())
+		if counted.writes.Load() != 1 {
+			t.Errorf("%d messages in %d writes", n, counted.writes.Load())
+		}
+		for i := range n {
+			if got, err := readMessage(s); err != nil || string(got) != fmt.Sprintf("message %d", i) {
+				t.Fatalf("%q, %v", got, err)
+			}
+		}
+		must(t, c.Flush())
+		if done, err := c.TryFlush(); !done || err != nil {
+			t.Errorf("TryFlush of nothing: %t, %v", done, err)
+		}
+		if counted.writes.Load() != 1 {
+			t.Error("a Flush of nothing wrote something")
+		}
+	}
+}
+
+// W2: fragments below 64 KiB; and a long message never lies in memory as a whole.
+func TestW2_fragments(t *testing.T) {
+	sizes := []int{maxPayload, maxPayload + 1, 65_536, 300_000, 5 << 20}
+	for i, size := range slices.Concat(sizes, sizes) {
+		compressed := i >= len(sizes)
+		client, server := tcpPair(t)
+		counted := &countConn{Conn: client}
+		c, p := peered(t, counted, server, DialOptions{Compression: compressed})
+		msg := make([]byte, size)
+		rand.NewChaCha8([32]byte{}).Read(msg) // does not compress, so that compressed frames are large as well
+		written := make(chan error, 1)
+		go func() { // joined below
+			written <- errors.Join(c.Write(Binary, msg), c.Flush())
+		}()
+		got, frames := 0, 0
+		for last := false; !last; frames++ {
+			f, err := p.read()
+			must(t, err)
+			if op := f.op; (frames == 0) != (op == opBinary) || frames > 0 && op != opContinuation {
+				t.Fatalf("frame %d has opcode %d", frames, op)
+			}
+			if len(f.payload) >= 64<<10 {
+				t.Errorf("a frame of %d octets", len(f.payload))
+			}
+			got, last = got+len(f.payload), f.fin
+		}
+		must(t, <-written)
+		if got != size && !compressed || (frames == 1) != (size <= maxPayload) {
+			t.Errorf("%d octets came as %d in %d frames (compressed: %t)", size, got, frames, compressed)
+		}
+		if counted.largest.Load() > chunkSize+1024 { // compression may add a little
+			t.Errorf("a write of %d octets", counted.largest.Load())
+		}
+	}
+}
+
+func TestWriteOfNoType(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, _ := pipePair(t)
+		if err := c.Write(0, []byte("a")); err == nil || !strings.Contains(err.Error(), "neither Text nor Binary") {
+			t.Error(err)
+		}
+	})
+}
+
+// A ping is answered by whoever flushes, while the reader goes on reading.
+func TestPendingPong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, server := net.Pipe()
+		c, p := peered(t, client, server, DialOptions{})
+		done := reading(c)
+		p.send(opPing, "one")
+		p.send(opPing, "two") // the reader was not blocked by the first
+		synctest.Wait()
+		<-c.Pending()
+		go c.Flush() // ends when all is read
+		p.want(opPong, "one")
+		p.want(opPong, "two")
+		synctest.Wait()
+		select {
+		case <-c.Pending():
+			// A stale signal is allowed; a Flush then has nothing to do.
+			must(t, c.Flush())
+		default:
+		}
+		c.CloseNow()
+		<-done
+	})
+}
+
+// A peer that sends pings and never reads is cut, before its answers fill the memory.
+func TestFloodOfPings(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, server := net.Pipe()
+		c, p := peered(t, client, server, DialOptions{})
+		done := reading(c)
+		ping := frame{true, opPing, make([]byte, 125)}.bytes()
+		sent := 0
+		for {
+			if _, err := p.nc.Write(ping); err != nil {
+				break
+			}
+			sent++
+		}
+		if err := <-done; err == nil || !strings.Contains(err.Error(), "does not read") {
+			t.Error(err)
+		}
+		if sent < 8000 || sent > 8100 { // 131 octets each, a client's answer
+			t.Errorf("cut after %d pings", sent)
+		}
+		if err := c.Flush(); err == nil || !strings.Contains(err.Error(), "does not read") {
+			t.Error(err)
+		}
+	})
+}
