@@ -1,30 +1,17 @@
 package wire_test
 
 import (
-	"flag"
 	"fmt"
-	"os"
 	"reflect"
-	"runtime"
 	"slices"
 	"testing"
 
+	"github.com/webstomp/webstomp/internal/leak"
 	"github.com/webstomp/webstomp/internal/wire"
 )
 
 // TestMain fails when a test left a goroutine behind: this package starts none.
-func TestMain(m *testing.M) {
-	before := runtime.NumGoroutine()
-	code := m.Run()
-	fuzzing := flag.Lookup("test.fuzz").Value.String() != "" // go test then has a goroutine of its own left: for signals
-	if after := runtime.NumGoroutine(); code == 0 && !fuzzing && after > before {
-		stacks := make([]byte, 1<<20)
-		stacks = stacks[:runtime.Stack(stacks, true)]
-		fmt.Fprintf(os.Stderr, "%d goroutines before the tests, %d after:\n%s\n", before, after, stacks)
-		code = 1
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { leak.Main(m) }
 
 // piece is what one Feed gets.
 type piece struct {

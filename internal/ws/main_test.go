@@ -8,27 +8,14 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"runtime"
 	"strings"
 	"testing"
-	"time"
+
+	"github.com/webstomp/webstomp/internal/leak"
 )
 
 // TestMain fails when a goroutine is left after all tests: of ours, of the library, or of net/http.
-func TestMain(m *testing.M) {
-	before := runtime.NumGoroutine()
-	code := m.Run()
-	for end := time.Now().Add(5 * time.Second); code == 0 && runtime.NumGoroutine() > before; runtime.Gosched() {
-		if time.Now().After(end) {
-			stacks := make([]byte, 1<<20)
-			stacks = stacks[:runtime.Stack(stacks, true)]
-			fmt.Fprintf(os.Stderr, "goroutines: %d before the tests, %d after:\n%s\n", before, runtime.NumGoroutine(), stacks)
-			code = 1
-		}
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { leak.Main(m) }
 
 // must ends the test at an error.
 func must(t testing.TB, err error) {

@@ -1,0 +1,80 @@
+// Requestreply asks a service over a queue and awaits the answers, several at
+// the same time.
+//
+//	go run ./examples/requestreply
+//	go run ./examples/requestreply -url ws://127.0.0.1:15674/ws
+package main
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"log"
+	"os"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/webstomp/webstomp/stomp"
+	"github.com/webstomp/webstomp/stomp/stomptest"
+)
+
+const service = "/queue/shout"
+
+func main() {
+	url := flag.String("url", "", "the broker; without one, an embedded broker is started")
+	flag.Parse()
+	if *url == "" {
+		broker := stomptest.NewBroker()
+		defer broker.Close()
+		*url = broker.URL()
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if err := run(ctx, os.Stdout, *url); err != nil {
+		log.Print(err)
+	}
+}
+
+func run(ctx context.Context, out io.Writer, url string) error {
+	client, err := stomp.Connect(ctx, url)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	requests, err := client.Subscribe(ctx, service, stomp.WithReceipt())
+	if err != nil {
+		return err
+	}
+	go serve(ctx, client, requests) // ends when Close closes its channel
+
+	words := []string{"tea", "coffee", "water"}
+	replies := make([]stomp.Frame, len(words))
+	var asking errgroup.Group
+	for i, word := range words {
+		asking.Go(func() (err error) {
+			replies[i], err = client.Request(ctx, service, []byte(word))
+			return err
+		})
+	}
+	if err := asking.Wait(); err != nil {
+		return err
+	}
+	for i, reply := range replies {
+		fmt.Fprintf(out, "%s → %s\n", words[i], reply.Body)
+	}
+	return client.Disconnect(ctx)
+}
+
+// serve answers each request at its reply-to, under its correlation-id.
+func serve(ctx context.Context, client *stomp.Client, requests <-chan stomp.Frame) {
+	for r := range requests {
+		id := r.Header.Get("correlation-id")
+		err := client.Send(ctx, r.Header.Get("reply-to"), bytes.ToUpper(r.Body), stomp.WithHeader("correlation-id", id))
+		if err != nil {
+			log.Print(err)
+		}
+	}
+}

@@ -1,0 +1,226 @@
+package stomp
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/webstomp/webstomp/internal/wire"
+)
+
+// Client is a connection to a STOMP broker. Its methods may be called from any
+// goroutine. A Client that is no longer needed must be ended, by Drain,
+// Disconnect or Close.
+//
+// One goroutine supervises; a session adds one that reads and one that writes
+// (and one that pings, with [WithPing]). A subscription has a goroutine only
+// while more waits for its consumer than its channel holds. All of them are
+// joined before Done is closed.
+type Client struct {
+	cfg *connectConfig
+	log *slog.Logger
+
+	receiptIDs     atomic.Uint64
+	transactionIDs atomic.Uint64
+	unmatched      atomic.Uint64
+	strayErrors    atomic.Uint64
+	stalls         atomic.Uint64
+	dropped        atomic.Uint64
+
+	listeners listeners      // of Unmatched
+	wg        sync.WaitGroup // feeders, converters, watchers: all but the supervisor
+
+	mu              sync.Mutex // guards what follows
+	status          Status
+	changed         chan struct{} // closed when status changes, and replaced
+	sess            *session
+	past            Stats // of sessions that are over
+	subs            map[string]*subscription
+	subscriptionIDs uint64
+	reason          error  // why the Client is ending, by its user's wish; nil: it is not
+	draining        bool   // no new subscriptions
+	err             error  // why it has ended; set before any channel is closed
+	finished        bool   // nothing joins wg any more
+	unwatch         func() // stops watching WithLifetime's ctx; nil: there is none
+
+	gone chan struct{} // closed by finish: converters give up
+	done chan struct{} // closed by the supervisor, last of all
+}
+
+// Connect dials url, shakes hands and returns a Client that is connected.
+//
+// URLs are ws: and wss: (http: and https: mean the same), and for STOMP on a
+// bare socket tcp: (or stomp:) and tls: (or stomp+ssl:), port 61613 unless they
+// say otherwise. RabbitMQ listens on ws://host:15674/ws, ActiveMQ Classic on
+// ws://host:61614, Artemis on ws://host:61613, Spring where the application
+// says.
+//
+// ctx bounds this call alone, from the first look-up to CONNECTED, and is
+// honoured at each step. Its end after Connect has returned does not touch the
+// Client; see [WithLifetime] for that.
+//
+// Every failure past the options is a [*ConnectError] around its cause; nothing
+// is left behind then.
+func Connect(ctx context.Context, url string, opts ...ConnectOption) (*Client, error) {
+	cfg, err := newConnectConfig(url, opts)
+	if err != nil {
+		return nil, err
+	}
+	c := &Client{
+		cfg:     cfg,
+		log:     cfg.logger,
+		changed: make(chan struct{}),
+		subs:    make(map[string]*subscription),
+		gone:    make(chan struct{}),
+		done:    make(chan struct{}),
+		status:  Status{State: StateConnecting, Attempt: 1},
+	}
+	s, err := c.dial(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c.begin(s)
+	go c.supervise(s) // joined by whoever waits for done
+	if cfg.lifetime != nil {
+		c.watchLifetime(cfg.lifetime)
+	}
+	return c, nil
+}
+
+// begin makes s the session that stands.
+func (c *Client) begin(s *session) {
+	c.mu.Lock()
+	c.sess = s
+	c.mu.Unlock()
+	c.setStatus(func(st *Status) {
+		*st = Status{State: StateConnected, Epoch: s.epoch, Session: s.info}
+	})
+	c.log.Info("stomp: connected", "url", s.info.URL, "version", string(s.info.Version), "server", s.info.Server,
+		"heart-beat-send", s.info.HeartBeatSend, "heart-beat-receive", s.info.HeartBeatReceive, "epoch", s.epoch)
+}
+
+// supervise serves the session and ends the Client after it. It owns the
+// status.
+func (c *Client) supervise(s *session) {
+	err := s.serve()
+	c.mu.Lock()
+	s.addTo(&c.past)
+	c.sess = nil
+	if c.reason != nil {
+		err = c.reason
+	}
+	c.err = err
+	c.finished = true
+	unwatch := c.unwatch
+	c.mu.Unlock()
+	if unwatch != nil {
+		unwatch()
+	}
+	c.setStatus(func(st *Status) {
+		*st = Status{State: StateClosed, Epoch: st.Epoch, Err: err, Session: st.Session}
+	})
+	c.finish(err)
+	close(c.done)
+}
+
+// finish closes every channel that the Client feeds, and joins its goroutines.
+// A subscription's Err is nil when the user wished the end, err otherwise.
+func (c *Client) finish(err error) {
+	c.mu.Lock()
+	subs := slices.Collect(maps.Values(c.subs))
+	wished := c.reason != nil
+	c.mu.Unlock()
+	if wished {
+		c.log.Info("stomp: closed", "reason", err)
+		err = nil
+	} else {
+		c.log.Error("stomp: connection lost", "error", err)
+	}
+	for _, sub := range subs {
+		sub.end(err, false)
+	}
+	c.listeners.end()
+	close(c.gone)
+	c.wg.Wait()
+}
+
+// session returns the session that stands.
+func (c *Client) session() (*session, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.endingLocked(); err != nil {
+		return nil, err
+	}
+	if c.sess == nil {
+		return nil, ErrNotConnected
+	}
+	return c.sess, nil
+}
+
+// endingLocked is the error of a call that comes too late.
+func (c *Client) endingLocked() error {
+	switch {
+	case c.err != nil:
+		return errClosedBy(c.err)
+	case c.reason != nil:
+		return errClosedBy(c.reason)
+	}
+	return nil
+}
+
+// whenDone calls f when ctx ends, unless the returned function is called
+// before. The Client joins f.
+func (c *Client) whenDone(ctx context.Context, f func()) (stop func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.finished {
+		return func() {}
+	}
+	c.wg.Add(1)
+	unwatch := context.AfterFunc(ctx, func() {
+		defer c.wg.Done()
+		f()
+	})
+	return func() {
+		if unwatch() {
+			c.wg.Done()
+		}
+	}
+}
+
+// goJoined runs f in a goroutine that finish joins; false when it is too late
+// for that.
+func (c *Client) goJoined(f func()) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.finished {
+		return false
+	}
+	c.wg.Go(f)
+	return true
+}
+
+// Done returns a channel that is closed when the Client has ended: every
+// channel of it is closed then, and every goroutine has returned.
+func (c *Client) Done() <-chan struct{} { return c.done }
+
+// Err is nil while the Client lives. Then it says what ended it: [ErrClosed]
+// when its user did (after [WithLifetime], with that ctx's cause), else what was
+// fatal. It is set before any channel is closed on its account.
+func (c *Client) Err() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err
+}
+
+// trace logs a frame at debug level.
+func (c *Client) trace(what string, f wire.Frame) {
+	if c.log.Enabled(context.Background(), slog.LevelDebug) {
+		// Resolved here: the frame may be its receiver's, or its body a
+		// caller's, by the time that a handler looks at it.
+		c.log.Debug("stomp: "+what, "frame", frameOf(f).LogValue())
+	}
+}

@@ -1,0 +1,302 @@
+package stomp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"net"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/webstomp/webstomp/internal/wire"
+)
+
+// defaultHeartBeat is what stomp.js and Spring propose, and half of the
+// shortest idle timeout of the brokers leaves room for it six times over.
+const defaultHeartBeat = 10 * time.Second
+
+// maxHeartBeat is what 32 bits hold in milliseconds, which is how brokers read
+// it: 24 days.
+const maxHeartBeat = math.MaxInt32 * time.Millisecond
+
+type credentials struct{ login, passcode string }
+
+// connectConfig is what the options of Connect add up to. It does not change
+// after Connect.
+type connectConfig struct {
+	url            string
+	header         Header
+	login          *credentials
+	credentials    func(context.Context) (string, string, error)
+	host           string
+	versions       []Version
+	beatSend       time.Duration
+	beatReceive    time.Duration
+	httpClient     *http.Client
+	httpHeader     http.Header
+	httpHeaderFunc func(context.Context) (http.Header, error)
+	subprotocols   []string // nil: by versions
+	compression    bool
+	messageType    MessageType
+	ping           time.Duration
+	pingSet        bool
+	split          int
+	splitSet       bool
+	escapedConnect bool
+	dialer         func(context.Context, string) (net.Conn, error)
+	limits         Limits
+	lifetime       context.Context
+	logger         *slog.Logger
+	buffer         buffer
+}
+
+func newConnectConfig(url string, opts []ConnectOption) (*connectConfig, error) {
+	c := &connectConfig{
+		url:         url,
+		host:        "/",
+		versions:    allVersions,
+		beatSend:    defaultHeartBeat,
+		beatReceive: defaultHeartBeat,
+		logger:      slog.New(slog.DiscardHandler),
+	}
+	for _, o := range opts {
+		o.applyConnect(c)
+	}
+	if err := c.check(); err != nil {
+		return nil, &opError{op: "connect", step: "options", err: err, unsent: true}
+	}
+	c.versions = slices.Clone(c.versions)
+	slices.Sort(c.versions)
+	c.buffer = c.buffer.withDefaults(buffer{defaultFrames, defaultBytes, OverflowBlock})
+	return c, nil
+}
+
+func (c *connectConfig) check() error {
+	for i, v := range c.versions {
+		if !v.known() {
+			return fmt.Errorf("WithVersions: unknown version %q (there are 1.0, 1.1 and 1.2)", v)
+		}
+		if slices.Contains(c.versions[:i], v) {
+			return fmt.Errorf("WithVersions: version %s twice", v)
+		}
+	}
+	switch {
+	case len(c.versions) == 0:
+		return errors.New("WithVersions: no version to offer")
+	case c.login != nil && c.credentials != nil:
+		return errors.New("WithLogin and WithCredentials exclude each other")
+	case c.beatSend < 0 || c.beatReceive < 0:
+		return errors.New("WithHeartBeat: negative interval (0 disables)")
+	case c.beatSend > maxHeartBeat || c.beatReceive > maxHeartBeat:
+		return fmt.Errorf("WithHeartBeat: an interval above %v (0 disables)", maxHeartBeat)
+	case c.messageType < MessageAuto || c.messageType > MessageBinary:
+		return fmt.Errorf("WithMessageType: unknown type %d", c.messageType)
+	case c.pingSet && c.ping <= 0:
+		return errors.New("WithPing: the interval must be above 0")
+	case c.splitSet && c.split < minSplit:
+		return fmt.Errorf("WithMessageSplit: %d octets is below %d, the longest UTF-8 character", c.split, minSplit)
+	case c.limits.Body < 0 || c.limits.Header < 0 || c.limits.Entries < 0:
+		return errors.New("WithLimits: negative limit (0 keeps the default)")
+	case c.logger == nil:
+		return errors.New("WithLogger: nil logger")
+	}
+	if err := c.checkDialer(); err != nil {
+		return err
+	}
+	if err := c.buffer.check(); err != nil {
+		return err
+	}
+	return checkHeader(c.header)
+}
+
+// checkDialer refuses what would silently do nothing on a stream that is not
+// the library's own WebSocket.
+func (c *connectConfig) checkDialer() error {
+	if c.dialer == nil {
+		return nil
+	}
+	for _, option := range []struct {
+		name string
+		set  bool
+	}{
+		{"WithHTTPClient", c.httpClient != nil},
+		{"WithHTTPHeader", c.httpHeader != nil},
+		{"WithHTTPHeaderFunc", c.httpHeaderFunc != nil},
+		{"WithSubprotocols", c.subprotocols != nil},
+		{"WithCompression", c.compression},
+		{"WithMessageType", c.messageType != MessageAuto},
+		{"WithMessageSplit", c.splitSet},
+		{"WithPing", c.pingSet},
+	} {
+		if option.set {
+			return fmt.Errorf("WithDialer and %s exclude each other: the dialer's stream is not the library's WebSocket", option.name)
+		}
+	}
+	return nil
+}
+
+// offers lists the WebSocket subprotocols to offer, best first (clause W1).
+func (c *connectConfig) offers() []string {
+	if c.subprotocols != nil {
+		return c.subprotocols
+	}
+	var names []string
+	for _, v := range slices.Backward(c.versions) {
+		names = append(names, v.subprotocol())
+	}
+	return names
+}
+
+// The default bounds of a subscription's queue: minutes of a busy topic, and
+// no more memory than a container has to spare.
+const (
+	defaultFrames = 65_536
+	defaultBytes  = 64 << 20
+)
+
+// buffer is the bound of a subscription's queue and channel together.
+type buffer struct {
+	frames int
+	bytes  int64
+	policy Overflow
+}
+
+func (b buffer) check() error {
+	if b.frames < 0 || b.bytes < 0 {
+		return errors.New("WithBuffer: negative bound (0 keeps the default)")
+	}
+	if b.policy < OverflowBlock || b.policy > OverflowFail {
+		return fmt.Errorf("WithBuffer: unknown policy %d", b.policy)
+	}
+	return nil
+}
+
+func (b buffer) withDefaults(d buffer) buffer {
+	if b.frames == 0 {
+		b.frames = d.frames
+	}
+	if b.bytes == 0 {
+		b.bytes = d.bytes
+	}
+	return b
+}
+
+// subscribeConfig is what the options of a subscription add up to.
+type subscribeConfig struct {
+	header     Header
+	headerFunc func() Header
+	receipt    bool
+	ack        AckMode
+	id         string
+	idSet      bool
+	selector   string
+	buffer     *buffer
+}
+
+func newSubscribeConfig(destination string, opts []SubscribeOption) (*subscribeConfig, error) {
+	c := new(subscribeConfig)
+	for _, o := range opts {
+		o.applySubscribe(c)
+	}
+	switch {
+	case destination == "":
+		return nil, ErrNoDestination
+	case c.idSet && c.id == "":
+		return nil, ErrNoID
+	case c.ack < AckAuto || c.ack > AckClientIndividual:
+		return nil, fmt.Errorf("WithAck: unknown mode %d", c.ack)
+	}
+	if c.buffer != nil {
+		if err := c.buffer.check(); err != nil {
+			return nil, err
+		}
+	}
+	return c, checkHeader(c.header)
+}
+
+// sendConfig is what the options of one SEND add up to. Without options it is
+// built without an allocation.
+type sendConfig struct {
+	header          Header
+	contentType     string
+	contentTypeSet  bool
+	noContentLength bool
+	replyTo         string
+	receipt         bool
+}
+
+func newSendConfig(destination string, opts []SendOption) (sendConfig, error) {
+	if destination == "" {
+		return sendConfig{}, ErrNoDestination
+	}
+	if len(opts) == 0 {
+		return sendConfig{contentType: defaultContentType}, nil
+	}
+	c := &sendConfig{contentType: defaultContentType}
+	for _, o := range opts {
+		o.applySend(c)
+	}
+	return *c, checkHeader(c.header)
+}
+
+// defaultContentType is what webstompy sends.
+const defaultContentType = "text/plain"
+
+// frameConfig is what the options of a small frame add up to.
+type frameConfig struct {
+	header  Header
+	receipt bool
+}
+
+func newFrameConfig(opts []FrameOption) (frameConfig, error) {
+	if len(opts) == 0 {
+		return frameConfig{}, nil
+	}
+	c := new(frameConfig)
+	for _, o := range opts {
+		o.applyFrame(c)
+	}
+	return *c, checkHeader(c.header)
+}
+
+// reserved are the entries that the library writes itself, and what to use in
+// place of WithHeader.
+var reserved = map[string]string{
+	"destination":    "the destination argument",
+	"id":             "WithID on a subscription; the library writes it elsewhere",
+	"ack":            "WithAck on a subscription; Ack and Nack write it elsewhere",
+	"receipt":        "WithReceipt",
+	"receipt-id":     "nothing: it is the server's",
+	"transaction":    "Begin and the methods of Transaction",
+	"content-length": "WithoutContentLength, or nothing: it is written by the length of the body",
+	"content-type":   "WithContentType",
+	"accept-version": "WithVersions",
+	"heart-beat":     "WithHeartBeat",
+	"host":           "WithHost",
+	"login":          "WithLogin or WithCredentials",
+	"passcode":       "WithLogin or WithCredentials",
+	"selector":       "WithSelector",
+	"subscription":   "nothing: Ack and Nack write it",
+	"message-id":     "nothing: Ack and Nack write it (RabbitMQ takes amqp-message-id on SEND)",
+	"reply-to":       "WithReplyTo",
+}
+
+func checkHeader(h Header) error {
+	for name := range h.All() {
+		if instead, ok := reserved[name]; ok {
+			return fmt.Errorf("WithHeader: %q is written by the library; use %s", name, instead)
+		}
+		if name == "" {
+			return &ProtocolError{Reason: "WithHeader: a header without a name cannot be sent", Clause: "F13"}
+		}
+	}
+	return nil
+}
+
+// encoder encodes the frames of a session that speaks v.
+func (c *connectConfig) encoder(v Version) wire.Encoder {
+	return wire.Encoder{Version: wire.Version(v), Limits: c.limits.wire(), EscapeConnect: c.escapedConnect}
+}

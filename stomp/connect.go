@@ -1,0 +1,282 @@
+package stomp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/webstomp/webstomp/internal/wire"
+	"github.com/webstomp/webstomp/internal/ws"
+)
+
+// dial makes one attempt: credentials, connection, CONNECT, CONNECTED. Its
+// errors are *ConnectErrors; on each of them the connection is closed.
+func (c *Client) dial(ctx context.Context) (*session, error) {
+	a := attempt{cfg: c.cfg, client: c, shown: c.cfg.url}
+	s, err := a.run(ctx)
+	if err == nil {
+		return s, nil
+	}
+	failed := &ConnectError{URL: a.shown, Err: publicError(err)}
+	var refused *ws.HandshakeError
+	if errors.As(err, &refused) {
+		failed.StatusCode, failed.Body, failed.Err = refused.StatusCode, refused.Body, refused.Err
+	}
+	if ctx.Err() != nil && !isContextError(failed.Err) {
+		failed.Err = fmt.Errorf("%w (%w)", ctxError(ctx), failed.Err)
+	}
+	return nil, failed
+}
+
+// attempt is one attempt to connect.
+type attempt struct {
+	cfg    *connectConfig
+	client *Client
+	shown  string // the URL without its password
+}
+
+func (a *attempt) run(ctx context.Context) (*session, error) {
+	target, err := a.target()
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errBadURL, err)
+	}
+	if ctx.Err() != nil {
+		return nil, ctxError(ctx)
+	}
+	login := a.cfg.login
+	if a.cfg.credentials != nil {
+		l, p, err := a.cfg.credentials(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("WithCredentials: %w", err)
+		}
+		login = &credentials{l, p}
+	}
+	hello := a.connectFrame(login)
+	encoded, err := a.cfg.encoder(V12).AppendFrame(nil, hello)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := a.open(ctx, target)
+	if err != nil {
+		return nil, err
+	}
+	s, err := a.shakeHands(ctx, conn, hello, encoded)
+	if err != nil {
+		conn.CloseNow()
+		return nil, err
+	}
+	return s, nil
+}
+
+// target reads the URL. With WithDialer any URL will do: the dialer reads it.
+func (a *attempt) target() (ws.Target, error) {
+	if a.cfg.dialer != nil {
+		a.shown = withoutPassword(a.cfg.url)
+		return ws.Target{}, nil
+	}
+	target, err := ws.ParseURL(a.cfg.url)
+	if err != nil {
+		a.shown = "(URL)"
+		return ws.Target{}, err
+	}
+	a.shown = target.String()
+	return target, nil
+}
+
+// withoutPassword shows a URL of whatever scheme. One that cannot be taken apart
+// may hold a password anywhere, and is not shown.
+func withoutPassword(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil || u.Opaque != "" {
+		return "(URL of WithDialer)"
+	}
+	if u.User != nil {
+		u.User = url.User(u.User.Username())
+	}
+	return u.String()
+}
+
+// connectFrame makes CONNECT (clause C1).
+func (a *attempt) connectFrame(login *credentials) wire.Frame {
+	versions := make([]string, len(a.cfg.versions))
+	for i, v := range a.cfg.versions {
+		versions[i] = string(v)
+	}
+	f := wire.Frame{Command: wire.Connect, Header: [][2]string{
+		{"accept-version", strings.Join(versions, ",")},
+		{"host", a.cfg.host},
+		{"heart-beat", fmt.Sprintf("%d,%d", milliseconds(a.cfg.beatSend), milliseconds(a.cfg.beatReceive))},
+	}}
+	if login != nil {
+		f.Header = append(f.Header, [2]string{"login", login.login}, [2]string{"passcode", login.passcode})
+	}
+	f.Header = append(f.Header, a.cfg.header...)
+	return f
+}
+
+// milliseconds rounds up: a wish of half a millisecond must not become none.
+func milliseconds(d time.Duration) int64 {
+	return int64((d + time.Millisecond - 1) / time.Millisecond)
+}
+
+// open dials.
+func (a *attempt) open(ctx context.Context, target ws.Target) (*ws.Conn, error) {
+	if a.cfg.dialer != nil {
+		nc, err := a.cfg.dialer(ctx, a.cfg.url)
+		if err != nil {
+			return nil, fmt.Errorf("WithDialer: %w", err)
+		}
+		if nc == nil {
+			return nil, errors.New("WithDialer: the dialer returned neither a connection nor an error")
+		}
+		return ws.Stream(nc), nil
+	}
+	header := a.cfg.httpHeader.Clone()
+	if a.cfg.httpHeaderFunc != nil {
+		more, err := a.cfg.httpHeaderFunc(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("WithHTTPHeaderFunc: %w", err)
+		}
+		if header == nil {
+			header = more.Clone()
+		} else {
+			for name, values := range more {
+				header[name] = values
+			}
+		}
+	}
+	return ws.Dial(ctx, target, ws.DialOptions{
+		HTTPClient:   a.cfg.httpClient,
+		Header:       header,
+		Subprotocols: a.cfg.offers(),
+		Compression:  a.cfg.compression,
+	})
+}
+
+// shakeHands sends CONNECT and reads the answer. The end of ctx cuts conn,
+// which ends every wait here.
+func (a *attempt) shakeHands(ctx context.Context, conn *ws.Conn, hello wire.Frame, encoded []byte) (*session, error) {
+	stop := context.AfterFunc(ctx, func() { conn.CloseNow() })
+	defer stop()
+	if err := writeNow(conn, a.cfg.typeOf(nil), encoded); err != nil {
+		return nil, fmt.Errorf("sending CONNECT: %w", cutBy(ctx, err))
+	}
+	a.client.trace("send", hello)
+	dec := wire.NewDecoder(wire.DecoderConfig{From: wire.FromServer, Limits: a.cfg.limits.wire(), Repair: !conn.IsStream()})
+	f, err := firstFrame(ctx, conn, dec)
+	if err != nil {
+		return nil, err
+	}
+	a.client.trace("received", f)
+	info, err := a.connected(f)
+	if err != nil {
+		return nil, err
+	}
+	if !stop() {
+		return nil, ctxError(ctx)
+	}
+	info.Subprotocol = conn.Subprotocol()
+	dec.SetVersion(wire.Version(info.Version))
+	s := &session{
+		client:    a.client,
+		conn:      conn,
+		dec:       dec,
+		enc:       a.cfg.encoder(info.Version),
+		info:      info,
+		epoch:     1,
+		out:       newOutbox(),
+		receipts:  newReceipts(),
+		routes:    newRoutes(),
+		cut:       make(chan struct{}),
+		readEnded: make(chan struct{}),
+		finish:    make(chan context.Context, 1),
+		ended:     make(chan struct{}),
+	}
+	s.replies.init()
+	return s, nil
+}
+
+// cutBy is ctx's error where the end of ctx has cut the connection, and err
+// where it failed of itself.
+func cutBy(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctxError(ctx)
+	}
+	return publicError(err)
+}
+
+// firstFrame reads until a frame has come. What follows it stays in dec.
+func firstFrame(ctx context.Context, conn *ws.Conn, dec *wire.Decoder) (wire.Frame, error) {
+	var f wire.Frame
+	for {
+		p, final, err := conn.Read()
+		if err != nil {
+			return f, fmt.Errorf("waiting for CONNECTED: %w", cutBy(ctx, err))
+		}
+		dec.Feed(p, final)
+		ok, err := dec.Next(&f)
+		if err != nil {
+			return f, fmt.Errorf("waiting for CONNECTED: %w (does a STOMP server listen there?)", publicError(err))
+		}
+		if ok {
+			return f, nil
+		}
+	}
+}
+
+// connected reads the answer to CONNECT (clauses C2 to C6).
+func (a *attempt) connected(f wire.Frame) (Session, error) {
+	frame := frameOf(f)
+	switch f.Command {
+	case wire.Connected:
+	case wire.Error:
+		return Session{}, newError(frame)
+	default:
+		return Session{}, &ProtocolError{Reason: "the server answered CONNECT with " + f.Command, Clause: "C4"}
+	}
+	info := Session{
+		URL:     a.shown,
+		Server:  frame.Header.Get("server"),
+		ID:      frame.Header.Get("session"),
+		Version: V10, // a server that names none speaks it
+		Header:  frame.Header,
+	}
+	if v, ok := frame.Header.Lookup("version"); ok {
+		info.Version = Version(v)
+	}
+	offered := false
+	for _, v := range a.cfg.versions {
+		offered = offered || v == info.Version
+	}
+	if !offered {
+		return Session{}, &ProtocolError{Reason: fmt.Sprintf("the server chose STOMP %q, which was not offered (%v)", info.Version, a.cfg.versions), Clause: "C2"}
+	}
+	var err error
+	info.HeartBeatSend, info.HeartBeatReceive, err = agree(a.cfg, frame.Header)
+	return info, err
+}
+
+// agree finds the heart-beats of a session (clause C6).
+func agree(cfg *connectConfig, h Header) (send, receive time.Duration, err error) {
+	theirs, ok := h.Lookup("heart-beat")
+	if !ok {
+		return 0, 0, nil
+	}
+	first, second, _ := strings.Cut(theirs, ",")
+	sx, err1 := strconv.ParseUint(first, 10, 32)
+	sy, err2 := strconv.ParseUint(second, 10, 32)
+	if err1 != nil || err2 != nil {
+		return 0, 0, &ProtocolError{Reason: fmt.Sprintf("CONNECTED's heart-beat is %q, not two numbers of milliseconds", theirs), Clause: "C6"}
+	}
+	slower := func(ours time.Duration, theirs uint64) time.Duration {
+		if ours == 0 || theirs == 0 {
+			return 0
+		}
+		return max(time.Duration(milliseconds(ours)), time.Duration(theirs)) * time.Millisecond
+	}
+	return slower(cfg.beatSend, sy), slower(cfg.beatReceive, sx), nil
+}

@@ -1,0 +1,149 @@
+package stomp
+
+import (
+	"fmt"
+	"log/slog"
+	"strconv"
+	"strings"
+
+	"github.com/webstomp/webstomp/internal/wire"
+)
+
+// Frame is one STOMP frame: a MESSAGE that was delivered, the ERROR inside an
+// [*Error], or one of the caller's own making ([NewFrame], [ParseFrame]).
+//
+// A delivered Frame belongs to its receiver: the Client keeps no reference to
+// its header or body, and both may be changed. Copies of a Frame share them.
+// [Client.Ack] and [Client.Nack] take delivered frames only.
+type Frame struct {
+	Command string
+	Header  Header
+	Body    []byte
+	// Epoch says which session delivered the frame, counted from 1. When it
+	// changes between two frames of a channel, the connection was lost in
+	// between and messages may be missing. 0: nobody delivered it.
+	Epoch uint64
+
+	// What Ack needs: the subscription on the session that delivered it, nil
+	// when none did, and the frame's number there, from 1 in the client modes.
+	route *route
+	seq   uint64
+}
+
+// NewFrame makes a frame of its parts, which it does not copy and does not
+// check: [Frame.AppendTo] does.
+func NewFrame(command string, header Header, body []byte) Frame {
+	return Frame{Command: command, Header: header, Body: body}
+}
+
+// ParseFrame reads one complete frame in STOMP 1.2, of a client or a server,
+// the NUL at its end included; line ends before and after it are skipped. The
+// frame shares no memory with payload. The default [Limits] hold. An error is
+// a [*ProtocolError] that names the clause, or a [*LimitError].
+func ParseFrame(payload []byte) (Frame, error) {
+	dec := wire.NewDecoder(wire.DecoderConfig{From: wire.FromEither})
+	dec.SetVersion(wire.V12)
+	dec.Feed(payload, false)
+	var f, more wire.Frame
+	ok, err := dec.Next(&f)
+	if err != nil {
+		return Frame{}, publicError(err)
+	}
+	if !ok {
+		reason := "no frame: the payload is empty"
+		if dec.Partial() {
+			reason = "incomplete frame: the payload ends before the NUL that ends the frame"
+		}
+		return Frame{}, &ProtocolError{Reason: reason, Clause: "F4"}
+	}
+	if ok, err = dec.Next(&more); err != nil {
+		return Frame{}, publicError(err)
+	}
+	if ok || dec.Partial() {
+		return Frame{}, &ProtocolError{Reason: "the payload goes on after the frame's NUL", Clause: "F4"}
+	}
+	return frameOf(f), nil
+}
+
+// frameOf converts a decoded frame without copying.
+func frameOf(f wire.Frame) Frame {
+	return Frame{Command: f.Command, Header: f.Header, Body: f.Body}
+}
+
+// AppendTo appends the complete wire bytes of f in STOMP 1.2, its NUL
+// included, and returns the longer slice. content-length is written by the
+// length of the body, whatever the header says of it (clause F11). A frame
+// that cannot be written is a [*ProtocolError] or a [*LimitError], and dst
+// comes back as it was: an unknown command, a body where none may be, a NUL
+// in the header, a header that is not UTF-8.
+func (f Frame) AppendTo(dst []byte) ([]byte, error) {
+	dst, err := wire.Encoder{Version: wire.V12}.AppendFrame(dst, wire.Frame{Command: f.Command, Header: f.Header, Body: f.Body})
+	return dst, publicError(err)
+}
+
+// Destination returns the destination header: where a MESSAGE was sent to.
+func (f Frame) Destination() string { return f.Header.Get("destination") }
+
+// MessageID returns the message-id header of a MESSAGE.
+func (f Frame) MessageID() string { return f.Header.Get("message-id") }
+
+// ContentType returns the content-type header: the MIME type of the body, or
+// "" when the sender said nothing.
+func (f Frame) ContentType() string { return f.Header.Get("content-type") }
+
+// bodyShown is how many octets of a body String shows: enough to tell one
+// message from another in a log, too few to fill it.
+const bodyShown = 64
+
+// String shows the frame on one line for logs: command, entries, the start of
+// the body and its length. The values of passcode and authorization entries
+// are left out. It is not the wire format; AppendTo writes that.
+func (f Frame) String() string {
+	var b strings.Builder
+	b.WriteString(f.Command)
+	for name, value := range f.Header.All() {
+		fmt.Fprintf(&b, " %s:%s", quoteIfNeeded(name), quoteIfNeeded(redact(name, value)))
+	}
+	if n := len(f.Body); n > 0 {
+		b.WriteByte(' ')
+		b.WriteString(strconv.Quote(string(f.Body[:min(n, bodyShown)])))
+		if n > bodyShown {
+			b.WriteString("…")
+		}
+		fmt.Fprintf(&b, " (%d octets)", n)
+	}
+	return b.String()
+}
+
+// LogValue makes a Frame a group in log/slog: command, header, the length of
+// the body and its start, redacted like String.
+func (f Frame) LogValue() slog.Value {
+	header := make([]slog.Attr, 0, len(f.Header))
+	for name, value := range f.Header.All() {
+		header = append(header, slog.String(name, redact(name, value)))
+	}
+	return slog.GroupValue(
+		slog.String("command", f.Command),
+		slog.Attr{Key: "header", Value: slog.GroupValue(header...)},
+		slog.Int("octets", len(f.Body)),
+		slog.String("body", string(f.Body[:min(len(f.Body), bodyShown)])),
+	)
+}
+
+// redact hides the values that must not reach a log.
+func redact(name, value string) string {
+	switch strings.ToLower(name) {
+	case "passcode", "authorization":
+		return "[redacted]"
+	}
+	return value
+}
+
+// quoteIfNeeded keeps a line one line: what holds blanks or control characters
+// is quoted.
+func quoteIfNeeded(s string) string {
+	if strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r == '"' || !strconv.IsPrint(r) }) {
+		return strconv.Quote(s)
+	}
+	return s
+}

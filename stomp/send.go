@@ -1,0 +1,219 @@
+package stomp
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+
+	"github.com/webstomp/webstomp/internal/wire"
+)
+
+// Send sends body to destination (STOMP 1.2, SEND). It returns when the frame
+// is accepted: encoded, with the body copied, and queued for the connection,
+// which takes waiting only while too much is queued already. With
+// [WithReceipt] it returns when the broker has confirmed it. ctx bounds either
+// wait; it never reaches the socket.
+//
+// Without a receipt, a frame that was in flight when the connection broke may
+// be lost without a word. The errors are [ErrNoDestination], [ErrClosed],
+// ctx's own, a [*LimitError] or [*ProtocolError] for what cannot be sent, and
+// with WithReceipt an [*Error] or [ErrConnectionLost] as well. [Unsent] tells
+// whether sending again is safe.
+func (c *Client) Send(ctx context.Context, destination string, body []byte, opts ...SendOption) error {
+	return c.send(ctx, destination, body, opts, nil)
+}
+
+// SendJSON is Send with v as JSON, content-type application/json.
+func (c *Client) SendJSON(ctx context.Context, destination string, v any, opts ...SendOption) error {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return &opError{op: "send", target: destination, step: "encoding JSON", err: err, unsent: true}
+	}
+	asJSON := append([]SendOption{WithContentType("application/json")}, opts...)
+	return c.Send(ctx, destination, body, asJSON...)
+}
+
+// SendAsync is Send with a receipt that nobody waits for here: it returns when
+// the frame is accepted, and the [Receipt] tells what became of it. Any number
+// may be pending.
+func (c *Client) SendAsync(ctx context.Context, destination string, body []byte, opts ...SendOption) (*Receipt, error) {
+	op := opError{op: "send", target: destination}
+	cfg, s, err := c.prepareSend(ctx, destination, opts)
+	if err != nil {
+		op.err, op.unsent = err, true
+		return nil, &op
+	}
+	r, err := s.newReceipt(posting{op: op, receipt: askedReceipt})
+	if err == nil {
+		err = s.postSend(ctx, destination, body, cfg, nil, r)
+	}
+	if err != nil {
+		return nil, s.takeBack(r, op, err)
+	}
+	return r.Receipt, nil
+}
+
+// Flush waits, within ctx, until all that was accepted so far is written to
+// the socket. It does not say that the broker has it: a receipt does.
+func (c *Client) Flush(ctx context.Context) error {
+	s, err := c.session()
+	if err == nil && ctx.Err() != nil {
+		err = ctxError(ctx)
+	}
+	if err == nil {
+		err = s.out.awaitFlush(ctx, s.out.last())
+	}
+	if err != nil {
+		return &opError{op: "flush", err: err}
+	}
+	return nil
+}
+
+// send is Send, within a transaction unless tx is nil.
+func (c *Client) send(ctx context.Context, destination string, body []byte, opts []SendOption, tx *Transaction) error {
+	cfg, s, err := c.prepareSend(ctx, destination, opts)
+	if err == nil && tx != nil {
+		_, err = tx.on(s)
+	}
+	if err != nil {
+		return sendError(destination, err)
+	}
+	var r *pendingReceipt
+	if cfg.receipt {
+		if r, err = s.newReceipt(posting{op: opError{op: "send", target: destination}, receipt: askedReceipt}); err != nil {
+			return sendError(destination, err)
+		}
+	}
+	if err := s.postSend(ctx, destination, body, cfg, tx, r); err != nil {
+		if r != nil {
+			s.receipts.remove(r.number)
+		}
+		return sendError(destination, err)
+	}
+	if r == nil {
+		return nil
+	}
+	return s.await(ctx, r)
+}
+
+// sendError is the error of a SEND that was not accepted.
+func sendError(destination string, err error) error {
+	return &opError{op: "send", target: destination, err: err, unsent: true}
+}
+
+// prepareSend checks what can be checked before anything is encoded.
+func (c *Client) prepareSend(ctx context.Context, destination string, opts []SendOption) (sendConfig, *session, error) {
+	cfg, err := newSendConfig(destination, opts)
+	if err != nil {
+		return cfg, nil, err
+	}
+	if ctx.Err() != nil {
+		return cfg, nil, ctxError(ctx)
+	}
+	s, err := c.session()
+	return cfg, s, err
+}
+
+// bigBody is the size from which a frame is encoded into a buffer of its own,
+// so that other senders do not wait for the copy.
+const bigBody = 64 << 10
+
+// postSend encodes a SEND into the outbox, without an allocation on the way.
+// tx is nil where there is no transaction, r where no receipt was asked for.
+func (s *session) postSend(ctx context.Context, destination string, body []byte, cfg sendConfig, tx *Transaction, r *pendingReceipt) error {
+	if len(body) >= bigBody {
+		return s.postBig(ctx, destination, body, cfg, tx, r)
+	}
+	typ := s.typeOf(body)
+	if err := s.out.reserve(ctx); err != nil {
+		return err
+	}
+	if err := tx.late(); err != nil {
+		s.out.cancel()
+		return err
+	}
+	buf, err := s.appendSend(s.out.waiting.buf, destination, body, &cfg, tx, r)
+	if err != nil {
+		s.out.cancel()
+		return publicError(err)
+	}
+	s.accept(buf, typ, r)
+	s.traceSend(destination, body, &cfg, tx, r)
+	return nil
+}
+
+func (s *session) postBig(ctx context.Context, destination string, body []byte, cfg sendConfig, tx *Transaction, r *pendingReceipt) error {
+	big, err := s.appendSend(make([]byte, 0, len(body)+1024), destination, body, &cfg, tx, r)
+	if err != nil {
+		return publicError(err)
+	}
+	typ := s.typeOf(body)
+	if err := s.out.reserve(ctx); err != nil {
+		return err
+	}
+	if err := tx.late(); err != nil {
+		s.out.cancel()
+		return err
+	}
+	if r != nil {
+		r.frame = s.out.accepted + 1
+	}
+	s.out.commitBig(big, typ)
+	s.traceSend(destination, body, &cfg, tx, r)
+	return nil
+}
+
+// traceSend logs a SEND at debug level: put together again for that, since it
+// is encoded without a frame.
+func (s *session) traceSend(destination string, body []byte, cfg *sendConfig, tx *Transaction, r *pendingReceipt) {
+	if !s.client.log.Enabled(context.Background(), slog.LevelDebug) {
+		return
+	}
+	f := wire.Frame{Command: wire.Send, Header: [][2]string{{"destination", destination}}, Body: body}
+	for _, e := range [][2]string{{"content-type", cfg.contentType}, {"reply-to", cfg.replyTo}, {"transaction", tx.name()}} {
+		if e[1] != "" {
+			f.Header = append(f.Header, e)
+		}
+	}
+	if r != nil {
+		f.Header = append(f.Header, [2]string{"receipt", receiptID(r.number)})
+	}
+	f.Header = append(f.Header, cfg.header...)
+	s.client.trace("send", f)
+}
+
+// appendSend encodes a SEND (clauses M1, F11).
+func (s *session) appendSend(dst []byte, destination string, body []byte, cfg *sendConfig, tx *Transaction, r *pendingReceipt) ([]byte, error) {
+	start, entries := len(dst), 0
+	dst = s.enc.AppendCommand(dst, wire.Send)
+	var err error
+	entry := func(name, value string) {
+		if err == nil && value != "" {
+			entries++
+			dst, err = s.enc.AppendEntry(dst, wire.Send, name, value)
+		}
+	}
+	entry("destination", destination)
+	entry("content-type", cfg.contentType)
+	entry("reply-to", cfg.replyTo)
+	entry("transaction", tx.name())
+	if r != nil {
+		entry("receipt", receiptID(r.number))
+	}
+	for _, e := range cfg.header {
+		if err == nil {
+			entries++
+			dst, err = s.enc.AppendEntry(dst, wire.Send, e[0], e[1])
+		}
+	}
+	if err != nil {
+		return dst[:start], err
+	}
+	if !cfg.noContentLength && len(body) > 0 {
+		entries++
+	}
+	if err := s.enc.Limits.CheckHeader(len(dst)-start, entries); err != nil {
+		return dst[:start], err
+	}
+	return s.enc.AppendBody(dst, wire.Send, body, !cfg.noContentLength)
+}

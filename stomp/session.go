@@ -1,0 +1,202 @@
+package stomp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/webstomp/webstomp/internal/wire"
+	"github.com/webstomp/webstomp/internal/ws"
+)
+
+// A session is one connection from CONNECTED to its end.
+//
+//	senders ──encode──▶ outbox ──▶ write loop ──▶ conn ──▶ read loop ──▶ routes
+//	                                   ▲                       │          └▶ inboxes
+//	                       heart-beats ┘                       └▶ receipts
+//
+// serve runs both loops under an errgroup, watches for silence itself, and
+// joins the loops. The read loop alone touches dec and reads from conn; the
+// write loop alone writes to conn.
+type session struct {
+	client *Client
+	conn   *ws.Conn
+	dec    *wire.Decoder
+	enc    wire.Encoder
+	info   Session
+	epoch  uint64
+
+	out      *outbox
+	receipts *receipts
+	routes   *routes
+	replies  replies
+
+	cut     chan struct{} // closed by abort: end at once
+	cutErr  error         // set before cut is closed
+	cutOnce sync.Once
+	finish  chan context.Context // capacity 1: flush, close handshake within that ctx, end
+	leaving atomic.Bool          // our DISCONNECT is out: any end is a clean one
+
+	// Owned by the write loop.
+	begun     uint64           // number of the last frame whose writing began
+	unflushed int              // octets written since the last flush, more or less
+	beat      <-chan time.Time // when a heart-beat is due; nil: none was agreed
+
+	readErr   error         // why the read loop ended; set before readEnded is closed
+	readEnded chan struct{} // closed by the read loop's goroutine
+
+	stall stallClock
+
+	// Counted by the loop whose work it is, read by Stats.
+	received, beatsReceived, repaired atomic.Uint64
+	sent, beatsSent                   atomic.Uint64
+
+	ended chan struct{} // closed when the loops are joined and everybody was answered
+	err   error         // why it ended; set before ended is closed
+}
+
+// errLeft is how a session ends that was asked to.
+var errLeft = fmt.Errorf("%w: disconnected", ErrClosed)
+
+// serve runs the session until it ends, joins its goroutines and answers
+// everybody who waits. It returns why it ended, never nil.
+func (s *session) serve() error {
+	g, failed := errgroup.WithContext(context.Background())
+	g.Go(func() error { // both are joined by g.Wait below
+		s.readErr = s.readLoop()
+		close(s.readEnded)
+		return s.readErr
+	})
+	g.Go(s.writeLoop)
+	if every := s.client.cfg.ping; every > 0 {
+		g.Go(func() error { return s.pingLoop(failed, every) })
+	}
+	silence := s.watchSilence(failed.Done())
+	if silence == nil {
+		silence = context.Cause(failed) // what a loop returned; nil where s was cut, and then abort does nothing
+	}
+	s.abort(silence)
+	err := g.Wait()
+	if s.cutErr != nil {
+		err = s.cutErr
+	}
+	if s.leaving.Load() {
+		err = errLeft
+	}
+	s.settle(err)
+	return err
+}
+
+// abort ends the session at once: nothing is flushed, no hands are shaken. The
+// first reason counts.
+func (s *session) abort(reason error) {
+	s.cutOnce.Do(func() {
+		s.cutErr = reason
+		close(s.cut)
+		s.out.fail(reason)
+		s.conn.CloseNow()
+	})
+}
+
+// settle answers everybody who waits for something of this session.
+func (s *session) settle(err error) {
+	s.out.fail(err)
+	s.receipts.fail(err, s.begun)
+	s.replies.fail(err)
+	s.err = err
+	close(s.ended)
+}
+
+// watchSilence waits until a loop ends, the session is cut, or the server has
+// been silent for twice the interval agreed, which it returns as a reason
+// (clause M7, promise 8). Time during which we do not read is not silence.
+func (s *session) watchSilence(loopEnded <-chan struct{}) error {
+	interval := s.info.HeartBeatReceive
+	var due <-chan time.Time
+	var timer *time.Timer
+	if interval > 0 {
+		timer = time.NewTimer(2 * interval)
+		defer timer.Stop()
+		due = timer.C
+	}
+	for {
+		select {
+		case <-loopEnded:
+			return nil
+		case <-s.cut:
+			return nil
+		case <-due:
+		}
+		left := 2*interval - s.stall.silence(s.conn.LastRead())
+		if left <= 0 {
+			return &lostError{fmt.Errorf("%w for %v (heart-beats every %v were agreed)", ErrHeartBeat, 2*interval, interval)}
+		}
+		timer.Reset(left)
+	}
+}
+
+// stallClock knows when OverflowBlock keeps the read loop from reading.
+type stallClock struct {
+	mu      sync.Mutex
+	stalled bool
+	resumed time.Time
+}
+
+func (c *stallClock) set(stalled bool) {
+	c.mu.Lock()
+	c.stalled, c.resumed = stalled, time.Now()
+	c.mu.Unlock()
+}
+
+// silence is how long the server can be said to have been silent.
+func (c *stallClock) silence(lastRead time.Time) time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.stalled {
+		return 0
+	}
+	if lastRead.Before(c.resumed) {
+		lastRead = c.resumed
+	}
+	return time.Since(lastRead)
+}
+
+// endReason says why the connection ended, from an error of a read or a write.
+func (s *session) endReason(err error) error {
+	err = publicError(err)
+	var closed *CloseError
+	if errors.As(err, &closed) {
+		if hint := sizeHint(closed.Code, s.info.Server); hint != "" {
+			err = fmt.Errorf("%w (%s)", err, hint)
+		}
+	}
+	return &lostError{err}
+}
+
+// statusTooBig is the WebSocket close code for a message above a limit.
+const statusTooBig = 1009
+
+// sizeHint says which limit a server has that refused a message for its size,
+// as far as its server header tells (promise 13).
+func sizeHint(code int, server string) string {
+	if code != statusTooBig {
+		return ""
+	}
+	switch {
+	case strings.HasPrefix(server, "RabbitMQ"):
+		return "RabbitMQ takes WebSocket messages up to web_stomp.ws_opts.max_frame_size, from 4.2.6 on 4 MiB by default"
+	case strings.HasPrefix(server, "ActiveMQ-Artemis"):
+		return "Artemis takes WebSocket frames up to webSocketMaxFramePayloadLength, 65,536 octets by default"
+	case strings.HasPrefix(server, "ActiveMQ"):
+		return "ActiveMQ takes text messages up to websocket.maxTextMessageSize, 65,536 octets by default"
+	case server == "":
+		return "a Spring server on Tomcat takes text messages up to 16,640 octets and binary ones up to 8,192 by default: see WithMessageSplit"
+	}
+	return "a message was above a limit of the server"
+}

@@ -1,0 +1,159 @@
+package stomp
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/webstomp/webstomp/internal/wire"
+)
+
+// lifetimeGrace bounds the Disconnect that the end of WithLifetime's ctx
+// brings: long enough for a broker that lives, short enough for an
+// orchestrator that waits 10 s or more before it kills.
+const lifetimeGrace = 5 * time.Second
+
+// Drain ends the Client gently, within ctx: every subscription is
+// unsubscribed from as [Subscription.Unsubscribe] does, at the same time, while
+// consumers finish and acks and sends go on working; then it disconnects. When
+// ctx ends first, the connection is cut and ctx's error returned. The Client is
+// closed when Drain returns.
+func (c *Client) Drain(ctx context.Context) error {
+	c.mu.Lock()
+	subs := make([]*subscription, 0, len(c.subs))
+	for _, sub := range c.subs {
+		subs = append(subs, sub)
+	}
+	c.draining = true
+	c.mu.Unlock()
+	var all sync.WaitGroup // joined below
+	for _, sub := range subs {
+		all.Go(func() { sub.unsubscribe(ctx, nil) }) // an error is ctx's, which Disconnect returns
+	}
+	all.Wait()
+	return c.Disconnect(ctx)
+}
+
+// Disconnect ends the Client, within ctx: what was accepted is written,
+// receipts that callers asked for are awaited, then DISCONNECT goes out with a
+// receipt of its own, then the WebSocket's close handshake, and every goroutine
+// is joined (clause M6). What waits for consumers beyond their channels' own
+// buffers is dropped; Drain is gentler.
+//
+// When ctx ends first, the connection is cut, and ctx's error returned. When
+// the session ended before all that was accepted could be written, the error
+// matches [ErrConnectionLost]. The Client is closed when Disconnect returns; on
+// one that is closed it returns nil.
+func (c *Client) Disconnect(ctx context.Context) error { return c.disconnect(ctx, ErrClosed) }
+
+// Close ends the Client at once: it cuts the connection, without a word to the
+// broker, and joins every goroutine. What waits to be written is lost. It may be
+// called at any time and more than once, but not from a function that was
+// given to an option or to SubscribeAs, which it would wait for. The error is
+// always nil.
+func (c *Client) Close() error {
+	if s := c.wishEnd(ErrClosed); s != nil {
+		s.abort(ErrClosed)
+	}
+	<-c.done
+	return nil
+}
+
+// wishEnd notes why the user ends the Client: the first wish counts. From then
+// on no call is accepted. It returns the session to end, nil when there is none
+// any more.
+func (c *Client) wishEnd(reason error) *session {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.reason == nil && c.err == nil {
+		c.reason = reason
+	}
+	return c.sess
+}
+
+func (c *Client) disconnect(ctx context.Context, reason error) error {
+	s := c.wishEnd(reason)
+	if s == nil {
+		<-c.done
+		return nil
+	}
+	err := s.depart(ctx)
+	if err != nil {
+		s.abort(ErrClosed)
+		err = &opError{op: "disconnect", err: err}
+	}
+	<-c.done
+	return err
+}
+
+// watchLifetime disconnects when ctx ends.
+func (c *Client) watchLifetime(ctx context.Context) {
+	unwatch := context.AfterFunc(ctx, func() { // joined by nobody: it waits for done itself
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), lifetimeGrace)
+		defer cancel()
+		c.disconnect(grace, &closedError{context.Cause(ctx)})
+	})
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.unwatch = func() { unwatch() }
+	if c.finished {
+		unwatch()
+	}
+}
+
+// depart leaves the server graciously, within ctx. Several calls may run at the
+// same time: the first to come so far says DISCONNECT, the others wait with it.
+// The error is ctx's, or why the session ended before everything was settled.
+func (s *session) depart(ctx context.Context) error {
+	s.receipts.await() // reading goes on whatever queue is full
+	defer s.receipts.unawait()
+	if ctx.Err() != nil {
+		return ctxError(ctx)
+	}
+	if err := s.settleDebts(ctx); err != nil {
+		return err
+	}
+	if s.leaving.CompareAndSwap(false, true) {
+		r, frame, err := s.post(ctx, wire.Frame{Command: wire.Disconnect},
+			posting{op: opError{op: "disconnect"}, receipt: ownReceipt, forced: true, last: true})
+		if err == nil {
+			err = s.farewell(ctx, r, frame)
+		}
+		if err == nil {
+			s.finish <- ctx // has room: this is done once
+		}
+	}
+	select { // where the session ended of itself after DISCONNECT, likewise
+	case <-s.ended:
+		return nil
+	case <-ctx.Done():
+		return ctxError(ctx)
+	}
+}
+
+// settleDebts waits until all that was accepted is written and every receipt
+// has come: RabbitMQ drops those that are pending at DISCONNECT.
+func (s *session) settleDebts(ctx context.Context) error {
+	if err := s.out.awaitFlush(ctx, s.out.last()); err != nil {
+		return err
+	}
+	for r := s.receipts.outstanding(); r != nil; r = s.receipts.outstanding() {
+		select {
+		case <-r.done:
+		case <-ctx.Done():
+			return fmt.Errorf("receipts are still outstanding: %w", ctxError(ctx))
+		}
+	}
+	return nil
+}
+
+// farewell waits for the answer to DISCONNECT. On a WebSocket whose server is
+// not known to send receipts, the close handshake that follows is answer
+// enough; a bare stream has nothing else.
+func (s *session) farewell(ctx context.Context, r *pendingReceipt, frame uint64) error {
+	if s.conn.IsStream() {
+		return r.Wait(ctx)
+	}
+	return s.awaitOwn(ctx, r, frame)
+}

@@ -1,0 +1,64 @@
+package stomp
+
+// Stats counts what a Client has done since Connect, over all its sessions.
+type Stats struct {
+	Sessions                           uint64 // established so far
+	FramesReceived, FramesSent         uint64
+	BytesReceived, BytesSent           uint64 // on the connection, above TLS
+	HeartBeatsReceived, HeartBeatsSent uint64 // an EOL between frames each
+	ReceiptsPending                    int    // that callers asked for and the broker owes
+	Subscriptions                      int    // open
+	Queued                             int    // frames that wait for consumers, in all subscriptions
+	QueuedBytes                        int64  // likewise, octets of body and header
+	Dropped                            uint64 // frames that no consumer got: policies, and ended subscriptions
+	Stalls                             uint64 // times that OverflowBlock stopped the reading
+	Unmatched                          uint64 // MESSAGEs that no subscription claimed (clause S3)
+	Repaired                           uint64 // MESSAGEs with a wrong content-length (clause W8)
+	StrayErrors                        uint64 // ERRORs that named what was over already
+}
+
+// SubscriptionStats counts what a subscription has done.
+type SubscriptionStats struct {
+	Received, Delivered, Dropped, Stalls uint64
+	Queued                               int   // frames that wait for the consumer, in queue and channel
+	QueuedBytes                          int64 // likewise, octets of body and header
+}
+
+// Stats returns a snapshot. It may be called at any time, also after Close.
+func (c *Client) Stats() Stats {
+	c.mu.Lock()
+	total := c.past
+	s := c.sess
+	subs := make([]*subscription, 0, len(c.subs))
+	for _, sub := range c.subs {
+		subs = append(subs, sub)
+	}
+	c.mu.Unlock()
+	if s != nil {
+		s.addTo(&total)
+	}
+	total.Stalls = c.stalls.Load()
+	total.Unmatched = c.unmatched.Load()
+	total.StrayErrors = c.strayErrors.Load()
+	total.Dropped = c.dropped.Load()
+	total.Subscriptions = len(subs)
+	for _, sub := range subs {
+		one := sub.inbox.snapshot()
+		total.Queued += one.Queued
+		total.QueuedBytes += one.QueuedBytes
+	}
+	return total
+}
+
+// addTo adds what this session has done.
+func (s *session) addTo(t *Stats) {
+	t.Sessions++
+	t.FramesReceived += s.received.Load()
+	t.FramesSent += s.sent.Load()
+	t.BytesReceived += s.conn.BytesRead()
+	t.BytesSent += s.conn.BytesWritten()
+	t.HeartBeatsReceived += s.beatsReceived.Load()
+	t.HeartBeatsSent += s.beatsSent.Load()
+	t.Repaired += s.repaired.Load()
+	t.ReceiptsPending += s.receipts.askedFor()
+}

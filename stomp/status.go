@@ -1,0 +1,54 @@
+package stomp
+
+import (
+	"fmt"
+	"time"
+)
+
+// State is what a Client is doing.
+type State int
+
+// The states of a Client.
+const (
+	StateConnecting   State = iota // before the first session
+	StateConnected                 // a session stands
+	StateReconnecting              // between two sessions
+	StateClosed                    // it has ended; Client.Err says why
+)
+
+func (s State) String() string {
+	switch s {
+	case StateConnecting:
+		return "connecting"
+	case StateConnected:
+		return "connected"
+	case StateReconnecting:
+		return "reconnecting"
+	case StateClosed:
+		return "closed"
+	}
+	return fmt.Sprintf("State(%d)", int(s))
+}
+
+// Status is what a Client is doing and why.
+type Status struct {
+	State   State
+	Epoch   uint64    // sessions so far
+	Attempt int       // of the effort under way, from 1
+	RetryAt time.Time // in StateReconnecting: when the next attempt starts
+	Err     error     // why the last session or attempt ended
+	Session Session   // the session that stands, or the last one
+}
+
+// Session is what a server and the Client agreed on (clauses C2, C5 and C6).
+type Session struct {
+	URL         string // without its password
+	Subprotocol string // as the server chose; "" when it chose none
+	Server      string // CONNECTED's server header, "RabbitMQ/3.10.8"
+	ID          string // CONNECTED's session header
+	Version     Version
+	// HeartBeatSend and HeartBeatReceive are the intervals agreed by clause
+	// C6, for our heart-beats and for the server's. 0: none that way.
+	HeartBeatSend, HeartBeatReceive time.Duration
+	Header                          Header // of CONNECTED
+}

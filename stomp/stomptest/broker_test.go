@@ -1,0 +1,248 @@
+package stomptest_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/webstomp/webstomp/internal/wire"
+	"github.com/webstomp/webstomp/internal/ws"
+	"github.com/webstomp/webstomp/stomp/stomptest"
+)
+
+// dialURL opens a connection over real sockets.
+func dialURL(t testing.TB, url string, hc *http.Client) *client {
+	t.Helper()
+	target, err := ws.ParseURL(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wc, err := ws.Dial(t.Context(), target, ws.DialOptions{HTTPClient: hc})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return newClient(t, wc)
+}
+
+func TestSockets(t *testing.T) {
+	b := stomptest.NewBroker(stomptest.WithTCP())
+	defer b.Close()
+	if !strings.HasPrefix(b.URL(), "ws://127.0.0.1:") || !strings.HasSuffix(b.URL(), "/ws") || !strings.HasPrefix(b.TCPURL(), "tcp://127.0.0.1:") {
+		t.Errorf("URL %s, TCPURL %s", b.URL(), b.TCPURL())
+	}
+	all := []*client{dialURL(t, b.URL(), nil), dialURL(t, b.URL()+"/", nil), dialURL(t, b.TCPURL(), nil), dialURL(t, b.URL(), b.Client()), dialStream(t, b)}
+	for _, c := range all {
+		session(c)
+		c.subscribe("s", "/topic/a")
+	}
+	b.Publish("/topic/a", nil, []byte("hello"))
+	for _, c := range all {
+		c.message("hello")
+	}
+	if n := b.Connections(); n != len(all) {
+		t.Errorf("Connections is %d, want %d", n, len(all))
+	}
+	resp, err := http.Get("http" + strings.TrimPrefix(b.URL(), "ws") + "x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _ = resp.Body.Close(); resp.StatusCode != http.StatusNotFound {
+		t.Errorf("another path is answered by %s", resp.Status)
+	}
+	b.Cut()
+	for _, c := range all {
+		c.cut()
+	}
+}
+
+func TestAddr(t *testing.T) {
+	b := stomptest.NewBroker()
+	url := b.URL()
+	addr := strings.TrimSuffix(strings.TrimPrefix(url, "ws://"), "/ws")
+	func() {
+		defer func() {
+			if p := recover(); p == nil || !strings.Contains(fmt.Sprint(p), "cannot listen") {
+				t.Errorf("a taken port: %v", p)
+			}
+		}()
+		stomptest.NewBroker(stomptest.WithAddr(addr)).Close()
+	}()
+	c := session(dialURL(t, url, nil))
+	b.Close()
+	c.cut()
+	again := stomptest.NewBroker(stomptest.WithAddr(addr))
+	defer again.Close()
+	if again.URL() != url {
+		t.Errorf("came back on %s, was on %s", again.URL(), url)
+	}
+	session(dialURL(t, url, nil))
+}
+
+func TestHandler(t *testing.T) {
+	b := stomptest.NewBroker(stomptest.WithPipe())
+	server := httptest.NewTLSServer(b.Handler())
+	defer server.Close()
+	defer b.Close()
+	c := session(dialURL(t, "wss"+strings.TrimPrefix(server.URL, "https")+"/any/path", server.Client()))
+	c.sent("/topic/a", "over TLS")
+	b.Cut()
+	c.cut()
+	b.Close()
+	resp, err := server.Client().Get(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _ = resp.Body.Close(); resp.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("a closed broker answers %s", resp.Status)
+	}
+}
+
+func TestOptionsThatMakeNoSense(t *testing.T) {
+	defer func() {
+		if p := recover(); p == nil || !strings.Contains(fmt.Sprint(p), `"1.3" is not a STOMP version`) {
+			t.Errorf("%v", p)
+		}
+	}()
+	stomptest.NewBroker(stomptest.WithVersions("1.3"))
+}
+
+func TestClose(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *stomptest.Broker) {
+		c, s := connect(t, b), session(dialStream(t, b))
+		c.subscribe("s", "/topic/a")
+		waiting := make(chan error, 1)
+		go func() {
+			_, err := b.AwaitReceived(t.Context(), func(stomptest.Event) bool { return false })
+			waiting <- err
+		}()
+		synctest.Wait()
+		var closing sync.WaitGroup
+		for range 3 {
+			closing.Go(b.Close)
+		}
+		closing.Wait()
+		c.cut()
+		s.cut()
+		if err := <-waiting; err == nil || !strings.Contains(err.Error(), "closed") {
+			t.Errorf("AwaitReceived gave %v", err)
+		}
+		if _, err := b.Dial(t.Context(), b.TCPURL()); err == nil || !strings.Contains(err.Error(), "closed") {
+			t.Errorf("Dial gave %v", err)
+		}
+		if _, err := b.Client().Get("http://pipe.test/ws"); err == nil {
+			t.Error("a closed broker answers")
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := b.Dial(ctx, "tcp://x"); err == nil {
+			t.Error("Dial with a ctx that has ended")
+		}
+	})
+	t.Run("says_why_it_hangs", func(t *testing.T) {
+		said := capture(t, func() {
+			inBubble(t, func(t *testing.T, b *stomptest.Broker) {
+				c := connect(t, b)
+				b.Intercept(func(stomptest.Event) stomptest.Action {
+					time.Sleep(time.Minute)
+					return stomptest.Pass()
+				})
+				c.raw(string(c.encode(wire.Send, "", "destination", "/topic/a")))
+				synctest.Wait()
+				start := time.Now()
+				b.Close()
+				if d := time.Since(start); d != time.Minute {
+					t.Errorf("Close took %v", d)
+				}
+			})
+		})
+		if want := "waited for 5 seconds for connection 1 (in the function given to Intercept)"; !strings.Contains(said, want) {
+			t.Errorf("Close said %q, want %q in it", said, want)
+		}
+	})
+}
+
+// capture returns what do writes to standard error.
+func capture(t *testing.T, do func()) string {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stderr := os.Stderr
+	os.Stderr = w
+	defer func() { os.Stderr = stderr }()
+	do()
+	_ = w.Close()
+	said, _ := io.ReadAll(r)
+	return string(said)
+}
+
+// TestCrowd has many clients do everything at once, and counts that nothing is lost or doubled.
+func TestCrowd(t *testing.T) {
+	const clients, each = 8, 200
+	b := stomptest.NewBroker()
+	defer b.Close()
+	var crowd sync.WaitGroup
+	for i := range clients {
+		crowd.Go(func() {
+			c := session(dialURL(t, b.URL(), nil))
+			c.send(wire.Subscribe, "", "id", "s", "destination", "/queue/crowd", "ack", "client-individual", "prefetch-count", "10")
+			acked := 0
+			for n := range each {
+				c.send(wire.Send, fmt.Sprint(i, n), "destination", "/queue/crowd")
+				f := c.next(wire.Message)
+				command := wire.Ack
+				if n%7 == 0 && wire.Get(f.Header, "redelivered") == "" {
+					command = wire.Nack
+				} else {
+					acked++
+				}
+				c.send(command, "", ackEntries(wire.V12, f)...)
+			}
+			c.send(wire.Disconnect, "", "receipt", "bye")
+			for f := range c.frames {
+				if f.Command == wire.Receipt {
+					break
+				}
+			}
+		})
+	}
+	crowd.Wait()
+	if n := b.StaleAcks(); n != 0 {
+		t.Errorf("StaleAcks is %d", n)
+	}
+	if n := b.Unacked("/queue/crowd"); n != 0 {
+		t.Errorf("%d messages are in nobody's hands", n)
+	}
+}
+
+// TestSlowClient lets one client read nothing while the others go on.
+func TestSlowClient(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *stomptest.Broker) {
+		nc, err := b.Dial(t.Context(), "tcp://pipe.test")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer nc.Close()
+		fmt.Fprint(nc, "CONNECT\naccept-version:1.2\n\n\x00SUBSCRIBE\nid:s\ndestination:/topic/a\n\n\x00")
+		c := connect(t, b)
+		c.subscribe("s", "/topic/a")
+		synctest.Wait() // both have subscribed
+		for range 100 {
+			b.Publish("/topic/a", nil, make([]byte, 10_000))
+			c.next(wire.Message)
+		}
+		var late net.Conn = nc
+		if n, err := io.CopyN(io.Discard, late, 1_000_000); err != nil {
+			t.Errorf("the slow one got %d octets: %v", n, err)
+		}
+	})
+}

@@ -1,0 +1,144 @@
+package stomptest
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/webstomp/webstomp/internal/wire"
+)
+
+// faults are what the broker has been told to do wrong.
+type faults struct {
+	silence gate
+	delay   atomic.Int64 // time.Duration
+	refuse  atomic.Pointer[refusedHandshake]
+	ask     atomic.Pointer[func(Event) Action]
+}
+
+type refusedHandshake struct {
+	status int
+	body   string
+}
+
+// Cut ends every connection abruptly: no close frame, and a reset where the transport knows one. When it returns, what
+// their sessions held is back in its queues.
+func (b *Broker) Cut() {
+	conns := b.connections()
+	b.mu.Lock()
+	endAll(sessionsOf(conns))
+	b.mu.Unlock()
+	for _, c := range conns {
+		c.fault.reset()
+		c.cut()
+	}
+}
+
+// CloseConnections closes every connection with a WebSocket close frame of that code and reason, once what is queued has
+// been sent. Bare STOMP is closed without one.
+func (b *Broker) CloseConnections(code int, reason string) {
+	conns := b.connections()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	endAll(sessionsOf(conns))
+	for _, c := range conns {
+		c.finish(closing{code, reason})
+	}
+}
+
+// sessionsOf returns the sessions of connections, nil for one that has none yet. Broker.mu is held.
+func sessionsOf(conns []*conn) []*session {
+	sessions := make([]*session, len(conns))
+	for i, c := range conns {
+		sessions[i] = c.session
+	}
+	return sessions
+}
+
+// Silence stops reading and writing on every connection without closing any, and lets new ones hang in their handshake;
+// Silence(false) ends that, and every FallSilent. What arrived meanwhile is then taken up, and the time does not count
+// against the clients' heart-beats.
+func (b *Broker) Silence(on bool) {
+	b.faults.silence.set(on)
+	if !on {
+		for _, c := range b.connections() {
+			c.fault.gates[1].set(false)
+		}
+	}
+}
+
+// Delay makes every connection wait for d before each frame that it sends; heart-beats go on. 0 ends it.
+func (b *Broker) Delay(d time.Duration) { b.faults.delay.Store(int64(d)) }
+
+// RefuseHandshakes answers every upgrade with an HTTP status and body, and closes bare connections at once. A status of
+// 0 ends it.
+func (b *Broker) RefuseHandshakes(status int, body string) {
+	if status == 0 {
+		b.faults.refuse.Store(nil)
+		return
+	}
+	b.faults.refuse.Store(&refusedHandshake{status, body})
+}
+
+// SendRaw sends octets of any kind, as one WebSocket message, to every connection.
+func (b *Broker) SendRaw(p []byte) {
+	p = bytes.Clone(p)
+	for _, c := range b.connections() {
+		c.out.push(item{raw: p})
+	}
+}
+
+// SendFrame sends a server's frame of one's own making to every connection, encoded as its version wants. It fails for a
+// frame that cannot be encoded.
+func (b *Broker) SendFrame(command string, header [][2]string, body []byte) error {
+	f := wire.Frame{Command: command, Header: slices.Clone(header), Body: bytes.Clone(body)}
+	if _, err := (wire.Encoder{Limits: b.cfg.limits}).AppendFrame(nil, f); err != nil {
+		return fmt.Errorf("stomptest: SendFrame: %w", err)
+	}
+	for _, c := range b.connections() {
+		c.out.push(item{frame: f})
+	}
+	return nil
+}
+
+// Cancel deletes a queue or topic under its subscriptions, with all that waits in it. Each subscription is told with an
+// ERROR that names it (RabbitMQ's "Server cancelled subscription"); whether its connection outlives that is the
+// profile's affair.
+func (b *Broker) Cancel(destination string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, sub := range b.subscriptions(destination) {
+		s := sub.session
+		s.drop(sub)
+		sub.take(func(*delivery) bool { return true })
+		if s.ended {
+			continue // the ERROR about another of its subscriptions has closed it
+		}
+		r := refuse(cancelled, "Server cancelled subscription", "The server has canceled a subscription.\nSubscription id: 'id=%s'", sub.id)
+		r.header = [][2]string{{"subscription", sub.id}}
+		s.conn.react(nil, r)
+	}
+	delete(b.queues, destination)
+	delete(b.topics, destination)
+}
+
+// Publish brings a message to a destination, as a SEND would.
+func (b *Broker) Publish(destination string, header [][2]string, body []byte) {
+	m := newMessage(destination, header, bytes.Clone(body), b.act.passesJunk)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.route(nil, m)
+}
+
+// subscriptions returns those on a destination. Broker.mu is held.
+func (b *Broker) subscriptions(destination string) (subs []*subscription) {
+	if t := b.topics[destination]; t != nil {
+		subs = append(subs, t.subs...)
+	}
+	if q := b.queues[destination]; q != nil {
+		subs = append(subs, q.subs...)
+	}
+	return subs
+}

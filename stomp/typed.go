@@ -1,0 +1,67 @@
+package stomp
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+)
+
+// Message is a delivered frame and what its body decoded to.
+type Message[T any] struct {
+	Frame
+	Value T
+	Err   error // this body did not decode; the subscription goes on
+}
+
+// SubscribeAs is [Client.NewSubscription] with each frame decoded by decode,
+// in the order of arrival, in a goroutine of the subscription's own. A frame
+// that does not decode is delivered with the error in its Err, and can be
+// acknowledged or refused like any other. decode must not end the Client.
+//
+// The channel has no buffer of its own: when ctx ends, the message about to be
+// delivered is dropped with those that waited.
+func SubscribeAs[T any](ctx context.Context, c *Client, destination string, decode func(Frame) (T, error), opts ...SubscribeOption) (*Subscription[Message[T]], error) {
+	sub, err := c.subscribe(ctx, destination, opts)
+	if err != nil {
+		return nil, err
+	}
+	out := make(chan Message[T])
+	convert := func() { // joined by the Client
+		defer close(out)
+		for f := range sub.inbox.ch {
+			m := Message[T]{Frame: f}
+			m.Value, m.Err = decode(f)
+			select {
+			case out <- m:
+			case <-sub.inbox.cut:
+				sub.inbox.lose(&f)
+			case <-c.gone:
+				sub.inbox.lose(&f)
+			}
+		}
+	}
+	if !c.goJoined(convert) {
+		convert() // the Client has ended, and the channel with it
+	}
+	return &Subscription[Message[T]]{C: out, sub: sub}, nil
+}
+
+// SubscribeJSON is [SubscribeAs] with bodies that are JSON, and returns the
+// channel alone, as [Client.Subscribe] does.
+func SubscribeJSON[T any](ctx context.Context, c *Client, destination string, opts ...SubscribeOption) (<-chan Message[T], error) {
+	sub, err := SubscribeAs(ctx, c, destination, JSON[T], opts...)
+	if err != nil {
+		return nil, err
+	}
+	return sub.C, nil
+}
+
+// JSON decodes the body of a frame, whatever its content-type says. Its error
+// names the message and shows the start of the body.
+func JSON[T any](f Frame) (T, error) {
+	var v T
+	if err := json.Unmarshal(f.Body, &v); err != nil {
+		return v, fmt.Errorf("stomp: message %q from %s is not the JSON of a %T: %w: %q", f.MessageID(), f.Destination(), v, err, f.Body[:min(len(f.Body), bodyShown)])
+	}
+	return v, nil
+}

@@ -1,0 +1,98 @@
+package stomp
+
+import (
+	"context"
+	"slices"
+	"sync"
+)
+
+// unmatchedKept is how many unmatched frames wait for a slow reader.
+const unmatchedKept = 1024
+
+// Unmatched returns a channel of the MESSAGEs that no subscription claims
+// (clause S3): those of a subscription that was never made, as RabbitMQ sends
+// to /temp-queue/, and replies that came too late. What was under way when a
+// subscription ended is not among them. Up to 1,024 wait for a slow reader,
+// then the newest is dropped and counted. It closes with ctx or with the
+// Client. Several channels share the frames. Without any, they are counted
+// ([Stats]).
+func (c *Client) Unmatched(ctx context.Context) <-chan Frame {
+	in := newInbox(buffer{unmatchedKept, defaultBytes, OverflowDropNewest}, c.wg.Go, &c.dropped)
+	if !c.listeners.add(in) {
+		in.end()
+		return in.ch
+	}
+	stop := c.whenDone(ctx, func() {
+		c.listeners.remove(in)
+		in.end()
+	})
+	c.listeners.onEnd(in, stop)
+	return in.ch
+}
+
+// listeners are the channels of Unmatched. The read loop puts; ends come from
+// anywhere.
+type listeners struct {
+	mu    sync.Mutex // guards what follows
+	all   []listener // replaced, never changed in place
+	ended bool
+}
+
+type listener struct {
+	in   *inbox
+	stop func() // stops watching its ctx
+}
+
+func (l *listeners) add(in *inbox) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ended {
+		return false
+	}
+	l.all = append(slices.Clone(l.all), listener{in: in, stop: func() {}})
+	return true
+}
+
+// onEnd sets what to call when the Client ends in; at once when it has.
+func (l *listeners) onEnd(in *inbox, stop func()) {
+	l.mu.Lock()
+	if l.ended {
+		l.mu.Unlock()
+		stop()
+		return
+	}
+	l.all = slices.Clone(l.all)
+	for i := range l.all {
+		if l.all[i].in == in {
+			l.all[i].stop = stop
+		}
+	}
+	l.mu.Unlock()
+}
+
+func (l *listeners) remove(in *inbox) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.all = slices.DeleteFunc(slices.Clone(l.all), func(one listener) bool { return one.in == in })
+}
+
+func (l *listeners) put(f Frame) {
+	l.mu.Lock()
+	all := l.all
+	l.mu.Unlock()
+	for _, one := range all {
+		one.in.put(f)
+	}
+}
+
+// end closes every channel, and every one to come.
+func (l *listeners) end() {
+	l.mu.Lock()
+	all := l.all
+	l.all, l.ended = nil, true
+	l.mu.Unlock()
+	for _, one := range all {
+		one.stop()
+		one.in.end()
+	}
+}

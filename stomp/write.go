@@ -1,0 +1,227 @@
+package stomp
+
+import (
+	"context"
+	"fmt"
+	"time"
+	"unicode/utf8"
+
+	"github.com/webstomp/webstomp/internal/ws"
+)
+
+// minSplit is the shortest piece that holds any UTF-8 character.
+const minSplit = utf8.UTFMax
+
+var heartBeat = []byte{'\n'} // clause W4
+
+// writeLoop writes what senders put into the outbox, heart-beats, and what the
+// WebSocket has to say itself (pongs). It takes all that is there, writes it
+// into the connection's buffer and flushes once, so that frames sent at the
+// same time share a system call.
+func (s *session) writeLoop() error {
+	if interval := s.info.HeartBeatSend; interval > 0 {
+		// Twice as often as agreed: a beat may be late by half an interval,
+		// and ActiveMQ grants no grace (clause M7).
+		ticker := time.NewTicker(max(interval/2, time.Millisecond))
+		defer ticker.Stop()
+		s.beat = ticker.C
+	}
+	for {
+		if err := s.writeWaiting(); err != nil {
+			return s.writeFailed(err)
+		}
+		select {
+		case <-s.out.wake:
+		case <-s.conn.Pending():
+			if err := s.conn.Flush(); err != nil {
+				return s.writeFailed(err)
+			}
+		case <-s.beat:
+			if err := s.writeBeat(); err != nil {
+				return s.writeFailed(err)
+			}
+			if err := s.conn.Flush(); err != nil {
+				return s.writeFailed(err)
+			}
+		case ctx := <-s.finish:
+			return s.leave(ctx)
+		case <-s.cut:
+			return ErrConnectionLost
+		}
+	}
+}
+
+// lastWords is how long a server that takes nothing more has to be heard: it
+// closes its end right after an ERROR or a close frame, which may still lie
+// unread here. A local connection needs microseconds.
+const lastWords = time.Second
+
+// writeFailed says why the connection ended, where writing found out first:
+// what the read loop learns says more.
+func (s *session) writeFailed(err error) error {
+	timer := time.NewTimer(lastWords)
+	defer timer.Stop()
+	select {
+	case <-s.readEnded:
+		return s.readErr
+	case <-s.cut:
+	case <-timer.C:
+	}
+	return s.endReason(err)
+}
+
+// writeNow writes one message and flushes.
+func writeNow(conn *ws.Conn, typ ws.MessageType, message []byte) error {
+	if err := conn.Write(typ, message); err != nil {
+		return err
+	}
+	return conn.Flush()
+}
+
+// writeBeat writes a heart-beat.
+func (s *session) writeBeat() error {
+	s.beatsSent.Add(1)
+	return s.conn.Write(s.typeOf(nil), heartBeat)
+}
+
+// breath is after how many octets the write loop looks up, however much there
+// is to write: it sends a heart-beat that is due (clause M7), and tells those
+// who wait that what they sent is on its way. At 256 KiB the flush that this
+// takes costs nothing that can be measured.
+const breath = 256 << 10
+
+// writeWaiting writes until the outbox is empty, and flushes.
+func (s *session) writeWaiting() error {
+	b, ok := s.out.take(batch{})
+	if !ok {
+		return nil
+	}
+	for ok {
+		if err := s.writeBatch(b); err != nil {
+			return err
+		}
+		if s.unflushed >= breath {
+			if err := s.flush(); err != nil {
+				return err
+			}
+		}
+		b, ok = s.out.take(b)
+	}
+	return s.flush()
+}
+
+// flush sends what was written of all that was taken.
+func (s *session) flush() error {
+	s.unflushed = 0
+	if err := s.conn.Flush(); err != nil {
+		return err
+	}
+	s.out.flush()
+	return nil
+}
+
+func (s *session) writeBatch(b batch) error {
+	start, written := 0, 0
+	for i := range b.frames {
+		f := &b.frames[i]
+		frame := b.buf[start:f.end]
+		start = f.end
+		if f.big != nil {
+			frame = f.big
+		}
+		s.begun++
+		if f.gone {
+			continue
+		}
+		s.sent.Add(1)
+		if err := s.writeFrame(f.typ, frame); err != nil {
+			return err
+		}
+		s.unflushed += len(frame)
+		if written += len(frame); written < breath {
+			continue
+		}
+		written = 0
+		select {
+		case <-s.beat:
+			if err := s.writeBeat(); err != nil {
+				return err
+			}
+		default:
+		}
+	}
+	return nil
+}
+
+// writeFrame writes one frame: one WebSocket message (clause W2) unless the
+// user wants it split.
+func (s *session) writeFrame(typ ws.MessageType, frame []byte) error {
+	limit := s.client.cfg.split
+	for limit > 0 && len(frame) > limit {
+		n := limit
+		if typ == ws.Text {
+			// Never cut a character: servers check each message alone. Where
+			// text is forced on octets that are none, nothing can be kept whole.
+			for n > limit-utf8.UTFMax && !utf8.RuneStart(frame[n]) {
+				n--
+			}
+			if !utf8.RuneStart(frame[n]) {
+				n = limit
+			}
+		}
+		if err := s.conn.Write(typ, frame[:n]); err != nil {
+			return err
+		}
+		frame = frame[n:]
+	}
+	return s.conn.Write(typ, frame)
+}
+
+// leave writes what waits and closes the connection, graciously as long as ctx
+// lets it.
+func (s *session) leave(ctx context.Context) error {
+	if err := s.writeWaiting(); err != nil {
+		return s.writeFailed(err)
+	}
+	if err := s.conn.Close(ctx, closeNormal, ""); err != nil && ctx.Err() != nil {
+		return err
+	}
+	return errLeft
+}
+
+// closeNormal is the WebSocket close code for a purpose fulfilled.
+const closeNormal = 1000
+
+// pingLoop sends WebSocket pings, and ends the session when one is followed by
+// nothing at all from the server until the next is due.
+func (s *session) pingLoop(ended context.Context, every time.Duration) error {
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ended.Done():
+			return ErrConnectionLost
+		case <-s.cut:
+			return ErrConnectionLost
+		case <-ticker.C:
+		}
+		if err := s.ping(ended, every); err != nil {
+			return err
+		}
+	}
+}
+
+func (s *session) ping(ended context.Context, within time.Duration) error {
+	ctx, cancel := context.WithTimeout(ended, within)
+	defer cancel()
+	err := s.conn.Ping(ctx)
+	switch {
+	case err == nil || ended.Err() != nil:
+		return nil
+	case ctx.Err() == nil:
+		return nil // the connection is over, and the read loop knows why
+	case s.stall.silence(s.conn.LastRead()) < within:
+		return nil // the pong is late, the server is not silent
+	}
+	return &lostError{fmt.Errorf("%w: nothing came for %v after a WebSocket ping", ErrHeartBeat, within)}
+}
