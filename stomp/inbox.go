@@ -18,7 +18,8 @@ const channelRoom = 32
 //
 // Frames are sent to the channel by whoever holds the baton, and so is its
 // close: put takes the baton for a send that cannot block, a feeder goroutine
-// holds it while the queue is not empty. An end that comes while somebody holds
+// holds it while the queue is not empty (and gives it to a put that has to drop
+// the oldest frame). An end that comes while somebody holds
 // it is carried out when the baton is laid down, so that nothing is ever sent
 // on a closed channel, and no lock is held across a channel operation.
 //
@@ -30,6 +31,10 @@ type inbox struct {
 	idle  chan struct{} // closed when ch is
 	room  chan struct{} // capacity 1: a stall may be over
 	spawn func(func())  // starts a feeder; whoever owns the inbox joins it
+
+	// By these put takes the baton from a feeder: see takeBaton.
+	yield   chan struct{} // capacity 1
+	yielded chan struct{} // capacity 1
 
 	lost *atomic.Uint64 // what all inboxes of the Client have dropped
 
@@ -45,6 +50,7 @@ type inbox struct {
 	seen     uint64  // of those, how many are known to have left it
 	reclaims uint64  // frames that put took back out of the channel
 	inHand   bool    // the feeder has one between queue and channel
+	yielding bool    // put wants the baton
 }
 
 type inboxState uint8
@@ -80,6 +86,9 @@ func newInbox(b buffer, spawn func(func()), dropped *atomic.Uint64) *inbox {
 		spawn: spawn,
 		lost:  dropped,
 		sizes: make([]int64, room),
+
+		yield:   make(chan struct{}, 1),
+		yielded: make(chan struct{}, 1),
 	}
 }
 
@@ -146,15 +155,8 @@ func (in *inbox) enqueue(f Frame, n int64) verdict {
 			in.mu.Unlock()
 			return putOverflowed
 		case OverflowDropOldest:
-			result = putDropped
-			for !in.fits(n) && in.dropOldest() {
-			}
+			return in.displace(f, n)
 		}
-	}
-	if in.state == inboxEnded { // while dropOldest was without the lock
-		in.dropped(&f)
-		in.mu.Unlock()
-		return putRefused
 	}
 	in.queue.push(f)
 	in.held += n
@@ -207,9 +209,48 @@ func (in *inbox) account(n int64) {
 	in.held += n
 }
 
+// displace takes f in the place of the oldest ones. It is entered with mu held
+// and leaves without it.
+func (in *inbox) displace(f Frame, n int64) verdict {
+	in.takeBaton()
+	for !in.fits(n) && in.dropOldest() {
+	}
+	if in.state == inboxEnded { // while mu was not held
+		in.dropped(&f)
+		in.layDown()
+		return putRefused
+	}
+	in.queue.push(f)
+	in.held += n
+	in.layDown() // to a feeder
+	return putDropped
+}
+
+// takeBaton takes the baton from the feeder, if there is one: with a frame in
+// the feeder's hand nobody could tell which one is the oldest. The feeder is
+// quick to answer, whatever the consumer does. takeBaton is entered and left
+// with mu held, and lays it down for the wait.
+func (in *inbox) takeBaton() {
+	if !in.baton {
+		in.baton = true
+		return
+	}
+	in.yielding = true
+	in.mu.Unlock()
+	in.yield <- struct{}{} // has room: taken or removed below
+	<-in.yielded
+	select {
+	case <-in.yield: // the feeder has seen yielding before this
+	default:
+	}
+	in.mu.Lock()
+	in.yielding = false
+}
+
 // dropOldest drops what the consumer would have got next: the head of the
-// channel, or of the queue where the consumer has just emptied the channel. It
-// is entered and left with mu held, and lays it down for the receive.
+// channel, or of the queue where the consumer has emptied the channel. The
+// caller has the baton. It is entered and left with mu held, and lays it down
+// for the receive.
 func (in *inbox) dropOldest() bool {
 	in.mu.Unlock()
 	var f Frame
@@ -281,11 +322,11 @@ func (in *inbox) layDown() {
 	}
 }
 
-// feed moves frames from the queue to the channel until the queue is empty or
-// the inbox is ended.
+// feed moves frames from the queue to the channel until the queue is empty,
+// the inbox is ended, or put wants the baton.
 func (in *inbox) feed() {
 	in.mu.Lock()
-	for in.state != inboxEnded && in.queue.len() > 0 {
+	for in.state != inboxEnded && in.queue.len() > 0 && !in.yielding {
 		f := in.queue.pop()
 		in.inHand = true
 		in.mu.Unlock()
@@ -294,15 +335,20 @@ func (in *inbox) feed() {
 		case in.ch <- f:
 			sent = true
 		case <-in.cut:
+		case <-in.yield:
 		}
 		in.mu.Lock()
 		in.inHand = false
 		n := size(&f)
-		in.held -= n
-		if sent {
-			in.account(n)
-		} else {
+		switch {
+		case sent:
+			in.held -= n
+			in.account(n) // which adds it again
+		case in.state == inboxEnded:
+			in.held -= n
 			in.dropped(&f)
+		default:
+			in.queue.unpop(f)
 		}
 		if in.stalled && in.halfEmpty() {
 			in.stalled = false
@@ -310,6 +356,11 @@ func (in *inbox) feed() {
 			in.signalRoom()
 			in.mu.Lock()
 		}
+	}
+	if in.yielding {
+		in.mu.Unlock()
+		in.yielded <- struct{}{} // has room: put waits for it
+		return
 	}
 	in.layDown()
 }
@@ -386,42 +437,9 @@ func (in *inbox) snapshot() SubscriptionStats {
 	defer in.mu.Unlock()
 	in.settle()
 	s := in.stats
-	s.Delivered = in.seen - in.reclaims
+	// What lose took may be on the feeder's way to account still.
+	s.Delivered = in.seen - min(in.seen, in.reclaims)
 	s.Queued = in.waiting()
 	s.QueuedBytes = in.held
 	return s
-}
-
-// ring is a queue that reuses its memory and lets go of it when it runs empty.
-type ring struct {
-	items []Frame
-	head  int
-	n     int
-}
-
-// ringKept is how many places an empty ring keeps.
-const ringKept = 64
-
-func (r *ring) len() int { return r.n }
-
-func (r *ring) push(f Frame) {
-	if r.n == len(r.items) {
-		grown := make([]Frame, max(16, 2*len(r.items)))
-		k := copy(grown, r.items[r.head:])
-		copy(grown[k:], r.items[:r.head])
-		r.items, r.head = grown, 0
-	}
-	r.items[(r.head+r.n)%len(r.items)] = f
-	r.n++
-}
-
-func (r *ring) pop() Frame {
-	f := r.items[r.head]
-	r.items[r.head] = Frame{}
-	r.head = (r.head + 1) % len(r.items)
-	r.n--
-	if r.n == 0 && len(r.items) > ringKept {
-		r.items, r.head = nil, 0
-	}
-	return f
 }

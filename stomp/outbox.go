@@ -7,14 +7,10 @@ import (
 	"github.com/webstomp/webstomp/internal/ws"
 )
 
-const (
-	// outboxBound is how many octets may wait for the write loop before Send
-	// waits. It covers what a fast socket takes in a millisecond, so that the
-	// writer never runs dry because of it.
-	outboxBound = 1 << 20
-	// outboxKept is the largest buffer that an idle outbox keeps.
-	outboxKept = 64 << 10
-)
+// outboxBound is how many octets may wait for the write loop before Send waits.
+// It covers what a fast socket takes in a millisecond, so that the writer never
+// runs dry because of it.
+const outboxBound = 1 << 20
 
 // outgoing is one encoded frame in a batch.
 type outgoing struct {
@@ -30,6 +26,16 @@ type batch struct {
 	frames []outgoing
 }
 
+// batches keeps the buffers that outboxes need only while they hold something:
+// an idle one holds none.
+var batches = sync.Pool{New: func() any { return new(batch) }}
+
+func (b *batch) empty() *batch {
+	clear(b.frames) // lets go of the big ones
+	b.buf, b.frames = b.buf[:0], b.frames[:0]
+	return b
+}
+
 // outbox holds the frames that wait for the write loop of one session, encoded
 // by the goroutines that send them. Its bound is in octets: beyond it, reserve
 // waits.
@@ -41,9 +47,8 @@ type outbox struct {
 	wake chan struct{} // capacity 1: the write loop sleeps and there is work
 
 	mu       sync.Mutex // guards what follows; never held across a wait
-	waiting  batch
-	octets   int // in waiting
-	spare    batch
+	waiting  *batch // nil while the write loop is asleep and nothing waits
+	octets   int    // in waiting
 	asleep   bool
 	closed   error         // set: nothing is accepted any more
 	err      error         // set: nothing is written any more
@@ -67,6 +72,7 @@ func (o *outbox) reserve(ctx context.Context) error {
 			return err
 		}
 		if o.octets < outboxBound {
+			o.open()
 			return nil
 		}
 		if o.room == nil {
@@ -91,7 +97,15 @@ func (o *outbox) force() error {
 		o.mu.Unlock()
 		return err
 	}
+	o.open()
 	return nil
+}
+
+// open makes sure that there is a batch to append to. mu is held.
+func (o *outbox) open() {
+	if o.waiting == nil {
+		o.waiting = batches.Get().(*batch)
+	}
 }
 
 // shut makes the frame that is being appended the last one. It is called
@@ -143,25 +157,26 @@ func (o *outbox) withdraw(number uint64) bool {
 	return true
 }
 
-// take gives the write loop all that waits. Where there is nothing, the loop
-// is asleep until wake. done is the batch of the call before.
-func (o *outbox) take(done batch) (batch, bool) {
-	if cap(done.buf) > outboxKept {
-		done = batch{}
+// take gives the write loop all that waits; nil when there is nothing, and the
+// loop is asleep until wake. done is the batch of the call before, or nil.
+func (o *outbox) take(done *batch) *batch {
+	if done == nil {
+		done = batches.Get().(*batch)
 	}
-	clear(done.frames)
-	done.buf, done.frames = done.buf[:0], done.frames[:0]
+	done.empty()
 	o.mu.Lock()
-	if len(o.waiting.frames) == 0 {
+	if o.waiting == nil || len(o.waiting.frames) == 0 {
 		o.asleep = true
-		o.spare = done
+		unused := o.waiting
+		o.waiting = nil
 		o.mu.Unlock()
-		return batch{}, false
+		batches.Put(done)
+		if unused != nil {
+			batches.Put(unused)
+		}
+		return nil
 	}
 	b := o.waiting
-	if done.frames == nil {
-		done, o.spare = o.spare, batch{}
-	}
 	o.waiting, o.octets = done, 0
 	o.taken = o.accepted
 	room := o.room
@@ -170,7 +185,7 @@ func (o *outbox) take(done batch) (batch, bool) {
 	if room != nil {
 		close(room)
 	}
-	return b, true
+	return b
 }
 
 // flush notes that everything taken so far has been handed to the operating

@@ -37,9 +37,6 @@ func (c *Client) Request(ctx context.Context, destination string, body []byte, o
 		return fail(err)
 	}
 	s.replies.chooseReplyTo(&cfg)
-	if err := s.openReplyQueue(ctx, cfg.replyTo); err != nil {
-		return fail(err)
-	}
 	id, given := cfg.header.Lookup("correlation-id")
 	if !given {
 		id = s.replies.nextID()
@@ -52,6 +49,10 @@ func (c *Client) Request(ctx context.Context, destination string, body []byte, o
 	defer s.replies.remove(id, w)
 	s.receipts.await() // reading goes on whatever queue is full
 	defer s.receipts.unawait()
+	// w is there before its queue: whoever refuses that finds w.
+	if err := s.openReplyQueue(ctx, cfg.replyTo); err != nil {
+		return fail(err)
+	}
 
 	var r *pendingReceipt
 	if cfg.receipt {
@@ -152,8 +153,10 @@ func (s *session) openReplyQueue(ctx context.Context, queue string) error {
 	s.replies.mu.Unlock()
 	defer close(ready)
 	err := s.makeReplyRoute(ctx, queue)
-	if err != nil {
-		s.replies.refuse(queue, err)
+	if err != nil { // it is this call's error alone: those who wait for ready try themselves
+		s.replies.mu.Lock()
+		delete(s.replies.queues, queue)
+		s.replies.mu.Unlock()
 	}
 	return err
 }

@@ -19,6 +19,14 @@ type route struct {
 	acks ackSet // in the client modes
 }
 
+// destination is what was subscribed to.
+func (r *route) destination() string {
+	if r.sub == nil {
+		return r.replyQueue
+	}
+	return r.sub.destination
+}
+
 // retiredKept is how many ids given by users are remembered after their
 // UNSUBSCRIBE, for messages that were under way (clause S3). Ids of our own
 // making need no memory: they are numbered.
@@ -80,7 +88,7 @@ func (rs *routes) byDestination(destination string) *route {
 	defer rs.mu.RUnlock()
 	var oldest *route
 	for _, r := range rs.ids {
-		if r.sub != nil && r.sub.destination == destination && (oldest == nil || r.order < oldest.order) {
+		if r.destination() == destination && (oldest == nil || r.order < oldest.order) {
 			oldest = r
 		}
 	}

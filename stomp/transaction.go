@@ -188,6 +188,8 @@ func (tx *Transaction) settle(committed bool) {
 // over reports whether the transaction's session is.
 func (tx *Transaction) over() bool {
 	select {
+	case <-tx.session.cut:
+		return true
 	case <-tx.session.ended:
 		return true
 	default:

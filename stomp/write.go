@@ -92,11 +92,11 @@ const breath = 256 << 10
 
 // writeWaiting writes until the outbox is empty, and flushes.
 func (s *session) writeWaiting() error {
-	b, ok := s.out.take(batch{})
-	if !ok {
+	b := s.out.take(nil)
+	if b == nil {
 		return nil
 	}
-	for ok {
+	for b != nil {
 		if err := s.writeBatch(b); err != nil {
 			return err
 		}
@@ -105,7 +105,7 @@ func (s *session) writeWaiting() error {
 				return err
 			}
 		}
-		b, ok = s.out.take(b)
+		b = s.out.take(b)
 	}
 	return s.flush()
 }
@@ -120,7 +120,7 @@ func (s *session) flush() error {
 	return nil
 }
 
-func (s *session) writeBatch(b batch) error {
+func (s *session) writeBatch(b *batch) error {
 	start, written := 0, 0
 	for i := range b.frames {
 		f := &b.frames[i]
@@ -162,7 +162,7 @@ func (s *session) writeFrame(typ ws.MessageType, frame []byte) error {
 		if typ == ws.Text {
 			// Never cut a character: servers check each message alone. Where
 			// text is forced on octets that are none, nothing can be kept whole.
-			for n > limit-utf8.UTFMax && !utf8.RuneStart(frame[n]) {
+			for n > limit-(utf8.UTFMax-1) && !utf8.RuneStart(frame[n]) {
 				n--
 			}
 			if !utf8.RuneStart(frame[n]) {
