@@ -115,7 +115,8 @@ func WithVersions(v ...Version) ConnectOption {
 // (clause C6) and stands in [Session]. Ours go out twice as often as agreed,
 // whatever else is sent; the server is declared silent ([ErrHeartBeat]) after
 // twice the agreed interval without an octet from it. The wire has
-// milliseconds: fractions of one are rounded up.
+// milliseconds: fractions of one are rounded up. Above 24 days, which brokers
+// cannot read, it is refused.
 func WithHeartBeat(send, receive time.Duration) ConnectOption {
 	return connectOption(func(c *connectConfig) { c.beatSend, c.beatReceive = send, receive })
 }

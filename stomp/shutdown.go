@@ -2,6 +2,7 @@ package stomp
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -152,8 +153,15 @@ func (s *session) settleDebts(ctx context.Context) error {
 // not known to send receipts, the close handshake that follows is answer
 // enough; a bare stream has nothing else.
 func (s *session) farewell(ctx context.Context, r *pendingReceipt, frame uint64) error {
+	var err error
 	if s.conn.IsStream() {
-		return r.Wait(ctx)
+		err = r.Wait(ctx)
+	} else {
+		err = s.awaitOwn(ctx, r, frame)
 	}
-	return s.awaitOwn(ctx, r, frame)
+	var refused *Error
+	if errors.As(err, &refused) {
+		return nil // an answer as good as any: we leave
+	}
+	return err
 }

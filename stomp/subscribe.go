@@ -33,14 +33,16 @@ func (c *Client) Subscribe(ctx context.Context, destination string, opts ...Subs
 // NewSubscription is Subscribe for those who want more than the channel: the
 // reason of its end, a gentle end, its counters.
 func (c *Client) NewSubscription(ctx context.Context, destination string, opts ...SubscribeOption) (*Subscription[Frame], error) {
-	sub, err := c.subscribe(ctx, destination, opts)
+	sub, err := c.subscribe(ctx, destination, opts, nil)
 	if err != nil {
 		return nil, err
 	}
 	return &Subscription[Frame]{C: sub.inbox.ch, sub: sub}, nil
 }
 
-func (c *Client) subscribe(ctx context.Context, destination string, opts []SubscribeOption) (*subscription, error) {
+// subscribe makes the subscription. converted is closed by the goroutine that
+// stands between the inbox and the consumer; nil: there is none.
+func (c *Client) subscribe(ctx context.Context, destination string, opts []SubscribeOption, converted chan struct{}) (*subscription, error) {
 	op := opError{op: "subscribe", target: destination, unsent: true}
 	fail := func(err error) (*subscription, error) {
 		op.err = err
@@ -71,6 +73,10 @@ func (c *Client) subscribe(ctx context.Context, destination string, opts []Subsc
 		ack:         cfg.ack,
 		inbox:       newInbox(b, c.wg.Go, &c.dropped),
 		over:        make(chan struct{}),
+		delivered:   converted,
+	}
+	if converted == nil {
+		sub.delivered = sub.inbox.idle
 	}
 	if err := c.register(sub); err != nil {
 		return fail(err)
@@ -150,9 +156,17 @@ func (s *session) subscribe(ctx context.Context, sub *subscription, cfg *subscri
 		p.receipt = askedReceipt
 	}
 	r := &route{session: s, sub: sub}
-	sub.mu.Lock()
-	sub.route = r
-	sub.mu.Unlock()
+	// Set as SUBSCRIBE gets its place, so that UNSUBSCRIBE can only come behind
+	// it: a Drain may end the subscription while SUBSCRIBE waits for room.
+	p.late = func() error {
+		sub.mu.Lock()
+		defer sub.mu.Unlock()
+		if sub.gentle || sub.ended {
+			return ErrClosed
+		}
+		sub.route = r
+		return nil
+	}
 	if !s.routes.add(sub.id, r) {
 		return s.notSent(p.op, fmt.Errorf("%w: %q", ErrDuplicateID, sub.id))
 	}

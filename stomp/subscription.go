@@ -66,6 +66,7 @@ type subscription struct {
 	ack         AckMode
 	inbox       *inbox
 	over        chan struct{} // closed when it has ended, before the channel is
+	delivered   chan struct{} // closed when the consumer's channel is: the inbox's, or that of SubscribeAs
 
 	mu      sync.Mutex // guards what follows
 	err     error      // set before over is closed
@@ -216,7 +217,7 @@ func (sub *subscription) leaveAuto(ctx context.Context, cfg *frameConfig) error 
 	}
 	sub.inbox.drain()
 	select {
-	case <-sub.inbox.idle:
+	case <-sub.delivered:
 	case <-ctx.Done():
 		err = &opError{op: "unsubscribe", target: sub.destination, step: "waiting for the consumer", err: ctxError(ctx), hint: "what it had not taken is dropped"}
 	}

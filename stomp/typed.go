@@ -21,12 +21,15 @@ type Message[T any] struct {
 // The channel has no buffer of its own: when ctx ends, the message about to be
 // delivered is dropped with those that waited.
 func SubscribeAs[T any](ctx context.Context, c *Client, destination string, decode func(Frame) (T, error), opts ...SubscribeOption) (*Subscription[Message[T]], error) {
-	sub, err := c.subscribe(ctx, destination, opts)
+	converted := make(chan struct{})
+	sub, err := c.subscribe(ctx, destination, opts, converted)
 	if err != nil {
+		close(converted) // a Drain may have found the subscription meanwhile
 		return nil, err
 	}
 	out := make(chan Message[T])
 	convert := func() { // joined by the Client
+		defer close(converted)
 		defer close(out)
 		for f := range sub.inbox.ch {
 			m := Message[T]{Frame: f}

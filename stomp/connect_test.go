@@ -1,0 +1,262 @@
+package stomp_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/webstomp/webstomp/stomp"
+	"github.com/webstomp/webstomp/stomp/stomptest"
+)
+
+func TestConnect_C1_the_octets_of_CONNECT(t *testing.T) {
+	const rest = "accept-version:1.0,1.1,1.2\nhost:/\nheart-beat:10000,10000\n"
+	for name, c := range map[string]struct {
+		opts []stomp.ConnectOption
+		want string
+	}{
+		"defaults":                       {nil, rest},
+		"WithLogin":                      {[]stomp.ConnectOption{stomp.WithLogin("guest", "pass:word")}, rest + "login:guest\npasscode:pass:word\n"},
+		"WithLogin_empty":                {[]stomp.ConnectOption{stomp.WithLogin("", "")}, rest + "login:\npasscode:\n"},
+		"WithHost":                       {[]stomp.ConnectOption{stomp.WithHost("prod")}, strings.Replace(rest, "host:/", "host:prod", 1)},
+		"WithVersions_ascending":         {[]stomp.ConnectOption{stomp.WithVersions(stomp.V12, stomp.V11)}, strings.Replace(rest, "1.0,1.1,1.2", "1.1,1.2", 1)},
+		"WithVersions_one":               {[]stomp.ConnectOption{stomp.WithVersions(stomp.V12)}, strings.Replace(rest, "1.0,1.1,1.2", "1.2", 1)},
+		"WithHeartBeat":                  {[]stomp.ConnectOption{stomp.WithHeartBeat(1500*time.Millisecond, 0)}, strings.Replace(rest, "10000,10000", "1500,0", 1)},
+		"WithHeartBeat_rounds_up":        {[]stomp.ConnectOption{stomp.WithHeartBeat(time.Microsecond, 1001*time.Microsecond)}, strings.Replace(rest, "10000,10000", "1,2", 1)},
+		"WithHeader_adds_up_in_order":    {[]stomp.ConnectOption{stomp.WithHeader("b", "1"), stomp.WithHeader("a", ""), stomp.WithHeader("b", "2")}, rest + "b:1\na:\nb:2\n"},
+		"F7_not_escaped":                 {[]stomp.ConnectOption{stomp.WithLogin(`a\b`, `c:\d`), stomp.WithHeader("x", `\n`)}, rest + "login:a\\b\npasscode:c:\\d\nx:\\n\n"},
+		"WithEscapedConnect":             {[]stomp.ConnectOption{stomp.WithEscapedConnect(), stomp.WithLogin("a\r\n", `c:\d`)}, rest + "login:a\\r\\n\npasscode:c\\c\\\\d\n"},
+		"the_last_of_several_calls":      {[]stomp.ConnectOption{stomp.WithHost("a"), stomp.WithLogin("x", "y"), stomp.WithHost("b"), stomp.WithLogin("l", "p")}, strings.Replace(rest, "host:/", "host:b", 1) + "login:l\npasscode:p\n"},
+		"WithCredentials_instead_of_one": {[]stomp.ConnectOption{stomp.WithCredentials(func(context.Context) (string, string, error) { return "l", "p", nil })}, rest + "login:l\npasscode:p\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, connect := onStream(t, c.opts...)
+			if got, want := p.read(), "CONNECT\n"+c.want+"\n"; got != want {
+				t.Errorf("CONNECT is\n%q, want\n%q", got, want)
+			}
+			p.send(connected12)
+			connect.succeeds()
+		})
+	}
+}
+
+func TestConnect_C2_the_version_chosen(t *testing.T) {
+	for name, c := range map[string]struct {
+		offer     []stomp.Version
+		connected string
+		want      stomp.Version // "": refused
+	}{
+		"1.2":                        {nil, "version:1.2\n", stomp.V12},
+		"1.1":                        {nil, "version:1.1\n", stomp.V11},
+		"1.0":                        {nil, "version:1.0\n", stomp.V10},
+		"absent_means_1.0":           {nil, "", stomp.V10},
+		"first_counts":               {nil, "version:1.1\nversion:1.2\n", stomp.V11},
+		"unknown":                    {nil, "version:2.0\n", ""},
+		"empty":                      {nil, "version:\n", ""},
+		"not_offered":                {[]stomp.Version{stomp.V11, stomp.V12}, "version:1.0\n", ""},
+		"absent_and_1.0_not_offered": {[]stomp.Version{stomp.V12}, "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var opts []stomp.ConnectOption
+			if c.offer != nil {
+				opts = append(opts, stomp.WithVersions(c.offer...))
+			}
+			p, connect := onStream(t, opts...)
+			p.read()
+			p.send("CONNECTED\n" + c.connected + "\n\x00")
+			if c.want != "" {
+				if got := connect.succeeds().Status().Session.Version; got != c.want {
+					t.Errorf("the session speaks %q, want %q", got, c.want)
+				}
+				return
+			}
+			err := connect.fails()
+			var protocol *stomp.ProtocolError
+			var failed *stomp.ConnectError
+			if !errors.As(err, &protocol) || protocol.Clause != "C2" || !errors.As(err, &failed) || !failed.Permanent() {
+				t.Errorf("the error is %v: want a permanent *ConnectError around a *ProtocolError of C2", err)
+			}
+			if _, err := p.nc.Read(make([]byte, 1)); err != io.EOF {
+				t.Errorf("the connection was not closed: %v", err)
+			}
+		})
+	}
+}
+
+func TestConnect_C3_ERROR_instead_of_CONNECTED(t *testing.T) {
+	p, connect := onStream(t, stomp.WithLogin("guest", "wrong"))
+	p.read()
+	p.send("ERROR\nmessage:Bad CONNECT\nversion:1.0\ncontent-length:31\n\nAccess refused for user 'guest'\x00")
+	err := connect.fails()
+	var refused *stomp.Error
+	if !errors.As(err, &refused) || refused.Message != "Bad CONNECT" || refused.Frame.Command != "ERROR" ||
+		string(refused.Frame.Body) != "Access refused for user 'guest'" || refused.Frame.Header.Get("version") != "1.0" {
+		t.Errorf("the error is %#v: it has to hold the server's frame", err)
+	}
+	wantText(t, err, `stomp: connect tcp://broker.test: broker says ERROR "Bad CONNECT": "Access refused for user 'guest'"`)
+	if _, err := p.nc.Read(make([]byte, 1)); err != io.EOF {
+		t.Errorf("the connection was not closed: %v", err)
+	}
+}
+
+func TestConnect_C4_anything_else_instead_of_CONNECTED(t *testing.T) {
+	t.Run("another_command", func(t *testing.T) {
+		p, connect := onStream(t)
+		p.read()
+		p.send("RECEIPT\nreceipt-id:1\n\n\x00")
+		wantText(t, connect.fails(), "stomp: connect tcp://broker.test: protocol error: the server answered CONNECT with RECEIPT (C4)")
+	})
+	t.Run("no_STOMP", func(t *testing.T) {
+		p, connect := onStream(t)
+		p.read()
+		p.send("HTTP/1.1 400 Bad Request\r\n\r\n")
+		err := connect.fails()
+		var protocol *stomp.ProtocolError
+		if !errors.As(err, &protocol) || !strings.Contains(err.Error(), "does a STOMP server listen there?") {
+			t.Errorf("the error is %v, want a *ProtocolError that says what to look at", err)
+		}
+	})
+	t.Run("EOF", func(t *testing.T) {
+		p, connect := onStream(t)
+		p.read()
+		p.nc.Close()
+		err := connect.fails()
+		if !errors.Is(err, io.EOF) || !strings.Contains(err.Error(), "waiting for CONNECTED") {
+			t.Errorf("the error is %v, want one that says EOF and where", err)
+		}
+	})
+	t.Run("EOF_inside_CONNECTED", func(t *testing.T) {
+		p, connect := onStream(t)
+		p.read()
+		p.send("CONNECTED\nversion:1.2\n")
+		p.nc.Close()
+		if err := connect.fails(); !errors.Is(err, io.EOF) {
+			t.Errorf("the error is %v, want EOF", err)
+		}
+	})
+	t.Run("EOLs_are_no_answer_and_no_fault", func(t *testing.T) {
+		p, connect := onStream(t)
+		p.read()
+		p.send("\n\n")
+		p.send("\n" + connected12)
+		connect.succeeds()
+	})
+	t.Run("silence_until_ctx_ends", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			b := stomptest.NewBroker(stomptest.WithPipe())
+			defer b.Close()
+			b.Intercept(func(e stomptest.Event) stomptest.Action {
+				if e.Frame.Command == "CONNECT" {
+					return stomptest.Drop()
+				}
+				return stomptest.Pass()
+			})
+			ctx, cancel := context.WithTimeout(t.Context(), 7*time.Second)
+			defer cancel()
+			start := time.Now()
+			err := failToConnect(t, ctx, b.URL(), stomp.WithHTTPClient(b.Client()))
+			if took := time.Since(start); took != 7*time.Second {
+				t.Errorf("it took %v, want exactly 7s", took)
+			}
+			if !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("the error is %v, want ctx's", err)
+			}
+			wantText(t, err, "stomp: connect ws://pipe.test/ws: waiting for CONNECTED: context deadline exceeded")
+			synctest.Wait()
+			if n := b.Connections(); n != 0 {
+				t.Errorf("%d connections are left", n)
+			}
+		})
+	})
+}
+
+func TestConnect_C5_facts_of_the_session(t *testing.T) {
+	_, client := streamSession(t, "CONNECTED\nversion:1.1\nserver:Broker/1\nsession:a:b\nheart-beat:20000,5000\nnote:\\c\nserver:old\n\n\x00")
+	st := client.Status()
+	want := stomp.Session{URL: "tcp://broker.test", Server: "Broker/1", ID: "a:b", Version: stomp.V11,
+		HeartBeatSend: 10 * time.Second, HeartBeatReceive: 20 * time.Second}
+	got := st.Session
+	header := got.Header
+	got.Header = nil
+	if fmt.Sprintf("%+v", got) != fmt.Sprintf("%+v", want) {
+		t.Errorf("the session is %+v, want %+v", got, want)
+	}
+	if want := (stomp.Header{{"version", "1.1"}, {"server", "Broker/1"}, {"session", "a:b"}, {"heart-beat", "20000,5000"}, {"note", `\c`}, {"server", "old"}}); !slices.Equal(header, want) {
+		t.Errorf("the header is %v, want %v (F7: not unescaped)", header, want)
+	}
+	if st.State != stomp.StateConnected || st.Epoch != 1 || st.Err != nil {
+		t.Errorf("the status is %+v", st)
+	}
+}
+
+func TestConnect_C6_heart_beats_agreed(t *testing.T) {
+	const s = time.Second
+	for name, c := range map[string]struct {
+		send, receive time.Duration
+		connected     string
+		wantSend      time.Duration
+		wantReceive   time.Duration
+		malformed     bool
+	}{
+		"both_the_same":       {10 * s, 10 * s, "heart-beat:10000,10000\n", 10 * s, 10 * s, false},
+		"the_slower_counts":   {10 * s, 20 * s, "heart-beat:30000,5000\n", 10 * s, 30 * s, false},
+		"ours_is_slower":      {10 * s, 20 * s, "heart-beat:5000,15000\n", 15 * s, 20 * s, false},
+		"server_offers_0_0":   {10 * s, 10 * s, "heart-beat:0,0\n", 0, 0, false},
+		"header_missing":      {10 * s, 10 * s, "", 0, 0, false},
+		"server_only_listens": {10 * s, 10 * s, "heart-beat:0,4000\n", 10 * s, 0, false},
+		"server_only_sends":   {10 * s, 10 * s, "heart-beat:4000,0\n", 0, 10 * s, false},
+		"we_send_none":        {0, 10 * s, "heart-beat:4000,4000\n", 0, 10 * s, false},
+		"we_want_none":        {10 * s, 0, "heart-beat:4000,4000\n", 10 * s, 0, false},
+		"fractions_round_up":  {1500 * time.Microsecond, s, "heart-beat:0,1\n", 2 * time.Millisecond, 0, false},
+		"empty":               {s, s, "heart-beat:\n", 0, 0, true},
+		"one_number":          {s, s, "heart-beat:1000\n", 0, 0, true},
+		"three_numbers":       {s, s, "heart-beat:1,2,3\n", 0, 0, true},
+		"negative":            {s, s, "heart-beat:-1,0\n", 0, 0, true},
+		"no_numbers":          {s, s, "heart-beat:a,b\n", 0, 0, true},
+		"beyond_32_bits":      {s, s, "heart-beat:99999999999999999999,0\n", 0, 0, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, connect := onStream(t, stomp.WithHeartBeat(c.send, c.receive))
+			p.read()
+			p.send("CONNECTED\nversion:1.2\n" + c.connected + "\n\x00")
+			if c.malformed {
+				err := connect.fails()
+				var protocol *stomp.ProtocolError
+				if !errors.As(err, &protocol) || protocol.Clause != "C6" {
+					t.Errorf("the error is %v, want a *ProtocolError of C6", err)
+				}
+				return
+			}
+			got := connect.succeeds().Status().Session
+			if got.HeartBeatSend != c.wantSend || got.HeartBeatReceive != c.wantReceive {
+				t.Errorf("agreed are %v and %v, want %v and %v", got.HeartBeatSend, got.HeartBeatReceive, c.wantSend, c.wantReceive)
+			}
+		})
+	}
+}
+
+// C7: what CONNECTED agreed on counts from the next octet on, in the same chunk too.
+func TestConnect_C7_the_codec_speaks_the_agreed_version(t *testing.T) {
+	for name, c := range map[string]struct{ version, message, want string }{
+		"1.0_has_no_escapes_and_trims": {"1.0", "MESSAGE\ndestination:/a\nmessage-id:1\nnote: a\\nb \n\nx\x00", `a\nb`},
+		"1.1_unescapes_LF":             {"1.1", "MESSAGE\ndestination:/a\nmessage-id:1\nnote:a\\nb\\c \n\nx\x00", "a\nb: "},
+		"1.2_unescapes_CR_too":         {"1.2", "MESSAGE\r\ndestination:/a\r\nmessage-id:1\r\nnote:a\\rb\\n\r\n\r\nx\x00", "a\rb\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, connect := onStream(t)
+			p.read()
+			p.send("CONNECTED\nversion:" + c.version + "\n\n\x00" + c.message[:20])
+			unmatched := connect.succeeds().Unmatched(t.Context())
+			p.send(c.message[20:])
+			if f := <-unmatched; f.Header.Get("note") != c.want {
+				t.Errorf("the header is %q, want %q", f.Header.Get("note"), c.want)
+			}
+		})
+	}
+}

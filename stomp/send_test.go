@@ -1,0 +1,307 @@
+package stomp_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/webstomp/webstomp/internal/wire"
+	"github.com/webstomp/webstomp/stomp"
+	"github.com/webstomp/webstomp/stomp/stomptest"
+)
+
+// What each option puts on the wire.
+func TestSendFrame(t *testing.T) {
+	send := func(body string, opts ...stomp.SendOption) func(context.Context, *stomp.Client) error {
+		return func(ctx context.Context, c *stomp.Client) error { return c.Send(ctx, "/a", []byte(body), opts...) }
+	}
+	sendJSON := func(v any, opts ...stomp.SendOption) func(context.Context, *stomp.Client) error {
+		return func(ctx context.Context, c *stomp.Client) error { return c.SendJSON(ctx, "/a", v, opts...) }
+	}
+	for _, tc := range []struct {
+		name string
+		send func(context.Context, *stomp.Client) error
+		want string
+	}{
+		{"M1_F11", send("hello"), "SEND\ndestination:/a\ncontent-type:text/plain\ncontent-length:5\n\nhello\x00"},
+		{"F9_no_body", send(""), "SEND\ndestination:/a\ncontent-type:text/plain\n\n\x00"},
+		{"F3_NUL_in_body", send("a\x00b\n"), "SEND\ndestination:/a\ncontent-type:text/plain\ncontent-length:4\n\na\x00b\n\x00"},
+		{"F11_WithoutContentLength", send("hello", stomp.WithoutContentLength()), "SEND\ndestination:/a\ncontent-type:text/plain\n\nhello\x00"},
+		{"WithContentType", send("<a/>", stomp.WithContentType("text/xml;charset=utf-8")), "SEND\ndestination:/a\ncontent-type:text/xml;charset=utf-8\ncontent-length:4\n\n<a/>\x00"},
+		{"WithContentType_none", send("x", stomp.WithContentType("")), "SEND\ndestination:/a\ncontent-length:1\n\nx\x00"},
+		{"WithReplyTo", send("x", stomp.WithReplyTo("/queue/r")), "SEND\ndestination:/a\ncontent-type:text/plain\nreply-to:/queue/r\ncontent-length:1\n\nx\x00"},
+		{"WithHeader_F6_escaped", send("", stomp.WithHeader("a:b", "c\nd\\e\r"), stomp.WithHeader("empty", "")),
+			"SEND\ndestination:/a\ncontent-type:text/plain\na\\cb:c\\nd\\\\e\\r\nempty:\n\n\x00"},
+		{"last_one_counts", send("x", stomp.WithContentType("a/b"), stomp.WithContentType("c/d")), "SEND\ndestination:/a\ncontent-type:c/d\ncontent-length:1\n\nx\x00"},
+		{"SendJSON", sendJSON(map[string]int{"n": 1}), "SEND\ndestination:/a\ncontent-type:application/json\ncontent-length:7\n\n{\"n\":1}\x00"},
+		{"SendJSON_WithContentType", sendJSON(1, stomp.WithContentType("application/x+json")), "SEND\ndestination:/a\ncontent-type:application/x+json\ncontent-length:1\n\n1\x00"},
+	} {
+		bubble(t, tc.name, func(t *testing.T) {
+			c, p := peerRig(t, nil)
+			fine(t, tc.send(t.Context(), c))
+			got := make([]byte, len(tc.want))
+			if _, err := io.ReadFull(p.nc, got); err != nil || string(got) != tc.want {
+				t.Errorf("sent %q\nwant %q (%v)", got, tc.want, err)
+			}
+		})
+	}
+}
+
+// What is refused alone, before a byte is written.
+func TestSendRefuses(t *testing.T) {
+	over, cancel := context.WithCancel(context.Background())
+	cancel()
+	limited := stomp.WithLimits(stomp.Limits{Body: 100, Header: 200, Entries: 5})
+	for _, tc := range []struct {
+		name        string
+		ctx         context.Context
+		destination string
+		body        string
+		opts        []stomp.SendOption
+		want        any // an error to match, a clause, or a *LimitError
+		text        string
+	}{
+		{"M1_no_destination", nil, "", "x", nil, stomp.ErrNoDestination, "stomp: send: no destination"},
+		{"ctx_over", over, "/a", "x", nil, context.Canceled, "stomp: send /a: context canceled"},
+		{"NUL_WithoutContentLength", nil, "/a", "a\x00b", []stomp.SendOption{stomp.WithoutContentLength()}, "F4", "content-length"},
+		{"F13_NUL_in_header", nil, "/a", "", []stomp.SendOption{stomp.WithHeader("x", "a\x00b")}, "F13", "NUL"},
+		{"F13_NUL_in_destination", nil, "/a\x00", "", nil, "F13", "NUL"},
+		{"F13_no_name", nil, "/a", "", []stomp.SendOption{stomp.WithHeader("", "b")}, "F13", "without a name"},
+		{"F10_not_UTF-8", nil, "/a", "", []stomp.SendOption{stomp.WithHeader("x", "\xff")}, "F10", "UTF-8"},
+		{"reserved", nil, "/a", "", []stomp.SendOption{stomp.WithHeader("receipt", "1")}, nil, "use WithReceipt"},
+		{"F12_body", nil, "/a", strings.Repeat("x", 101), nil, stomp.LimitError{What: "body", Limit: 100, Size: 101}, "body of 101 is above the limit of 100 (see WithLimits)"},
+		{"F12_header", nil, "/a", "", []stomp.SendOption{stomp.WithHeader("x", strings.Repeat("y", 200))}, stomp.LimitError{What: "header", Limit: 200}, "header of "},
+		{"F12_entries", nil, "/a", "x", []stomp.SendOption{stomp.WithHeader("a", ""), stomp.WithHeader("b", ""), stomp.WithHeader("c", "")},
+			stomp.LimitError{What: "header entries", Limit: 5, Size: 6}, "header entries of 6"},
+	} {
+		bubble(t, tc.name, func(t *testing.T) {
+			b := pipeBroker(t)
+			c := joinBroker(t, b, limited)
+			ctx := tc.ctx
+			if ctx == nil {
+				ctx = t.Context()
+			}
+			check := func(err error) {
+				t.Helper()
+				if err == nil || !strings.Contains(err.Error(), tc.text) || !stomp.Unsent(err) {
+					t.Fatalf("error %v (unsent %t), want %q", err, stomp.Unsent(err), tc.text)
+				}
+				switch want := tc.want.(type) {
+				case error:
+					matches(t, err, want)
+				case string:
+					breach(t, err, want)
+				case stomp.LimitError:
+					var limit *stomp.LimitError
+					if !errors.As(err, &limit) || limit.What != want.What || limit.Limit != want.Limit || want.Size != 0 && limit.Size != want.Size {
+						t.Errorf("error %v", err)
+					}
+				}
+			}
+			check(c.Send(ctx, tc.destination, []byte(tc.body), tc.opts...))
+			_, err := c.SendAsync(ctx, tc.destination, []byte(tc.body), tc.opts...)
+			if !strings.Contains(tc.text, "entries") { // the receipt is one entry more
+				check(err)
+			}
+			if n := c.Stats().ReceiptsPending; n != 0 {
+				t.Errorf("%d receipts are pending", n)
+			}
+			fine(t, c.Send(t.Context(), "/b", nil, stomp.WithReceipt())) // the session is none the worse
+			same(t, "the broker", took(b, "destination"), []string{"SEND destination:/b"})
+		})
+	}
+	bubble(t, "SendJSON_that_does_not_encode", func(t *testing.T) {
+		_, c := pipeRig(t)
+		err := c.SendJSON(t.Context(), "/a", func() {})
+		if err == nil || !strings.HasPrefix(err.Error(), "stomp: send /a: encoding JSON: json: unsupported type") || !stomp.Unsent(err) {
+			t.Error(err)
+		}
+	})
+	bubble(t, "F13_1.0_has_no_escapes", func(t *testing.T) {
+		b := pipeBroker(t)
+		c := joinBroker(t, b, stomp.WithVersions(stomp.V10))
+		for _, h := range [][2]string{{"a:b", "c"}, {"a", "b\nc"}, {"a", "b\rc"}} {
+			breach(t, c.Send(t.Context(), "/a", nil, stomp.WithHeader(h[0], h[1])), "F13")
+		}
+	})
+	bubble(t, "F13_1.1_has_no_CR", func(t *testing.T) {
+		b := pipeBroker(t)
+		c := joinBroker(t, b, stomp.WithVersions(stomp.V11))
+		breach(t, c.Send(t.Context(), "/a", nil, stomp.WithHeader("a", "b\rc")), "F13")
+	})
+}
+
+func TestSend(t *testing.T) {
+	bubble(t, "body_is_copied", func(t *testing.T) {
+		c, p := peerRig(t, nil)
+		p.block(c)
+		for _, n := range []int{10, 200 << 10} {
+			body := bytes.Repeat([]byte("a"), n)
+			fine(t, c.Send(t.Context(), "/a", body))
+			for i := range body {
+				body[i] = 'b'
+			}
+		}
+		p.want(wire.Send)
+		for range 2 {
+			if f := p.want(wire.Send); bytes.Contains(f.Body, []byte("b")) {
+				t.Errorf("a body of %d octets was not copied", len(f.Body))
+			}
+		}
+	})
+	t.Run("large_bodies", func(t *testing.T) {
+		b := stomptest.NewBroker(stomptest.WithTCP())
+		defer b.Close()
+		for _, url := range []string{b.URL(), b.TCPURL()} {
+			c, err := stomp.Connect(t.Context(), url)
+			fine(t, err)
+			in, err := c.Subscribe(t.Context(), "/queue/a")
+			fine(t, err)
+			text, octets := bytes.Repeat([]byte("12345678"), 5<<17), bytes.Repeat([]byte{0, 0xff, '\n', '\r', 0x80}, 1<<20)
+			for _, body := range [][]byte{text, octets} {
+				fine(t, c.Send(t.Context(), "/queue/a", body, stomp.WithReceipt()))
+				if f := <-in; !bytes.Equal(f.Body, body) {
+					t.Errorf("%s: %d octets came of %d", url, len(f.Body), len(body))
+				}
+			}
+			fine(t, c.Close())
+		}
+	})
+	bubble(t, "small_and_large_stay_in_order", func(t *testing.T) {
+		_, c := pipeRig(t)
+		in, err := c.Subscribe(t.Context(), "/queue/a")
+		fine(t, err)
+		big := strings.Repeat("x", 100<<10)
+		for i, n := range numbers(1, 60) {
+			if i%7 == 3 {
+				n += big
+			}
+			fine(t, c.Send(t.Context(), "/queue/a", []byte(n)))
+		}
+		for i, n := range numbers(1, 60) {
+			if i%7 == 3 {
+				n += big
+			}
+			if f := <-in; string(f.Body) != n {
+				t.Fatalf("frame %d is %v", i, f)
+			}
+		}
+	})
+	bubble(t, "Flush", func(t *testing.T) {
+		c, p := peerRig(t, nil)
+		fine(t, c.Flush(t.Context())) // nothing to do
+		fine(t, c.Send(t.Context(), "/a", nil))
+		start := time.Now()
+		err := c.Flush(within(t, time.Second))
+		matches(t, err, context.DeadlineExceeded)
+		if d := time.Since(start); d != time.Second || err.Error() != "stomp: flush: context deadline exceeded" {
+			t.Errorf("%v after %v", err, d)
+		}
+		rest := p.rest()
+		fine(t, c.Flush(t.Context()))
+		c.Close()
+		same(t, "frames", <-rest, []string{"SEND"})
+		matches(t, c.Flush(t.Context()), stomp.ErrClosed)
+	})
+}
+
+// The peer does not read: what waits is bounded, and Send waits within ctx.
+func TestSendWaitsForRoom(t *testing.T) {
+	fill := func(t *testing.T, c *stomp.Client, p *peer) int {
+		p.block(c)
+		body := make([]byte, 1<<10)
+		for n := 0; ; n++ {
+			start := time.Now()
+			err := c.Send(within(t, time.Second), "/a", body)
+			if err == nil {
+				continue
+			}
+			matches(t, err, context.DeadlineExceeded)
+			if d := time.Since(start); d != time.Second || !stomp.Unsent(err) {
+				t.Errorf("%v (unsent %t) after %v", err, stomp.Unsent(err), d)
+			}
+			return n
+		}
+	}
+	bubble(t, "bounded_and_within_ctx", func(t *testing.T) {
+		c, p := peerRig(t, nil)
+		if n := fill(t, c, p); n < 900 || n > 1100 {
+			t.Errorf("%d frames of 1 KiB were accepted, the bound is 1 MiB", n)
+		}
+		done := make(chan error)
+		go func() { done <- c.Send(t.Context(), "/a", []byte("last")) }()
+		synctest.Wait()
+		rest := p.rest()
+		fine(t, <-done)
+		fine(t, c.Flush(t.Context()))
+		c.Close()
+		<-rest
+	})
+	bubble(t, "ends_with_Close", func(t *testing.T) {
+		c, p := peerRig(t, nil)
+		fill(t, c, p)
+		done := make(chan error)
+		go func() { done <- c.Send(t.Context(), "/a", nil) }()
+		go func() { done <- c.Send(t.Context(), "/a", nil, stomp.WithReceipt()) }()
+		synctest.Wait()
+		c.Close()
+		for range 2 {
+			err := <-done
+			matches(t, err, stomp.ErrClosed)
+			if !stomp.Unsent(err) {
+				t.Errorf("%v: unsent is false", err)
+			}
+		}
+	})
+	bubble(t, "ends_with_the_connection", func(t *testing.T) {
+		c, p := peerRig(t, nil)
+		fill(t, c, p)
+		done := make(chan error)
+		go func() { done <- c.Send(t.Context(), "/a", nil) }()
+		synctest.Wait()
+		p.nc.Close()
+		err := <-done
+		matches(t, err, stomp.ErrConnectionLost)
+		if !stomp.Unsent(err) {
+			t.Errorf("%v: unsent is false", err)
+		}
+		<-c.Done()
+	})
+}
+
+// A Send without options allocates nothing.
+func TestSendAllocates(t *testing.T) {
+	near, far := net.Pipe()
+	defer far.Close()
+	go func() { // ends with the connection: a server that says CONNECTED and discards the rest
+		buf := make([]byte, 64<<10)
+		far.Read(buf)
+		io.WriteString(far, "CONNECTED\nversion:1.2\n\n\x00")
+		for {
+			if _, err := far.Read(buf); err != nil {
+				return
+			}
+		}
+	}()
+	c, err := stomp.Connect(t.Context(), "tcp://peer.test", stomp.WithDialer(func(context.Context, string) (net.Conn, error) { return near, nil }))
+	fine(t, err)
+	defer c.Close()
+	ctx, body := t.Context(), make([]byte, 256)
+	send := func() {
+		if err := c.Send(ctx, "/topic/a", body); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 20_000 { // until every buffer has its size
+		send()
+	}
+	if n := testing.AllocsPerRun(20_000, send); n >= 1 {
+		t.Errorf("%v allocations a Send", n)
+	}
+}

@@ -1,0 +1,121 @@
+package stomp_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/webstomp/webstomp/stomp"
+	"github.com/webstomp/webstomp/stomp/stomptest"
+)
+
+// The same session over each transport, on real sockets: connect, subscribe, send, receive, leave.
+func TestConnect_real_sockets(t *testing.T) {
+	b := stomptest.NewBroker(stomptest.WithTCP())
+	defer b.Close()
+	bare := strings.TrimPrefix(b.TCPURL(), "tcp://")
+	for name, url := range map[string]string{"ws": b.URL(), "http": "http" + strings.TrimPrefix(b.URL(), "ws"), "tcp": b.TCPURL(), "stomp": "stomp://" + bare} {
+		t.Run(name, func(t *testing.T) {
+			client := connectTo(t, url)
+			messages, err := client.Subscribe(t.Context(), "/topic/"+name, stomp.WithReceipt())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := client.Send(t.Context(), "/topic/"+name, []byte("hello\x00")); err != nil {
+				t.Fatal(err)
+			}
+			if f := <-messages; string(f.Body) != "hello\x00" || f.Epoch != 1 {
+				t.Errorf("the message is %v, of epoch %d", f, f.Epoch)
+			}
+			if err := client.Disconnect(t.Context()); err != nil {
+				t.Error(err)
+			}
+			if session := client.Status().Session; session.URL != url || session.Server != "stomptest/1" || session.ID == "" {
+				t.Errorf("the session is %+v", session)
+			}
+		})
+	}
+}
+
+// F7: the servers that unescape CONNECT take a passcode with a backslash by WithEscapedConnect alone.
+func TestWithEscapedConnect_on_RabbitMQ(t *testing.T) {
+	const passcode = `back\slash:colon`
+	b := stomptest.NewBroker(stomptest.WithPipe(), stomptest.WithProfile(stomptest.RabbitMQ), stomptest.WithLogin("u", passcode))
+	defer b.Close()
+	login, over := stomp.WithLogin("u", passcode), stomp.WithHTTPClient(b.Client())
+	err := failToConnect(t, t.Context(), b.URL(), over, login)
+	if strings.Contains(err.Error(), "slash") {
+		t.Errorf("the error holds the passcode: %v", err)
+	}
+	connectTo(t, b.URL(), over, login, stomp.WithEscapedConnect())
+}
+
+// WithHTTPHeaderFunc replaces what WithHTTPHeader has by the same name, and leaves the rest.
+func TestWithHTTPHeaderFunc(t *testing.T) {
+	header, _ := upgradeOf(t, nil,
+		stomp.WithHTTPHeader(http.Header{"Authorization": {"Bearer old"}, "X-Tenant": {"a"}}),
+		stomp.WithHTTPHeaderFunc(func(context.Context) (http.Header, error) {
+			return http.Header{"Authorization": {"Bearer new"}}, nil
+		}))
+	if got := header.Values("Authorization"); len(got) != 1 || got[0] != "Bearer new" {
+		t.Errorf("Authorization is %q", got)
+	}
+	if header.Get("X-Tenant") != "a" {
+		t.Errorf("X-Tenant is %q", header.Get("X-Tenant"))
+	}
+}
+
+// Promise 13: long frames reach a server that takes no large fragments; one that takes no large messages says so, and the
+// error names its limit.
+func TestSend_Promise13_sizes(t *testing.T) {
+	for name, c := range map[string]struct {
+		profile stomptest.Profile
+		hint    string // "": it passes
+	}{
+		"Artemis_in_fragments": {stomptest.Artemis, ""},
+		"RabbitMQ":             {stomptest.RabbitMQ, ""},
+		"Classic":              {stomptest.Classic, "websocket.maxTextMessageSize, 65,536 octets by default"},
+		"Spring":               {stomptest.Spring, "16,640 octets"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := stomptest.NewBroker(stomptest.WithPipe(), stomptest.WithProfile(c.profile))
+			defer b.Close()
+			client := connectTo(t, b.URL(), stomp.WithHTTPClient(b.Client()))
+			messages, err := client.Subscribe(t.Context(), "/topic/a")
+			if err != nil {
+				t.Fatal(err)
+			}
+			body := bytes.Repeat([]byte("0123456789"), 20_000)
+			if err := client.Send(t.Context(), "/topic/a", body); err != nil {
+				t.Fatal(err)
+			}
+			f, open := <-messages
+			if c.hint == "" {
+				if !bytes.Equal(f.Body, body) {
+					t.Errorf("the body came back with %d octets (%v)", len(f.Body), client.Err())
+				}
+				return
+			}
+			var closed *stomp.CloseError
+			if err := client.Err(); open || !errors.As(err, &closed) || closed.Code != 1009 || !strings.Contains(err.Error(), c.hint) {
+				t.Errorf("the Client ended with %v, want 1009 and the hint", err)
+			}
+		})
+	}
+}
+
+// The states and modes have names, for logs.
+func TestNames(t *testing.T) {
+	for got, want := range map[string]string{
+		stomp.StateConnecting.String(): "connecting", stomp.StateConnected.String(): "connected",
+		stomp.StateReconnecting.String(): "reconnecting", stomp.StateClosed.String(): "closed", stomp.State(9).String(): "State(9)",
+		stomp.AckAuto.String(): "auto", stomp.AckClient.String(): "client", stomp.AckClientIndividual.String(): "client-individual", stomp.AckMode(9).String(): "AckMode(9)",
+	} {
+		if got != want {
+			t.Errorf("the name is %q, want %q", got, want)
+		}
+	}
+}

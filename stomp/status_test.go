@@ -1,0 +1,174 @@
+package stomp_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/webstomp/webstomp/internal/wire"
+	"github.com/webstomp/webstomp/stomp"
+	"github.com/webstomp/webstomp/stomp/stomptest"
+)
+
+func TestWatch(t *testing.T) {
+	bubble(t, "present_value_at_once_then_changes_then_closed", func(t *testing.T) {
+		_, c := pipeRig(t)
+		w := c.Watch(t.Context())
+		if s := <-w; s.State != stomp.StateConnected || s.Epoch != 1 || s.Session.Version != stomp.V12 || s.Err != nil {
+			t.Errorf("status %+v", s)
+		}
+		synctest.Wait()
+		select {
+		case s := <-w:
+			t.Errorf("status %+v, and nothing has changed", s)
+		default:
+		}
+		c.Close()
+		s, open := <-w
+		if !open || s.State != stomp.StateClosed || s.Session.Version != stomp.V12 {
+			t.Errorf("open %t, status %+v", open, s)
+		}
+		matches(t, s.Err, stomp.ErrClosed)
+		if _, open := <-w; open {
+			t.Error("it is open")
+		}
+	})
+	bubble(t, "newest_wins_for_who_does_not_read", func(t *testing.T) {
+		b, c := pipeRig(t)
+		w := c.Watch(t.Context())
+		synctest.Wait()
+		b.Cut()
+		<-c.Done() // the watcher waits for nobody
+		s, open := <-w
+		if !open || s.State != stomp.StateClosed {
+			t.Errorf("open %t, status %+v", open, s)
+		}
+		matches(t, s.Err, stomp.ErrConnectionLost)
+	})
+	bubble(t, "closes_with_ctx", func(t *testing.T) {
+		_, c := pipeRig(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		w := c.Watch(ctx)
+		<-w
+		cancel()
+		if _, open := <-w; open {
+			t.Error("it is open")
+		}
+		fine(t, c.Err())
+	})
+	bubble(t, "of_a_Client_that_is_closed", func(t *testing.T) {
+		_, c := pipeRig(t)
+		c.Close()
+		w := c.Watch(t.Context())
+		if s := <-w; s.State != stomp.StateClosed {
+			t.Errorf("status %+v", s)
+		}
+		if _, open := <-w; open {
+			t.Error("it is open")
+		}
+	})
+}
+
+// Promise 4: Err is set before any channel is closed on its account, and Done is the last of all.
+func TestPromise4_order(t *testing.T) {
+	for name, end := range map[string]struct {
+		how            func(b *stomptest.Broker, c *stomp.Client)
+		client, single error
+	}{
+		"lost":       {func(b *stomptest.Broker, _ *stomp.Client) { b.Cut() }, stomp.ErrConnectionLost, stomp.ErrConnectionLost},
+		"Close":      {func(_ *stomptest.Broker, c *stomp.Client) { c.Close() }, stomp.ErrClosed, nil},
+		"Disconnect": {func(_ *stomptest.Broker, c *stomp.Client) { c.Disconnect(context.Background()) }, stomp.ErrClosed, nil},
+	} {
+		bubble(t, name, func(t *testing.T) {
+			b, c := pipeRig(t)
+			fine(t, c.Err())
+			sub, err := c.NewSubscription(t.Context(), "/queue/a")
+			fine(t, err)
+			typed, err := stomp.SubscribeAs(t.Context(), c, "/queue/b", stomp.JSON[int])
+			fine(t, err)
+			check := func(what string) {
+				matches(t, c.Err(), end.client)
+				if c.Status().State != stomp.StateClosed {
+					t.Errorf("%s: state %v", what, c.Status().State)
+				}
+			}
+			done := make(chan struct{}, 4)
+			watch := func(what string, closed func()) {
+				go func() { // joined below
+					closed()
+					check(what)
+					done <- struct{}{}
+				}()
+			}
+			watch("subscription", func() {
+				<-sub.C
+				if end.single == nil {
+					fine(t, sub.Err())
+				} else {
+					matches(t, sub.Err(), end.single)
+				}
+			})
+			watch("typed subscription", func() { <-typed.C })
+			watch("Unmatched", func() { <-c.Unmatched(t.Context()) })
+			watch("Done", func() { <-c.Done() })
+			synctest.Wait()
+			end.how(b, c)
+			for range 4 {
+				<-done
+			}
+		})
+	}
+}
+
+func TestStats(t *testing.T) {
+	bubble(t, "frames_octets_and_heart_beats_each_way", func(t *testing.T) {
+		c, p := peerRig(t, [][2]string{{"heart-beat", "1000,1000"}}, stomp.WithHeartBeat(time.Second, time.Second))
+		const connect = uint64(len("CONNECT\naccept-version:1.0,1.1,1.2\nhost:/\nheart-beat:1000,1000\n\n\x00"))
+		const connected = uint64(len("CONNECTED\nheart-beat:1000,1000\nversion:1.2\n\n\x00"))
+		if s := c.Stats(); s.Sessions != 1 || s.BytesSent != connect || s.BytesReceived != connected || s.FramesSent != 0 || s.FramesReceived != 0 {
+			t.Errorf("%+v", s)
+		}
+		rest := p.rest()
+		fine(t, c.Send(t.Context(), "/a", []byte("hello")))
+		fine(t, c.Flush(t.Context()))
+		p.nc.Write([]byte("\n\nRECEIPT\nreceipt-id:r9\n\n\x00\n"))
+		time.Sleep(time.Second)
+		synctest.Wait()
+		const send, receipt = len("SEND\ndestination:/a\ncontent-type:text/plain\ncontent-length:5\n\nhello\x00"), len("\n\nRECEIPT\nreceipt-id:r9\n\n\x00\n")
+		want := stomp.Stats{Sessions: 1, FramesSent: 1, FramesReceived: 1, HeartBeatsSent: 2, HeartBeatsReceived: 3,
+			BytesSent: connect + uint64(send) + 2, BytesReceived: connected + uint64(receipt)}
+		if s := c.Stats(); s != want {
+			t.Errorf("%+v\nwant %+v", s, want)
+		}
+		c.Close()
+		<-rest
+		if s := c.Stats(); s != want {
+			t.Errorf("after Close %+v\nwant %+v", s, want)
+		}
+	})
+	bubble(t, "queued_and_subscriptions", func(t *testing.T) {
+		c, p := peerRig(t, nil)
+		rest := p.rest()
+		ctx, cancel := context.WithCancel(t.Context())
+		for range 2 {
+			_, err := c.Subscribe(ctx, "/a")
+			fine(t, err)
+		}
+		for _, id := range []string{"s1", "s1", "s2", "other"} {
+			p.send(wire.Message, "12345", [2]string{"subscription", id}, [2]string{"message-id", "1"}, [2]string{"destination", "/a"})
+		}
+		synctest.Wait()
+		const octets = len("subscription"+"s1"+"message-id"+"1"+"destination"+"/a"+"content-length"+"5") + 5
+		if s := c.Stats(); s.Subscriptions != 2 || s.Queued != 3 || s.QueuedBytes != int64(3*octets) || s.Unmatched != 1 {
+			t.Errorf("%+v", s)
+		}
+		cancel()
+		synctest.Wait()
+		if s := c.Stats(); s.Subscriptions != 0 || s.Queued != 0 {
+			t.Errorf("%+v", s)
+		}
+		c.Close()
+		<-rest
+	})
+}

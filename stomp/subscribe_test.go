@@ -1,0 +1,297 @@
+package stomp_test
+
+import (
+	"context"
+	"regexp"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/webstomp/webstomp/internal/wire"
+	"github.com/webstomp/webstomp/stomp"
+	"github.com/webstomp/webstomp/stomp/stomptest"
+)
+
+// The frame that each option makes.
+func TestSubscribeFrame(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		opts []stomp.SubscribeOption
+		want string
+	}{
+		{"M1_M2_defaults", nil, "id:s1 destination:/topic/a ack:auto"},
+		{"M2_client", []stomp.SubscribeOption{stomp.WithAck(stomp.AckClient)}, "id:s1 destination:/topic/a ack:client"},
+		{"M2_client_individual", []stomp.SubscribeOption{stomp.WithAck(stomp.AckClientIndividual)}, "id:s1 destination:/topic/a ack:client-individual"},
+		{"WithID", []stomp.SubscribeOption{stomp.WithID("mine")}, "id:mine destination:/topic/a ack:auto"},
+		{"WithSelector", []stomp.SubscribeOption{stomp.WithSelector("a = 'b:c'")}, "id:s1 destination:/topic/a ack:auto selector:a = 'b:c'"},
+		{"WithHeader_adds_up", []stomp.SubscribeOption{stomp.WithHeader("x", "1"), stomp.WithHeader("x", "2")}, "id:s1 destination:/topic/a ack:auto x:1 x:2"},
+		{"WithHeaderFunc", []stomp.SubscribeOption{stomp.WithHeaderFunc(func() stomp.Header { return stomp.Header{{"x-stream-offset", "7"}} })},
+			"id:s1 destination:/topic/a ack:auto x-stream-offset:7"},
+		{"last_one_counts", []stomp.SubscribeOption{stomp.WithID("a"), stomp.WithID("b"), stomp.WithAck(stomp.AckClient), stomp.WithAck(stomp.AckAuto)},
+			"id:b destination:/topic/a ack:auto"},
+	} {
+		bubble(t, tc.name, func(t *testing.T) {
+			b, c := pipeRig(t)
+			_, err := c.Subscribe(t.Context(), "/topic/a", tc.opts...)
+			fine(t, err)
+			synctest.Wait()
+			var parts []string
+			for _, e := range b.Received()[1].Frame.Header {
+				if e[0] != "receipt" {
+					parts = append(parts, e[0]+":"+e[1])
+				}
+			}
+			if got := strings.Join(parts, " "); got != tc.want {
+				t.Errorf("SUBSCRIBE %s\nwant      %s", got, tc.want)
+			}
+		})
+	}
+}
+
+// What is refused before anything is written.
+func TestSubscribeRefuses(t *testing.T) {
+	over, cancel := context.WithCancel(context.Background())
+	cancel()
+	for _, tc := range []struct {
+		name        string
+		ctx         context.Context
+		destination string
+		opts        []stomp.SubscribeOption
+		want        error
+		text        string
+	}{
+		{"M1_no_destination", nil, "", nil, stomp.ErrNoDestination, "stomp: subscribe: no destination"},
+		{"empty_id", nil, "/a", []stomp.SubscribeOption{stomp.WithID("")}, stomp.ErrNoID, "stomp: subscribe /a: no subscription id"},
+		{"M1_duplicate_id", nil, "/a", []stomp.SubscribeOption{stomp.WithID("taken")}, stomp.ErrDuplicateID, `stomp: subscribe /a: duplicate subscription id: "taken"`},
+		{"ctx_over", over, "/a", nil, context.Canceled, "stomp: subscribe /a: context canceled"},
+		{"unknown_ack_mode", nil, "/a", []stomp.SubscribeOption{stomp.WithAck(9)}, nil, "WithAck: unknown mode 9"},
+		{"negative_buffer", nil, "/a", []stomp.SubscribeOption{stomp.WithBuffer(-1, 0, stomp.OverflowBlock)}, nil, "WithBuffer: negative bound"},
+		{"unknown_policy", nil, "/a", []stomp.SubscribeOption{stomp.WithBuffer(1, 1, 9)}, nil, "WithBuffer: unknown policy 9"},
+		{"reserved_header", nil, "/a", []stomp.SubscribeOption{stomp.WithHeader("selector", "x")}, nil, "use WithSelector"},
+		{"reserved_header_of_func", nil, "/a", []stomp.SubscribeOption{stomp.WithHeaderFunc(func() stomp.Header { return stomp.Header{{"id", "x"}} })}, nil, "use WithID"},
+		{"F13_NUL_in_header", nil, "/a", []stomp.SubscribeOption{stomp.WithHeader("x", "\x00")}, nil, "(F13)"},
+	} {
+		bubble(t, tc.name, func(t *testing.T) {
+			b, c := pipeRig(t)
+			_, err := c.Subscribe(t.Context(), "/taken", stomp.WithID("taken"))
+			fine(t, err)
+			ctx := tc.ctx
+			if ctx == nil {
+				ctx = t.Context()
+			}
+			ch, err := c.Subscribe(ctx, tc.destination, tc.opts...)
+			if ch != nil || err == nil || !strings.Contains(err.Error(), tc.text) || !stomp.Unsent(err) {
+				t.Errorf("%v, error %v; want %q, unsent", ch, err, tc.text)
+			}
+			if tc.want != nil {
+				matches(t, err, tc.want)
+			}
+			synctest.Wait()
+			if got := took(b); len(got) != 1 || c.Stats().Subscriptions != 1 {
+				t.Errorf("the broker got %q; %d subscriptions are open", got, c.Stats().Subscriptions)
+			}
+		})
+	}
+}
+
+func TestSubscribe(t *testing.T) {
+	bubble(t, "M8_ids_of_our_own", func(t *testing.T) {
+		b, c := pipeRig(t)
+		_, err := c.Subscribe(t.Context(), "/a", stomp.WithID("s2")) // as if it were ours
+		fine(t, err)
+		for range 3 {
+			_, err := c.Subscribe(t.Context(), "/a")
+			fine(t, err)
+		}
+		synctest.Wait()
+		same(t, "ids", took(b, "id"), []string{"SUBSCRIBE id:s2", "SUBSCRIBE id:s1", "SUBSCRIBE id:s3", "SUBSCRIBE id:s4"})
+		for _, e := range b.Received()[1:] {
+			if r := e.Frame.Get("receipt"); !regexp.MustCompile(`^[A-Za-z0-9_-]+$`).MatchString(r) {
+				t.Errorf("receipt %q", r)
+			}
+		}
+	})
+	bubble(t, "S1_delivers_in_order_with_epoch", func(t *testing.T) {
+		_, c := pipeRig(t)
+		sub, err := c.NewSubscription(t.Context(), "/queue/a")
+		fine(t, err)
+		if sub.ID() != "s1" || sub.Destination() != "/queue/a" || sub.Err() != nil {
+			t.Errorf("id %q, destination %q, error %v", sub.ID(), sub.Destination(), sub.Err())
+		}
+		for _, n := range numbers(1, 100) {
+			fine(t, c.Send(t.Context(), "/queue/a", []byte(n), stomp.WithHeader("n", n)))
+		}
+		for _, n := range numbers(1, 100) {
+			f := <-sub.C
+			if string(f.Body) != n || f.Header.Get("n") != n || f.Epoch != 1 || f.Command != "MESSAGE" ||
+				f.Destination() != "/queue/a" || f.MessageID() == "" || f.ContentType() != "text/plain" {
+				t.Fatalf("frame %s is %v, epoch %d", n, f, f.Epoch)
+			}
+		}
+		synctest.Wait()
+		if s := sub.Stats(); s != (stomp.SubscriptionStats{Received: 100, Delivered: 100}) {
+			t.Errorf("stats %+v", s)
+		}
+	})
+	bubble(t, "S1_1.0_routes_by_destination", func(t *testing.T) {
+		c, p := peerRig(t, [][2]string{{"version", "1.0"}})
+		rest := p.rest()
+		a, err := c.Subscribe(t.Context(), "/a")
+		fine(t, err)
+		other, err := c.Subscribe(t.Context(), "/b")
+		fine(t, err)
+		p.send(wire.Message, "for b", [2]string{"destination", "/b"}, [2]string{"message-id", "1"})
+		p.send(wire.Message, "for a", [2]string{"destination", "/a"}, [2]string{"message-id", "2"})
+		p.send(wire.Message, "for s2", [2]string{"destination", "/elsewhere"}, [2]string{"message-id", "3"}, [2]string{"subscription", "s2"})
+		got, _ := bodies(a)
+		same(t, "/a", got, []string{"for a"})
+		got, _ = bodies(other)
+		same(t, "/b", got, []string{"for b", "for s2"})
+		c.Close()
+		<-rest
+	})
+	bubble(t, "M2_no_client_individual_in_1.0", func(t *testing.T) {
+		b := pipeBroker(t)
+		c := joinBroker(t, b, stomp.WithVersions(stomp.V10))
+		_, err := c.Subscribe(t.Context(), "/a", stomp.WithAck(stomp.AckClientIndividual))
+		breach(t, err, "M2")
+		synctest.Wait()
+		same(t, "the broker", took(b), nil)
+	})
+	bubble(t, "S3_after_UNSUBSCRIBE_dropped_quietly", func(t *testing.T) {
+		c, p := peerRig(t, nil)
+		rest := p.rest()
+		for _, opts := range [][]stomp.SubscribeOption{nil, {stomp.WithID("mine")}} {
+			ctx, cancel := context.WithCancel(t.Context())
+			sub, err := c.NewSubscription(ctx, "/a", opts...)
+			fine(t, err)
+			cancel()
+			synctest.Wait()
+			p.send(wire.Message, "late", [2]string{"subscription", sub.ID()}, [2]string{"message-id", "1"}, [2]string{"destination", "/a"})
+		}
+		synctest.Wait()
+		if n := c.Stats().Unmatched; n != 0 {
+			t.Errorf("%d unmatched", n)
+		}
+		p.send(wire.Message, "stray", [2]string{"subscription", "nobody"}, [2]string{"message-id", "1"}, [2]string{"destination", "/a"})
+		synctest.Wait()
+		if n := c.Stats().Unmatched; n != 1 || c.Err() != nil {
+			t.Errorf("%d unmatched, client error %v", n, c.Err())
+		}
+		c.Close()
+		<-rest
+	})
+	bubble(t, "S4_copied_headers_mean_nothing", func(t *testing.T) {
+		c, p := peerRig(t, nil)
+		rest := p.rest()
+		sub, err := c.NewSubscription(t.Context(), "/a")
+		fine(t, err)
+		r, err := c.SendAsync(t.Context(), "/a", nil)
+		fine(t, err)
+		p.send(wire.Message, "x", [2]string{"subscription", sub.ID()}, [2]string{"message-id", "1"}, [2]string{"destination", "/a"},
+			[2]string{"receipt", "r2"}, [2]string{"receipt-id", "r2"}, [2]string{"transaction", "t1"})
+		got, _ := bodies(sub.C)
+		same(t, "bodies", got, []string{"x"})
+		select {
+		case <-r.Done():
+			t.Error("a MESSAGE answered a receipt")
+		default:
+		}
+		c.Close()
+		<-rest
+	})
+}
+
+// Promise 5, with each way that brokers have of saying no.
+func TestSubscribeRefusedByBroker(t *testing.T) {
+	refuse := func(b *stomptest.Broker) {
+		b.Intercept(func(e stomptest.Event) stomptest.Action {
+			if e.Direction == stomptest.In && e.Frame.Command == "SUBSCRIBE" && e.Frame.Get("destination") == "/no" {
+				return stomptest.ReplyError("not you", [][2]string{{"receipt-id", e.Frame.Get("receipt")}}, nil, false)
+			}
+			return stomptest.Pass()
+		})
+	}
+	bubble(t, "Promise5_ends_alone", func(t *testing.T) {
+		b, c := pipeRig(t)
+		refuse(b)
+		yes, err := c.NewSubscription(t.Context(), "/yes")
+		fine(t, err)
+		no, err := c.NewSubscription(t.Context(), "/no")
+		fine(t, err)
+		if f, ok := <-no.C; ok {
+			t.Fatal(f)
+		}
+		refusal(t, no.Err(), "not you")
+		refusal(t, no.Confirmed(t.Context()), "not you")
+		fine(t, yes.Confirmed(t.Context()))
+		fine(t, c.Send(t.Context(), "/yes", []byte("on we go"), stomp.WithReceipt()))
+		got, open := bodies(yes.C)
+		same(t, "bodies", got, []string{"on we go"})
+		if !open || c.Err() != nil || c.Stats().Subscriptions != 1 {
+			t.Errorf("open %t, client error %v, %+v", open, c.Err(), c.Stats())
+		}
+		same(t, "the broker", took(b), []string{"SUBSCRIBE", "SUBSCRIBE", "SEND"}) // no UNSUBSCRIBE for what never was
+	})
+	// Who waits for the receipt must not send an UNSUBSCRIBE either. It would cost the session.
+	t.Run("Promise5_with_receipt", func(t *testing.T) {
+		for range 50 {
+			synctest.Test(t, func(t *testing.T) {
+				b, c := pipeRig(t)
+				refuse(b)
+				_, err := c.Subscribe(t.Context(), "/no", stomp.WithReceipt())
+				refusal(t, err, "not you")
+				synctest.Wait()
+				same(t, "the broker", took(b), []string{"SUBSCRIBE"})
+			})
+		}
+	})
+	bubble(t, "Promise12_server_cancels", func(t *testing.T) {
+		b, c := pipeRig(t, stomptest.WithProfile(stomptest.RabbitMQ))
+		gone, err := c.NewSubscription(t.Context(), "/queue/gone", stomp.WithReceipt())
+		fine(t, err)
+		stays, err := c.NewSubscription(t.Context(), "/queue/stays", stomp.WithReceipt())
+		fine(t, err)
+		b.Cancel("/queue/gone")
+		if f, ok := <-gone.C; ok {
+			t.Fatal(f)
+		}
+		refusal(t, gone.Err(), "Server cancelled subscription")
+		fine(t, c.Send(t.Context(), "/queue/stays", []byte("x"), stomp.WithReceipt()))
+		got, open := bodies(stays.C)
+		same(t, "bodies", got, []string{"x"})
+		if !open || stays.Err() != nil {
+			t.Errorf("the other one: open %t, error %v", open, stays.Err())
+		}
+	})
+}
+
+func TestConfirmed(t *testing.T) {
+	bubble(t, "waits_within_ctx", func(t *testing.T) {
+		b, c := pipeRig(t)
+		b.Delay(3 * time.Second)
+		start := time.Now()
+		sub, err := c.NewSubscription(t.Context(), "/a")
+		fine(t, err)
+		matches(t, sub.Confirmed(within(t, time.Second)), context.DeadlineExceeded)
+		if d := time.Since(start); d != time.Second {
+			t.Errorf("gave up after %v", d)
+		}
+		fine(t, sub.Confirmed(t.Context()))
+		if d := time.Since(start); d != 3*time.Second {
+			t.Errorf("confirmed after %v", d)
+		}
+	})
+	bubble(t, "connection_lost_meanwhile", func(t *testing.T) {
+		c, p := peerRig(t, nil)
+		rest := p.rest()
+		sub, err := c.NewSubscription(t.Context(), "/a")
+		fine(t, err)
+		p.nc.Close()
+		matches(t, sub.Confirmed(t.Context()), stomp.ErrConnectionLost)
+		<-c.Done()
+		matches(t, sub.Err(), stomp.ErrConnectionLost)
+		<-rest
+	})
+}

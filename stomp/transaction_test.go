@@ -1,0 +1,211 @@
+package stomp_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/webstomp/webstomp/internal/wire"
+	"github.com/webstomp/webstomp/stomp"
+	"github.com/webstomp/webstomp/stomp/stomptest"
+)
+
+func TestTransaction(t *testing.T) {
+	bubble(t, "M4_commit", func(t *testing.T) {
+		b, c := pipeRig(t)
+		sub, err := c.Subscribe(t.Context(), "/queue/a", stomp.WithAck(stomp.AckClientIndividual))
+		fine(t, err)
+		frames := deliver(b, sub, 2)
+		tx, err := c.Begin(t.Context(), stomp.WithHeader("x", "y"))
+		fine(t, err)
+		defer tx.Abort(t.Context())
+		fine(t, tx.Send(t.Context(), "/queue/b", []byte("1")))
+		fine(t, tx.Send(t.Context(), "/queue/b", []byte("2"), stomp.WithHeader("n", "2")))
+		fine(t, tx.Ack(t.Context(), frames[0]))
+		fine(t, tx.Nack(t.Context(), frames[1], stomp.WithHeader("requeue", "false")))
+		synctest.Wait()
+		if b.QueueLen("/queue/b") != 0 || b.Unacked("/queue/a") != 2 {
+			t.Error("it took effect before Commit")
+		}
+		fine(t, tx.Commit(t.Context(), stomp.WithReceipt()))
+		if b.QueueLen("/queue/b") != 2 || b.Unacked("/queue/a") != 0 {
+			t.Errorf("%d were sent, %d are unacked", b.QueueLen("/queue/b"), b.Unacked("/queue/a"))
+		}
+		same(t, "the broker", took(b, "transaction", "x", "n")[1:], []string{
+			"BEGIN transaction:t1 x:y", "SEND transaction:t1", "SEND transaction:t1 n:2", "ACK transaction:t1", "NACK transaction:t1", "COMMIT transaction:t1"})
+	})
+	bubble(t, "M4_abort_gives_acks_back", func(t *testing.T) {
+		b, c := pipeRig(t)
+		sub, err := c.Subscribe(t.Context(), "/queue/a", stomp.WithAck(stomp.AckClient))
+		fine(t, err)
+		frames := deliver(b, sub, 3)
+		tx, err := c.Begin(t.Context())
+		fine(t, err)
+		fine(t, tx.Send(t.Context(), "/queue/b", nil))
+		fine(t, tx.Ack(t.Context(), frames[1]))
+		matches(t, c.Ack(t.Context(), frames[0]), stomp.ErrNotAckable)
+		fine(t, tx.Abort(t.Context(), stomp.WithReceipt()))
+		if b.QueueLen("/queue/b") != 0 || b.Unacked("/queue/a") != 3 {
+			t.Errorf("%d were sent, %d are unacked", b.QueueLen("/queue/b"), b.Unacked("/queue/a"))
+		}
+		fine(t, c.Ack(t.Context(), frames[0], stomp.WithReceipt()))
+		fine(t, c.Ack(t.Context(), frames[2], stomp.WithReceipt()))
+		if n := b.Unacked("/queue/a"); n != 0 || c.Err() != nil {
+			t.Errorf("%d are unacked, client's error %v", n, c.Err())
+		}
+	})
+	bubble(t, "M4_ids_are_unique", func(t *testing.T) {
+		b, c := pipeRig(t)
+		for range 3 {
+			_, err := c.Begin(t.Context())
+			fine(t, err)
+		}
+		synctest.Wait()
+		same(t, "the broker", took(b, "transaction"), []string{"BEGIN transaction:t1", "BEGIN transaction:t2", "BEGIN transaction:t3"})
+	})
+	bubble(t, "refused_by_broker", func(t *testing.T) {
+		b, c := pipeRig(t)
+		b.Intercept(func(e stomptest.Event) stomptest.Action {
+			if e.Frame.Command == "COMMIT" {
+				return stomptest.ReplyError("no", [][2]string{{"receipt-id", e.Frame.Get("receipt")}}, nil, false)
+			}
+			return stomptest.Pass()
+		})
+		tx, err := c.Begin(t.Context())
+		fine(t, err)
+		refusal(t, tx.Commit(t.Context(), stomp.WithReceipt()), "no")
+		fine(t, tx.Abort(t.Context())) // it is over
+		synctest.Wait()
+		same(t, "the broker", took(b), []string{"BEGIN", "COMMIT"})
+	})
+	// An ACK within a transaction counts when that has ended: UNSUBSCRIBE must wait for COMMIT.
+	bubble(t, "M4_Unsubscribe_waits_for_Commit", func(t *testing.T) {
+		b, c := pipeRig(t)
+		sub, err := c.NewSubscription(t.Context(), "/queue/a", stomp.WithAck(stomp.AckClientIndividual))
+		fine(t, err)
+		f := deliver(b, sub.C, 1)[0]
+		tx, err := c.Begin(t.Context())
+		fine(t, err)
+		fine(t, tx.Ack(t.Context(), f))
+		done := make(chan error)
+		go func() { done <- sub.Unsubscribe(t.Context()) }()
+		synctest.Wait()
+		fine(t, tx.Commit(t.Context()))
+		fine(t, <-done)
+		synctest.Wait()
+		same(t, "the broker", took(b), []string{"SUBSCRIBE", "BEGIN", "ACK", "COMMIT", "UNSUBSCRIBE"})
+		if c.Err() != nil || b.QueueLen("/queue/a") != 0 {
+			t.Errorf("client's error %v, %d are back in the queue", c.Err(), b.QueueLen("/queue/a"))
+		}
+	})
+	// A SEND that waits for room while Commit is called from another goroutine must not go out behind COMMIT.
+	bubble(t, "M4_nothing_behind_COMMIT", func(t *testing.T) {
+		c, p := peerRig(t, nil)
+		sub, f := acked(t, c, p)
+		tx, err := c.Begin(t.Context())
+		fine(t, err)
+		p.want(wire.Begin)
+		big := make([]byte, 2<<20)
+		for range 2 { // one is being written, one fills the outbox
+			fine(t, c.Send(t.Context(), "/big", big))
+			synctest.Wait()
+		}
+		errs := make(chan error, 4)
+		go func() { errs <- tx.Commit(t.Context()) }() // waits for room, and has said that it will
+		synctest.Wait()
+		go func() { errs <- tx.Send(t.Context(), "/small", nil) }()
+		go func() { errs <- tx.Send(t.Context(), "/large", big) }()
+		go func() { errs <- tx.Ack(t.Context(), f) }()
+		synctest.Wait()
+		rest := p.rest()
+		refused := 0
+		for range 4 {
+			if err := <-errs; err != nil {
+				matches(t, err, stomp.ErrTransactionDone)
+				refused++
+			}
+		}
+		if refused != 3 {
+			t.Errorf("%d calls were refused", refused)
+		}
+		fine(t, c.Flush(t.Context()))
+		c.Close()
+		same(t, "frames", <-rest, []string{"SEND", "SEND", "COMMIT"})
+		matches(t, c.Ack(t.Context(), f), stomp.ErrStale)
+		_ = sub
+	})
+}
+
+// What each call returns in each state.
+func TestTransactionStates(t *testing.T) {
+	type state struct {
+		name            string
+		end             func(t *testing.T, tx *stomp.Transaction, b *stomptest.Broker, c *stomp.Client)
+		use, ack, abort error
+		commit          error
+	}
+	for _, s := range []state{
+		{"open", func(*testing.T, *stomp.Transaction, *stomptest.Broker, *stomp.Client) {}, nil, nil, nil, nil},
+		{"committed", func(t *testing.T, tx *stomp.Transaction, _ *stomptest.Broker, _ *stomp.Client) {
+			fine(t, tx.Commit(t.Context()))
+		},
+			stomp.ErrTransactionDone, stomp.ErrTransactionDone, nil, stomp.ErrTransactionDone},
+		{"aborted", func(t *testing.T, tx *stomp.Transaction, _ *stomptest.Broker, _ *stomp.Client) {
+			fine(t, tx.Abort(t.Context()))
+		},
+			stomp.ErrTransactionDone, stomp.ErrTransactionDone, nil, stomp.ErrTransactionDone},
+		{"cut", func(_ *testing.T, _ *stomp.Transaction, b *stomptest.Broker, c *stomp.Client) { b.Cut(); <-c.Done() },
+			stomp.ErrConnectionLost, stomp.ErrStale, nil, stomp.ErrConnectionLost},
+		{"closed", func(_ *testing.T, _ *stomp.Transaction, _ *stomptest.Broker, c *stomp.Client) { c.Close() },
+			stomp.ErrClosed, stomp.ErrStale, nil, stomp.ErrClosed},
+	} {
+		for name, call := range map[string]struct {
+			do   func(ctx context.Context, tx *stomp.Transaction, f stomp.Frame) error
+			want error
+		}{
+			"Send":   {func(ctx context.Context, tx *stomp.Transaction, _ stomp.Frame) error { return tx.Send(ctx, "/a", nil) }, s.use},
+			"Ack":    {func(ctx context.Context, tx *stomp.Transaction, f stomp.Frame) error { return tx.Ack(ctx, f) }, s.ack},
+			"Nack":   {func(ctx context.Context, tx *stomp.Transaction, f stomp.Frame) error { return tx.Nack(ctx, f) }, s.ack},
+			"Commit": {func(ctx context.Context, tx *stomp.Transaction, _ stomp.Frame) error { return tx.Commit(ctx) }, s.commit},
+			"Abort":  {func(ctx context.Context, tx *stomp.Transaction, _ stomp.Frame) error { return tx.Abort(ctx) }, s.abort},
+		} {
+			bubble(t, s.name+"_"+name, func(t *testing.T) {
+				b, c := pipeRig(t)
+				sub, err := c.Subscribe(t.Context(), "/queue/a", stomp.WithAck(stomp.AckClientIndividual))
+				fine(t, err)
+				f := deliver(b, sub, 1)[0]
+				tx, err := c.Begin(t.Context())
+				fine(t, err)
+				s.end(t, tx, b, c)
+				err = call.do(t.Context(), tx, f)
+				if call.want == nil {
+					fine(t, err)
+					return
+				}
+				matches(t, err, call.want)
+				if !stomp.Unsent(err) {
+					t.Errorf("%v: unsent is false", err)
+				}
+			})
+		}
+	}
+	bubble(t, "errors", func(t *testing.T) {
+		_, c := pipeRig(t)
+		over, cancel := context.WithCancel(t.Context())
+		cancel()
+		_, err := c.Begin(over)
+		matches(t, err, context.Canceled)
+		tx, err := c.Begin(t.Context())
+		fine(t, err)
+		matches(t, tx.Commit(over), context.Canceled)
+		matches(t, tx.Abort(over), context.Canceled)
+		if err := tx.Commit(t.Context(), stomp.WithHeader("transaction", "x")); err == nil || !strings.Contains(err.Error(), "use Begin") {
+			t.Error(err)
+		}
+		fine(t, tx.Commit(t.Context(), stomp.WithReceipt())) // it was open all the time
+		c.Close()
+		_, err = c.Begin(t.Context())
+		matches(t, err, stomp.ErrClosed)
+	})
+}

@@ -1,0 +1,340 @@
+package stomp_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/webstomp/webstomp/internal/wire"
+	"github.com/webstomp/webstomp/stomp"
+	"github.com/webstomp/webstomp/stomp/stomptest"
+)
+
+// waiting subscribes and lets n messages arrive that nobody has read.
+func waiting(t *testing.T, b *stomptest.Broker, c *stomp.Client, n int, opts ...stomp.SubscribeOption) *stomp.Subscription[stomp.Frame] {
+	t.Helper()
+	sub, err := c.NewSubscription(t.Context(), "/queue/a", opts...)
+	fine(t, err)
+	for _, s := range numbers(1, n) {
+		b.Publish("/queue/a", nil, []byte(s))
+	}
+	synctest.Wait()
+	return sub
+}
+
+// The channel's own buffer holds 32 frames: see inbox.go.
+const channelBuffer = 32
+
+func TestSubscriptionEndsWithContext(t *testing.T) {
+	bubble(t, "M1_auto", func(t *testing.T) {
+		b, c := pipeRig(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		sub, err := c.NewSubscription(ctx, "/queue/a")
+		fine(t, err)
+		for _, s := range numbers(1, 40) {
+			b.Publish("/queue/a", nil, []byte(s))
+		}
+		synctest.Wait()
+		cancel()
+		got, open := bodies(sub.C)
+		same(t, "what stays readable", got, numbers(1, channelBuffer))
+		if open || sub.Err() != nil {
+			t.Errorf("open %t, error %v", open, sub.Err())
+		}
+		same(t, "the broker", took(b, "id"), []string{"SUBSCRIBE id:s1", "UNSUBSCRIBE id:s1"})
+		if s := sub.Stats(); s != (stomp.SubscriptionStats{Received: 40, Delivered: 32, Dropped: 8}) {
+			t.Errorf("stats %+v", s)
+		}
+		if s := c.Stats(); s.Dropped != 8 || s.Subscriptions != 0 {
+			t.Errorf("stats %+v", s)
+		}
+	})
+	bubble(t, "client_mode_broker_delivers_again", func(t *testing.T) {
+		b, c := pipeRig(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		sub, err := c.NewSubscription(ctx, "/queue/a", stomp.WithAck(stomp.AckClient))
+		fine(t, err)
+		b.Publish("/queue/a", nil, []byte("1"))
+		f := <-sub.C
+		cancel()
+		synctest.Wait()
+		matches(t, c.Ack(t.Context(), f), stomp.ErrStale)
+		if n := b.QueueLen("/queue/a"); n != 1 {
+			t.Errorf("%d messages are back in the queue", n)
+		}
+		same(t, "the broker", took(b), []string{"SUBSCRIBE", "UNSUBSCRIBE"})
+	})
+	bubble(t, "id_is_free_again", func(t *testing.T) {
+		b, c := pipeRig(t)
+		for range 2 {
+			ctx, cancel := context.WithCancel(t.Context())
+			_, err := c.Subscribe(ctx, "/a", stomp.WithID("x"))
+			fine(t, err)
+			cancel()
+			synctest.Wait()
+		}
+		same(t, "the broker", took(b), []string{"SUBSCRIBE", "UNSUBSCRIBE", "SUBSCRIBE", "UNSUBSCRIBE"})
+		fine(t, c.Err())
+	})
+	// A SUBSCRIBE that was withdrawn must not be followed by its UNSUBSCRIBE: brokers end sessions for less.
+	bubble(t, "withdrawn_SUBSCRIBE_is_not_unsubscribed_from", func(t *testing.T) {
+		c, p := peerRig(t, nil)
+		p.block(c)
+		_, err := c.Subscribe(within(t, time.Second), "/a", stomp.WithReceipt())
+		matches(t, err, context.DeadlineExceeded)
+		if !stomp.Unsent(err) {
+			t.Errorf("%v: may have been sent", err)
+		}
+		synctest.Wait()
+		rest := p.rest()
+		fine(t, c.Flush(t.Context()))
+		c.Close()
+		same(t, "frames", <-rest, []string{"SEND"})
+	})
+	bubble(t, "written_SUBSCRIBE_is_unsubscribed_from", func(t *testing.T) {
+		c, p := peerRig(t, nil)
+		rest := p.rest()
+		_, err := c.Subscribe(within(t, time.Second), "/a", stomp.WithReceipt())
+		matches(t, err, context.DeadlineExceeded)
+		if stomp.Unsent(err) {
+			t.Errorf("%v: was sent", err)
+		}
+		fine(t, c.Flush(t.Context()))
+		c.Close()
+		same(t, "frames", <-rest, []string{"SUBSCRIBE", "UNSUBSCRIBE"})
+	})
+}
+
+func TestUnsubscribeAuto(t *testing.T) {
+	bubble(t, "everything_that_arrived_is_delivered", func(t *testing.T) {
+		b, c := pipeRig(t)
+		sub := waiting(t, b, c, 100)
+		done := make(chan error, 1)
+		go func() { done <- sub.Unsubscribe(t.Context()) }()
+		synctest.Wait()
+		same(t, "the broker", took(b), []string{"SUBSCRIBE", "UNSUBSCRIBE"})
+		got, open := bodies(sub.C)
+		same(t, "bodies", got, numbers(1, 100))
+		fine(t, <-done)
+		if open || sub.Err() != nil || sub.Stats() != (stomp.SubscriptionStats{Received: 100, Delivered: 100}) {
+			t.Errorf("open %t, error %v, stats %+v", open, sub.Err(), sub.Stats())
+		}
+		fine(t, sub.Unsubscribe(t.Context())) // again: nothing happens
+		same(t, "the broker", took(b), []string{"SUBSCRIBE", "UNSUBSCRIBE"})
+	})
+	bubble(t, "ctx_ends_first", func(t *testing.T) {
+		b, c := pipeRig(t)
+		sub := waiting(t, b, c, 100)
+		start := time.Now()
+		err := sub.Unsubscribe(within(t, time.Second))
+		matches(t, err, context.DeadlineExceeded)
+		const text = "stomp: unsubscribe /queue/a: waiting for the consumer: context deadline exceeded (what it had not taken is dropped)"
+		if d := time.Since(start); d != time.Second || err.Error() != text {
+			t.Errorf("after %v: %v", d, err)
+		}
+		got, open := bodies(sub.C)
+		same(t, "what stays readable", got, numbers(1, channelBuffer))
+		if open || sub.Stats().Dropped != 100-channelBuffer {
+			t.Errorf("open %t, stats %+v", open, sub.Stats())
+		}
+	})
+	bubble(t, "receipts_known_are_waited_for", func(t *testing.T) {
+		b, c := pipeRig(t)
+		sub := waiting(t, b, c, 0)
+		fine(t, sub.Confirmed(t.Context()))
+		b.Delay(time.Second)
+		start := time.Now()
+		fine(t, sub.Unsubscribe(t.Context()))
+		if d := time.Since(start); d != time.Second {
+			t.Errorf("returned after %v", d)
+		}
+	})
+	bubble(t, "refused_by_broker", func(t *testing.T) {
+		b, c := pipeRig(t)
+		sub := waiting(t, b, c, 0)
+		b.Intercept(func(e stomptest.Event) stomptest.Action {
+			if e.Frame.Command == "UNSUBSCRIBE" {
+				return stomptest.ReplyError("stay", [][2]string{{"receipt-id", e.Frame.Get("receipt")}}, nil, false)
+			}
+			return stomptest.Pass()
+		})
+		refusal(t, sub.Unsubscribe(t.Context(), stomp.WithReceipt()), "stay")
+		if _, open := <-sub.C; open || sub.Err() != nil || c.Err() != nil {
+			t.Errorf("open %t, error %v, client's %v", open, sub.Err(), c.Err())
+		}
+	})
+	// UNSUBSCRIBE goes out nevertheless.
+	bubble(t, "ctx_ends_before_it_is_written", func(t *testing.T) {
+		c, p := peerRig(t, nil)
+		sub, err := c.NewSubscription(t.Context(), "/a") // blocks the writer
+		fine(t, err)
+		synctest.Wait()
+		matches(t, sub.Unsubscribe(within(t, time.Second), stomp.WithReceipt()), context.DeadlineExceeded)
+		rest := p.rest()
+		fine(t, c.Flush(t.Context()))
+		c.Close()
+		same(t, "frames", <-rest, []string{"SUBSCRIBE", "UNSUBSCRIBE"})
+	})
+	bubble(t, "connection_lost_meanwhile", func(t *testing.T) {
+		b, c := pipeRig(t)
+		sub := waiting(t, b, c, 100)
+		done := make(chan error, 1)
+		go func() { done <- sub.Unsubscribe(t.Context()) }()
+		synctest.Wait()
+		b.Cut()
+		fine(t, <-done) // it is over, which is what was wanted
+		<-c.Done()
+	})
+	bubble(t, "1.0_names_the_destination", func(t *testing.T) {
+		b := pipeBroker(t)
+		c := joinBroker(t, b, stomp.WithVersions(stomp.V10))
+		sub, err := c.NewSubscription(t.Context(), "/a")
+		fine(t, err)
+		fine(t, sub.Unsubscribe(t.Context(), stomp.WithHeader("x", "y")))
+		synctest.Wait()
+		same(t, "the broker", took(b, "id", "destination", "x"), []string{"SUBSCRIBE id:s1 destination:/a", "UNSUBSCRIBE id:s1 destination:/a x:y"})
+	})
+}
+
+func TestUnsubscribeAcked(t *testing.T) {
+	for _, mode := range []stomp.AckMode{stomp.AckClient, stomp.AckClientIndividual} {
+		bubble(t, fmt.Sprint("waits_for_acks_", mode), func(t *testing.T) {
+			b, c := pipeRig(t)
+			sub := waiting(t, b, c, 100, stomp.WithAck(mode))
+			done := make(chan error, 1)
+			go func() { done <- sub.Unsubscribe(t.Context()) }()
+			synctest.Wait()
+			n := 0
+			for f := range sub.C { // what is in the channel stays readable, and can be acked
+				n++
+				same(t, "the broker", took(b)[1:], repeat("ACK", n-1))
+				fine(t, c.Ack(t.Context(), f))
+				synctest.Wait()
+			}
+			fine(t, <-done)
+			synctest.Wait()
+			if n != channelBuffer || b.QueueLen("/queue/a") != 100-n {
+				t.Errorf("%d frames were handed out, %d are back in the queue", n, b.QueueLen("/queue/a"))
+			}
+			same(t, "the broker", took(b)[1:], append(repeat("ACK", n), "UNSUBSCRIBE"))
+			if c.Err() != nil || sub.Err() != nil || b.StaleAcks() != 0 {
+				t.Errorf("errors %v, %v; %d stale acks", c.Err(), sub.Err(), b.StaleAcks())
+			}
+		})
+	}
+	bubble(t, "ctx_ends_first", func(t *testing.T) {
+		b, c := pipeRig(t)
+		sub := waiting(t, b, c, 3, stomp.WithAck(stomp.AckClientIndividual))
+		f := <-sub.C
+		matches(t, sub.Unsubscribe(within(t, time.Second)), context.DeadlineExceeded)
+		synctest.Wait()
+		same(t, "the broker", took(b), []string{"SUBSCRIBE", "UNSUBSCRIBE"})
+		matches(t, c.Ack(t.Context(), f), stomp.ErrStale)
+		if n := b.QueueLen("/queue/a"); n != 3 {
+			t.Errorf("%d messages are back in the queue", n)
+		}
+	})
+	for name, end := range map[string]func(b *stomptest.Broker, cancel func()){
+		"its_ctx_ends_meanwhile":      func(_ *stomptest.Broker, cancel func()) { cancel() },
+		"broker_cancels_it_meanwhile": func(b *stomptest.Broker, _ func()) { b.Cancel("/queue/a") },
+	} {
+		bubble(t, name, func(t *testing.T) {
+			b, c := pipeRig(t, stomptest.WithProfile(stomptest.RabbitMQ))
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			sub, err := c.NewSubscription(ctx, "/queue/a", stomp.WithAck(stomp.AckClient))
+			fine(t, err)
+			b.Publish("/queue/a", nil, []byte("never acked"))
+			synctest.Wait()
+			done := make(chan error, 1)
+			go func() { done <- sub.Unsubscribe(t.Context()) }()
+			synctest.Wait()
+			end(b, cancel)
+			synctest.Wait()
+			select {
+			case err := <-done:
+				fine(t, err)
+			default:
+				t.Error("Unsubscribe waits for an ack that nobody can send any more")
+				c.Close()
+				<-done
+			}
+		})
+	}
+	bubble(t, "second_call_waits_as_well", func(t *testing.T) {
+		b, c := pipeRig(t)
+		sub := waiting(t, b, c, 1, stomp.WithAck(stomp.AckClient))
+		f := <-sub.C
+		done := make(chan error, 2)
+		for range 2 {
+			go func() { done <- sub.Unsubscribe(t.Context()) }()
+			synctest.Wait()
+		}
+		if len(done) > 0 {
+			t.Error("a call has returned, and the frame is not acked")
+		}
+		fine(t, c.Ack(t.Context(), f))
+		fine(t, <-done)
+		fine(t, <-done)
+		synctest.Wait()
+		same(t, "the broker", took(b), []string{"SUBSCRIBE", "ACK", "UNSUBSCRIBE"})
+	})
+	// The ACK waits for room in the outbox; UNSUBSCRIBE does not, and must not overtake it.
+	bubble(t, "M3_no_ACK_behind_UNSUBSCRIBE", func(t *testing.T) {
+		c, p := peerRig(t, nil)
+		sub, f := acked(t, c, p)
+		big := make([]byte, 2<<20)
+		for range 2 { // one is being written, one fills the outbox
+			fine(t, c.Send(t.Context(), "/big", big))
+			synctest.Wait()
+		}
+		done := make(chan error, 2)
+		go func() { done <- c.Ack(t.Context(), f) }()
+		synctest.Wait()
+		go func() { done <- sub.Unsubscribe(t.Context()) }()
+		synctest.Wait()
+		rest := p.rest()
+		fine(t, <-done)
+		fine(t, <-done)
+		fine(t, c.Flush(t.Context()))
+		c.Close()
+		same(t, "frames", <-rest, []string{"SEND", "SEND", "ACK", "UNSUBSCRIBE"})
+	})
+	bubble(t, "M3_ACK_too_late_is_stale", func(t *testing.T) {
+		c, p := peerRig(t, nil)
+		sub, f := acked(t, c, p)
+		big := make([]byte, 2<<20)
+		for range 2 {
+			fine(t, c.Send(t.Context(), "/big", big))
+			synctest.Wait()
+		}
+		done := make(chan error, 1)
+		go func() { done <- c.Ack(t.Context(), f) }()
+		synctest.Wait()
+		matches(t, sub.Unsubscribe(within(t, time.Second)), context.DeadlineExceeded)
+		rest := p.rest()
+		matches(t, <-done, stomp.ErrStale)
+		fine(t, c.Flush(t.Context()))
+		c.Close()
+		same(t, "frames", <-rest, []string{"SEND", "SEND", "UNSUBSCRIBE"})
+	})
+}
+
+// acked subscribes in a client mode and lets one frame be delivered.
+func acked(t *testing.T, c *stomp.Client, p *peer) (*stomp.Subscription[stomp.Frame], stomp.Frame) {
+	t.Helper()
+	sub, err := c.NewSubscription(t.Context(), "/a", stomp.WithAck(stomp.AckClientIndividual))
+	fine(t, err)
+	p.want(wire.Subscribe)
+	p.send(wire.Message, "", [2]string{"subscription", "s1"}, [2]string{"message-id", "1"}, [2]string{"ack", "a1"}, [2]string{"destination", "/a"})
+	return sub, <-sub.C
+}
+
+func repeat(s string, n int) (list []string) {
+	for range n {
+		list = append(list, s)
+	}
+	return list
+}
