@@ -67,22 +67,29 @@ func (c *Client) acknowledge(ctx context.Context, command string, f Frame, opts 
 		header = append(header, [2]string{"transaction", id})
 	}
 	header = append(header, cfg.header...)
-	taken := r.acks.take(f.seq, r.sub.ack == AckClient)
-	if taken == nil {
-		return fail(fmt.Errorf("%w: acknowledged already", ErrNotAckable))
-	}
-	// Whether it comes too late is asked again in its place before UNSUBSCRIBE
-	// or COMMIT: an ACK behind them would be refused, at the session's cost.
+	// Whether it comes too late is asked again when it has its place before
+	// UNSUBSCRIBE or COMMIT, and what it takes is taken there: an ACK behind
+	// them, or behind another that covers it, would be refused, at the session's
+	// cost.
+	var taken []span
 	late := func() error {
 		if r.over() {
 			return ErrStale
 		}
-		return tx.late()
+		if err := tx.late(); err != nil {
+			return err
+		}
+		if taken = r.acks.take(f.seq, r.sub.ack == AckClient); taken == nil {
+			return fmt.Errorf("%w: acknowledged already", ErrNotAckable)
+		}
+		return nil
 	}
 	receipt, _, err := r.session.post(ctx, wire.Frame{Command: command, Header: header},
 		posting{op: opError{op: op.op, target: op.target}, receipt: wish(cfg.receipt), late: late})
 	if err != nil {
-		r.acks.settle(taken, false)
+		if taken != nil {
+			r.acks.settle(taken, false)
+		}
 		if r.over() {
 			return fail(ErrStale)
 		}

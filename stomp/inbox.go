@@ -27,7 +27,7 @@ const channelRoom = 32
 type inbox struct {
 	bound buffer
 	ch    chan Frame
-	cut   chan struct{} // closed by end: the feeder gives up; room waits end
+	cut   chan struct{} // closed by end: feeder and converter give up; waits for room end
 	idle  chan struct{} // closed when ch is
 	room  chan struct{} // capacity 1: a stall may be over
 	spawn func(func())  // starts a feeder; whoever owns the inbox joins it
@@ -42,6 +42,7 @@ type inbox struct {
 	queue    ring
 	baton    bool
 	state    inboxState
+	isCut    bool // end was called
 	stalled  bool // the queue was full, and is not half empty yet
 	stats    SubscriptionStats
 	held     int64   // octets in queue, channel and the feeder's hand
@@ -204,11 +205,12 @@ func (in *inbox) drain() {
 // it is dropped and counted.
 func (in *inbox) end() {
 	in.mu.Lock()
-	if in.state == inboxEnded {
+	if in.isCut {
 		in.mu.Unlock()
 		return
 	}
-	in.state = inboxEnded
+	in.isCut = true
+	in.state = inboxEnded // after drain it may be that already: then cut is for the converter of SubscribeAs
 	for in.queue.len() > 0 {
 		f := in.queue.pop()
 		in.held -= size(&f)

@@ -47,8 +47,8 @@ type outbox struct {
 	wake chan struct{} // capacity 1: the write loop sleeps and there is work
 
 	mu       sync.Mutex // guards what follows; never held across a wait
-	waiting  *batch // nil while the write loop is asleep and nothing waits
-	octets   int    // in waiting
+	waiting  *batch     // nil while the write loop is asleep and nothing waits
+	octets   int        // in waiting
 	asleep   bool
 	closed   error         // set: nothing is accepted any more
 	err      error         // set: nothing is written any more

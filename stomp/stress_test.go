@@ -25,7 +25,7 @@ type stress struct {
 
 const (
 	stressWorkers = 64
-	stressRounds  = 12
+	stressRounds  = 8
 )
 
 // ok reports whether a call has succeeded. What fails must fail because of the end.

@@ -152,6 +152,21 @@ func TestSubscribeAs(t *testing.T) {
 			}
 		})
 	}
+	// What has left the queue waits in the converter's hands: the end of ctx reaches that too.
+	bubble(t, "ctx_ends_while_Drain_waits_for_the_consumer", func(t *testing.T) {
+		b, c := pipeRig(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		sub := typed(t, ctx, b, c, 3)
+		done := make(chan error)
+		go func() { done <- c.Drain(within(t, time.Minute)) }()
+		synctest.Wait()
+		start := time.Now()
+		cancel()
+		fine(t, <-done)
+		if d := time.Since(start); d != 0 || sub.Stats().Dropped != 3 {
+			t.Errorf("took %v, stats %+v", d, sub.Stats())
+		}
+	})
 	bubble(t, "errors_are_those_of_Subscribe", func(t *testing.T) {
 		_, c := pipeRig(t)
 		_, err := stomp.SubscribeAs(t.Context(), c, "", stomp.JSON[int])
