@@ -2,6 +2,7 @@ package stomp_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -213,7 +214,7 @@ func TestJSON(t *testing.T) {
 	if err == nil || len(err.Error()) > 300 {
 		t.Errorf("error of %d characters", len(err.Error()))
 	}
-	var syntax interface{ Error() string }
+	var syntax *json.SyntaxError
 	if !errors.As(err, &syntax) {
 		t.Error(err)
 	}
