@@ -44,7 +44,7 @@ func join(t *testing.T, b *stomptest.Broker, opts ...stomp.ConnectOption) *stomp
 	if strings.HasPrefix(b.URL(), "ws://pipe.") {
 		opts = append(opts, stomp.WithHTTPClient(b.Client()))
 	}
-	c, err := stomp.Connect(t.Context(), b.URL(), opts...)
+	c, err := stomp.Connect(t.Context(), b.URL(), append([]stomp.ConnectOption{stomp.WithoutReconnect()}, opts...)...)
 	fine(t, err)
 	t.Cleanup(func() { c.Close() })
 	return c

@@ -96,7 +96,7 @@ func (c *Client) acknowledge(ctx context.Context, command string, f Frame, opts 
 		return err
 	}
 	if receipt != nil {
-		err = r.session.await(ctx, receipt)
+		err = r.session.client.await(ctx, receipt)
 	}
 	switch {
 	case Unsent(err): // it was withdrawn

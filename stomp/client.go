@@ -2,16 +2,16 @@ package stomp
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
-	"maps"
-	"slices"
 	"sync"
 	"sync/atomic"
 
 	"github.com/webstomp/webstomp/internal/wire"
 )
 
-// Client is a connection to a STOMP broker. Its methods may be called from any
+// Client is a connection to a STOMP broker, made anew when it is lost (see
+// [WithReconnect]). Its methods may be called from any
 // goroutine. A Client that is no longer needed must be ended, by Drain,
 // Disconnect or Close.
 //
@@ -30,6 +30,9 @@ type Client struct {
 	stalls         atomic.Uint64
 	dropped        atomic.Uint64
 
+	life      context.Context // ends when the Client begins to: attempts and back-off; values of Connect's ctx
+	quit      func()          // ends life
+	receipts  *receipts
 	listeners listeners      // of Unmatched
 	wg        sync.WaitGroup // feeders, converters, watchers: all but the supervisor
 
@@ -40,10 +43,13 @@ type Client struct {
 	past            Stats // of sessions that are over
 	subs            map[string]*subscription
 	subscriptionIDs uint64
+	subsMade        uint64
+	epoch           uint64
 	reason          error  // why the Client is ending, by its user's wish; nil: it is not
 	draining        bool   // no new subscriptions
 	err             error  // why it has ended; set before any channel is closed
 	finished        bool   // nothing joins wg any more
+	abandoned       bool   // frames that were accepted had to be dropped at the end
 	unwatch         func() // stops watching WithLifetime's ctx; nil: there is none
 
 	gone chan struct{} // closed by finish: converters give up
@@ -70,97 +76,76 @@ func Connect(ctx context.Context, url string, opts ...ConnectOption) (*Client, e
 		return nil, err
 	}
 	c := &Client{
-		cfg:     cfg,
-		log:     cfg.logger,
-		changed: make(chan struct{}),
-		subs:    make(map[string]*subscription),
-		gone:    make(chan struct{}),
-		done:    make(chan struct{}),
-		status:  Status{State: StateConnecting, Attempt: 1},
+		cfg:      cfg,
+		log:      cfg.logger,
+		changed:  make(chan struct{}),
+		subs:     make(map[string]*subscription),
+		gone:     make(chan struct{}),
+		done:     make(chan struct{}),
+		receipts: newReceipts(),
+		status:   Status{State: StateConnecting, Attempt: 1},
 	}
-	s, err := c.dial(ctx)
+	c.life, c.quit = context.WithCancel(context.WithoutCancel(ctx))
+	s, endpoint, err := c.first(ctx)
 	if err != nil {
+		c.quit()
 		return nil, err
 	}
-	c.begin(s)
-	go c.supervise(s) // joined by whoever waits for done
+	v := &supervisor{client: c, endpoint: endpoint}
+	v.begin(s)
+	go v.run(s) // joined by whoever waits for done
 	if cfg.lifetime != nil {
 		c.watchLifetime(cfg.lifetime)
 	}
 	return c, nil
 }
 
-// begin makes s the session that stands.
-func (c *Client) begin(s *session) {
-	c.mu.Lock()
-	c.sess = s
-	c.mu.Unlock()
-	c.setStatus(func(st *Status) {
-		*st = Status{State: StateConnected, Epoch: s.epoch, Session: s.info}
-	})
-	c.log.Info("stomp: connected", "url", s.info.URL, "version", string(s.info.Version), "server", s.info.Server,
-		"heart-beat-send", s.info.HeartBeatSend, "heart-beat-receive", s.info.HeartBeatReceive, "epoch", s.epoch)
+// session returns the session that stands, or waits for one, within ctx. noWait:
+// ErrNotConnected where there is none. One that is cut does not stand any more.
+func (c *Client) session(ctx context.Context, noWait bool) (*session, error) {
+	for {
+		if ctx.Err() != nil {
+			return nil, ctxError(ctx)
+		}
+		c.mu.Lock()
+		s, err, changed := c.sess, c.endingLocked(), c.changed
+		why := c.status.Err
+		c.mu.Unlock()
+		if s != nil && s.isCut() {
+			s, why = nil, s.cutErr
+		}
+		switch {
+		case err != nil:
+			return nil, err
+		case s != nil:
+			return s, nil
+		case noWait:
+			return nil, notConnected(why)
+		}
+		select {
+		case <-changed:
+		case <-c.life.Done():
+		case <-ctx.Done():
+			return nil, fmt.Errorf("waiting for a connection: %w (%w)", ctxError(ctx), notConnected(c.Status().Err))
+		}
+	}
 }
 
-// supervise serves the session and ends the Client after it. It owns the
-// status.
-func (c *Client) supervise(s *session) {
-	err := s.serve()
-	c.mu.Lock()
-	s.addTo(&c.past)
-	c.sess = nil
-	if c.reason != nil {
-		err = c.reason
+// notConnected is ErrNotConnected with why.
+func notConnected(why error) error {
+	if why == nil {
+		return ErrNotConnected
 	}
-	c.err = err
-	c.finished = true
-	unwatch := c.unwatch
-	c.mu.Unlock()
-	if unwatch != nil {
-		unwatch()
-	}
-	c.setStatus(func(st *Status) {
-		*st = Status{State: StateClosed, Epoch: st.Epoch, Err: err, Session: st.Session}
-	})
-	c.finish(err)
-	close(c.done)
+	return fmt.Errorf("%w: %w", ErrNotConnected, why)
 }
 
-// finish closes every channel that the Client feeds, and joins its goroutines.
-// A subscription's Err is nil when the user wished the end, err otherwise.
-func (c *Client) finish(err error) {
-	c.mu.Lock()
-	subs := slices.Collect(maps.Values(c.subs))
-	wished := c.reason != nil
-	c.mu.Unlock()
-	if wished {
-		c.log.Info("stomp: closed", "reason", err)
-		err = nil
-	} else {
-		c.log.Error("stomp: connection lost", "error", err)
-	}
-	for _, sub := range subs {
-		sub.end(err, false)
-	}
-	c.listeners.end()
-	close(c.gone)
-	c.wg.Wait()
-}
-
-// session returns the session that stands.
-func (c *Client) session() (*session, error) {
+// ending is the error of a call that comes too late; nil: it does not.
+func (c *Client) ending() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if err := c.endingLocked(); err != nil {
-		return nil, err
-	}
-	if c.sess == nil {
-		return nil, ErrNotConnected
-	}
-	return c.sess, nil
+	return c.endingLocked()
 }
 
-// endingLocked is the error of a call that comes too late.
 func (c *Client) endingLocked() error {
 	switch {
 	case c.err != nil:

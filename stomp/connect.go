@@ -15,8 +15,8 @@ import (
 
 // dial makes one attempt: credentials, connection, CONNECT, CONNECTED. Its
 // errors are *ConnectErrors; on each of them the connection is closed.
-func (c *Client) dial(ctx context.Context) (*session, error) {
-	a := attempt{cfg: c.cfg, client: c, shown: c.cfg.url}
+func (c *Client) dial(ctx context.Context, url string) (*session, error) {
+	a := attempt{cfg: c.cfg, client: c, url: url, shown: url}
 	s, err := a.run(ctx)
 	if err == nil {
 		return s, nil
@@ -36,13 +36,14 @@ func (c *Client) dial(ctx context.Context) (*session, error) {
 type attempt struct {
 	cfg    *connectConfig
 	client *Client
+	url    string
 	shown  string // the URL without its password
 }
 
 func (a *attempt) run(ctx context.Context) (*session, error) {
 	target, err := a.target()
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errBadURL, err)
+		return nil, &badURLError{err}
 	}
 	if ctx.Err() != nil {
 		return nil, ctxError(ctx)
@@ -75,15 +76,18 @@ func (a *attempt) run(ctx context.Context) (*session, error) {
 // target reads the URL. With WithDialer any URL will do: the dialer reads it.
 func (a *attempt) target() (ws.Target, error) {
 	if a.cfg.dialer != nil {
-		a.shown = withoutPassword(a.cfg.url)
+		a.shown = withoutPassword(a.url)
 		return ws.Target{}, nil
 	}
-	target, err := ws.ParseURL(a.cfg.url)
+	target, err := ws.ParseURL(a.url)
 	if err != nil {
 		a.shown = "(URL)"
 		return ws.Target{}, err
 	}
 	a.shown = target.String()
+	if name := a.cfg.webSocketOption(); target.Bare() && name != "" {
+		return ws.Target{}, fmt.Errorf("%s has no meaning on a bare socket: it belongs to the WebSocket", name)
+	}
 	return target, nil
 }
 
@@ -126,7 +130,7 @@ func milliseconds(d time.Duration) int64 {
 // open dials.
 func (a *attempt) open(ctx context.Context, target ws.Target) (*ws.Conn, error) {
 	if a.cfg.dialer != nil {
-		nc, err := a.cfg.dialer(ctx, a.cfg.url)
+		nc, err := a.cfg.dialer(ctx, a.url)
 		if err != nil {
 			return nil, fmt.Errorf("WithDialer: %w", err)
 		}
@@ -187,14 +191,14 @@ func (a *attempt) shakeHands(ctx context.Context, conn *ws.Conn, hello wire.Fram
 		dec:       dec,
 		enc:       a.cfg.encoder(info.Version),
 		info:      info,
-		epoch:     1,
 		out:       newOutbox(),
-		receipts:  newReceipts(),
+		receipts:  a.client.receipts,
 		routes:    newRoutes(),
 		cut:       make(chan struct{}),
 		readEnded: make(chan struct{}),
 		finish:    make(chan context.Context, 1),
 		ended:     make(chan struct{}),
+		detached:  make(chan struct{}),
 	}
 	s.replies.init()
 	return s, nil

@@ -16,7 +16,7 @@ import (
 )
 
 func TestConnect_C1_the_octets_of_CONNECT(t *testing.T) {
-	const rest = "accept-version:1.0,1.1,1.2\nhost:/\nheart-beat:10000,10000\n"
+	const rest = "accept-version:1.0,1.1,1.2\nhost:/\nheart-beat:0,10000\n"
 	for name, c := range map[string]struct {
 		opts []stomp.ConnectOption
 		want string
@@ -27,8 +27,8 @@ func TestConnect_C1_the_octets_of_CONNECT(t *testing.T) {
 		"WithHost":                       {[]stomp.ConnectOption{stomp.WithHost("prod")}, strings.Replace(rest, "host:/", "host:prod", 1)},
 		"WithVersions_ascending":         {[]stomp.ConnectOption{stomp.WithVersions(stomp.V12, stomp.V11)}, strings.Replace(rest, "1.0,1.1,1.2", "1.1,1.2", 1)},
 		"WithVersions_one":               {[]stomp.ConnectOption{stomp.WithVersions(stomp.V12)}, strings.Replace(rest, "1.0,1.1,1.2", "1.2", 1)},
-		"WithHeartBeat":                  {[]stomp.ConnectOption{stomp.WithHeartBeat(1500*time.Millisecond, 0)}, strings.Replace(rest, "10000,10000", "1500,0", 1)},
-		"WithHeartBeat_rounds_up":        {[]stomp.ConnectOption{stomp.WithHeartBeat(time.Microsecond, 1001*time.Microsecond)}, strings.Replace(rest, "10000,10000", "1,2", 1)},
+		"WithHeartBeat":                  {[]stomp.ConnectOption{stomp.WithHeartBeat(1500*time.Millisecond, 0)}, strings.Replace(rest, "0,10000", "1500,0", 1)},
+		"WithHeartBeat_rounds_up":        {[]stomp.ConnectOption{stomp.WithHeartBeat(time.Microsecond, 1001*time.Microsecond)}, strings.Replace(rest, "0,10000", "1,2", 1)},
 		"WithHeader_adds_up_in_order":    {[]stomp.ConnectOption{stomp.WithHeader("b", "1"), stomp.WithHeader("a", ""), stomp.WithHeader("b", "2")}, rest + "b:1\na:\nb:2\n"},
 		"F7_not_escaped":                 {[]stomp.ConnectOption{stomp.WithLogin(`a\b`, `c:\d`), stomp.WithHeader("x", `\n`)}, rest + "login:a\\b\npasscode:c:\\d\nx:\\n\n"},
 		"WithEscapedConnect":             {[]stomp.ConnectOption{stomp.WithEscapedConnect(), stomp.WithLogin("a\r\n", `c:\d`)}, rest + "login:a\\r\\n\npasscode:c\\c\\\\d\n"},
@@ -177,7 +177,7 @@ func TestConnect_C4_anything_else_instead_of_CONNECTED(t *testing.T) {
 }
 
 func TestConnect_C5_facts_of_the_session(t *testing.T) {
-	_, client := streamSession(t, "CONNECTED\nversion:1.1\nserver:Broker/1\nsession:a:b\nheart-beat:20000,5000\nnote:\\c\nserver:old\n\n\x00")
+	_, client := streamSession(t, "CONNECTED\nversion:1.1\nserver:Broker/1\nsession:a:b\nheart-beat:20000,5000\nnote:\\c\nserver:old\n\n\x00", stomp.WithHeartBeat(10*time.Second, 10*time.Second))
 	st := client.Status()
 	want := stomp.Session{URL: "tcp://broker.test", Server: "Broker/1", ID: "a:b", Version: stomp.V11,
 		HeartBeatSend: 10 * time.Second, HeartBeatReceive: 20 * time.Second}

@@ -198,3 +198,21 @@ func relay(t *testing.T, b *stomptest.Broker, nc net.Conn) {
 	inner.Close()
 	<-back
 }
+
+// An option of the WebSocket on a bare socket is refused before anything is dialled, and again trying cannot help.
+func TestConnect_bare_socket_refuses_WebSocket_options(t *testing.T) {
+	for name, o := range map[string]stomp.ConnectOption{
+		"WithHTTPHeader":   stomp.WithHTTPHeader(http.Header{"A": {"b"}}),
+		"WithSubprotocols": stomp.WithSubprotocols("v12.stomp"),
+		"WithCompression":  stomp.WithCompression(),
+		"WithMessageType":  stomp.WithMessageType(stomp.MessageBinary),
+		"WithMessageSplit": stomp.WithMessageSplit(1000),
+		"WithPing":         stomp.WithPing(time.Second),
+	} {
+		err := failToConnect(t, t.Context(), "tcp://broker.invalid", o)
+		var failed *stomp.ConnectError
+		if !errors.As(err, &failed) || !failed.Permanent() || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

@@ -107,8 +107,9 @@ func (e *ConnectError) Permanent() bool {
 	var refused *Error
 	var protocol *ProtocolError
 	var certificate *tls.CertificateVerificationError
+	var url *badURLError
 	switch {
-	case errors.As(e.Err, &refused), errors.As(e.Err, &certificate), errors.Is(e.Err, errBadURL):
+	case errors.As(e.Err, &refused), errors.As(e.Err, &certificate), errors.As(e.Err, &url):
 		return true
 	case errors.As(e.Err, &protocol):
 		return protocol.Clause == "C2"
@@ -116,8 +117,11 @@ func (e *ConnectError) Permanent() bool {
 	return false
 }
 
-// errBadURL marks a URL that no attempt can reach.
-var errBadURL = errors.New("bad URL")
+// badURLError is a URL that no attempt can reach.
+type badURLError struct{ cause error }
+
+func (e *badURLError) Error() string { return "bad URL: " + e.cause.Error() }
+func (e *badURLError) Unwrap() error { return e.cause }
 
 // ProtocolError is a frame that breaks the protocol, received or about to be
 // sent. Clause is its id in the project's list of clauses (F: framing, C:
@@ -150,7 +154,10 @@ type LimitError struct {
 }
 
 func (e *LimitError) Error() string {
-	return fmt.Sprintf("%s of %d is above the limit of %d (see WithLimits)", e.What, e.Size, e.Limit)
+	if e.What == "header entries" {
+		return fmt.Sprintf("%d header entries are above the limit of %d (see WithLimits)", e.Size, e.Limit)
+	}
+	return fmt.Sprintf("%s of %d octets is above the limit of %d (see WithLimits)", e.What, e.Size, e.Limit)
 }
 
 // publicError turns the errors of the internal packages into those of this

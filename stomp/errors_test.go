@@ -161,7 +161,7 @@ func TestErrors_types(t *testing.T) {
 		"ProtocolError":     {&stomp.ProtocolError{Reason: "x", Clause: "F3"}, "protocol error: x (F3)"},
 		"CloseError":        {&stomp.CloseError{Code: 1002, Reason: "bye"}, `the server closed the WebSocket with code 1002, "bye"`},
 		"CloseError_silent": {&stomp.CloseError{Code: 1005}, "the server closed the WebSocket with code 1005"},
-		"LimitError":        {&stomp.LimitError{What: "body", Limit: 10, Size: 11}, "body of 11 is above the limit of 10 (see WithLimits)"},
+		"LimitError":        {&stomp.LimitError{What: "body", Limit: 10, Size: 11}, "body of 11 octets is above the limit of 10 (see WithLimits)"},
 		"ConnectError":      {&stomp.ConnectError{URL: "ws://h/ws", Err: io.EOF}, "stomp: connect ws://h/ws: EOF"},
 		"ConnectError_body": {&stomp.ConnectError{URL: "ws://h/ws", StatusCode: 503, Body: []byte(" busy\n"), Err: io.EOF}, `stomp: connect ws://h/ws: EOF (the server says "busy")`},
 	} {

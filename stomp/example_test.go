@@ -60,9 +60,9 @@ func ExampleConnect() {
 	}
 	defer client.Close()
 	session := client.Status().Session
-	fmt.Printf("STOMP %s, a heart-beat every %v\n", session.Version, session.HeartBeatSend)
+	fmt.Printf("STOMP %s, the server's heart-beat every %v\n", session.Version, session.HeartBeatReceive)
 	// Output:
-	// STOMP 1.2, a heart-beat every 10s
+	// STOMP 1.2, the server's heart-beat every 10s
 }
 
 // A refusal says at which HTTP status, and whether another try makes sense.

@@ -66,7 +66,7 @@ func TestHeartBeat_M7_fixed_rate(t *testing.T) {
 // M7: none before CONNECTED, however long it takes, and none where none was agreed.
 func TestHeartBeat_M7_none_before_CONNECTED_nor_unless_agreed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p, connect := onStream(t)
+		p, connect := onStream(t, stomp.WithHeartBeat(10*time.Second, 10*time.Second))
 		p.read()
 		silent := func(d time.Duration) {
 			t.Helper()
@@ -82,6 +82,26 @@ func TestHeartBeat_M7_none_before_CONNECTED_nor_unless_agreed(t *testing.T) {
 		silent(time.Hour)
 		if st := client.Status(); st.State != stomp.StateConnected {
 			t.Errorf("the server's silence, with 0,0 agreed, ended the session: %v", st.Err)
+		}
+	})
+}
+
+// M7: without the option a heart-beat goes out every 5 s though none was agreed, and none before CONNECTED.
+func TestHeartBeat_M7_unasked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, connect := onStream(t)
+		p.read()
+		time.Sleep(time.Minute)
+		p.send(connected12)
+		connect.succeeds()
+		begun := time.Now()
+		for n := range 3 {
+			if c, err := p.r.ReadByte(); err != nil || c != '\n' {
+				t.Fatalf("got %q, %v", c, err)
+			}
+			if after, want := time.Since(begun), time.Duration(n+1)*5*time.Second; after != want {
+				t.Errorf("beat %d came after %v, want %v", n+1, after, want)
+			}
 		}
 	})
 }

@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 // connectTo returns a Client that the test's end closes.
 func connectTo(t testing.TB, url string, opts ...stomp.ConnectOption) *stomp.Client {
 	t.Helper()
-	c, err := stomp.Connect(t.Context(), url, opts...)
+	c, err := stomp.Connect(t.Context(), url, append([]stomp.ConnectOption{stomp.WithoutReconnect()}, opts...)...)
 	if err != nil {
 		t.Fatal(err)
 	}

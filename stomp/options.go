@@ -71,6 +71,16 @@ func (e entry) applyFrame(c *frameConfig)         { c.header = append(c.header, 
 // error that names the option to use instead.
 func WithHeader(name, value string) HeaderOption { return entry{name, value} }
 
+type withoutWaiting struct{}
+
+func (withoutWaiting) applySubscribe(c *subscribeConfig) { c.noWait = true }
+func (withoutWaiting) applySend(c *sendConfig)           { c.noWait = true }
+func (withoutWaiting) applyFrame(c *frameConfig)         { c.noWait = true }
+
+// WithoutWaiting makes the call fail with [ErrNotConnected] at once when there
+// is no session, instead of waiting for the next one within ctx.
+func WithoutWaiting() CallOption { return withoutWaiting{} }
+
 type receiptOption struct{}
 
 func (receiptOption) applySubscribe(c *subscribeConfig) { c.receipt = true }
@@ -110,15 +120,18 @@ func WithVersions(v ...Version) ConnectOption {
 }
 
 // WithHeartBeat proposes heart-beats: we send at least every send, and want
-// the server to send at least every receive. 0 disables that way. The default
-// is 10 s both ways. What is agreed is the slower of the two sides' wishes
-// (clause C6) and stands in [Session]. Ours go out twice as often as agreed,
-// whatever else is sent; the server is declared silent ([ErrHeartBeat]) after
-// twice the agreed interval without an octet from it. The wire has
-// milliseconds: fractions of one are rounded up. Above 24 days, which brokers
-// cannot read, it is refused.
+// the server to send at least every receive. 0 disables that way. What is agreed
+// is the slower of the two sides' wishes (clause C6) and stands in [Session].
+// Ours go out twice as often as agreed, whatever else is sent; the server is
+// declared silent ([ErrHeartBeat]) after twice the agreed interval without an
+// octet from it. The wire has milliseconds: fractions of one are rounded up.
+// Above 24 days, which brokers cannot read, it is refused.
+//
+// Without this option, 10 s are wanted of the server, and every 5 s a
+// heart-beat goes out that was not agreed: it keeps the connection alive on all
+// brokers, and a promised one makes RabbitMQ 3.10 drop fast publishers.
 func WithHeartBeat(send, receive time.Duration) ConnectOption {
-	return connectOption(func(c *connectConfig) { c.beatSend, c.beatReceive = send, receive })
+	return connectOption(func(c *connectConfig) { c.beatSend, c.beatReceive, c.beatUnasked = send, receive, 0 })
 }
 
 // WithHTTPClient sets the client that does the WebSocket upgrade: its TLS
@@ -215,6 +228,36 @@ func WithLimits(l Limits) ConnectOption {
 	return connectOption(func(c *connectConfig) { c.limits = l })
 }
 
+// WithFailover names further endpoints of the same broker. Connect tries each
+// once, in the order given. After a loss the one that was lost comes first, then
+// the others in order, round and round.
+func WithFailover(urls ...string) ConnectOption {
+	return connectOption(func(c *connectConfig) { c.failover = append([]string{}, urls...) })
+}
+
+// WithReconnect says when a lost connection is tried again. Reconnecting is on
+// by default, with the defaults of [Backoff], without end.
+//
+// Across a reconnect the channels of subscriptions go on: they are subscribed to
+// again in the order in which they were made, before anything that waits to be
+// sent. [Frame.Epoch] shows where messages may be missing. Transactions and
+// acknowledgements end with their session.
+func WithReconnect(b Backoff) ConnectOption {
+	return connectOption(func(c *connectConfig) { c.backoff, c.once = b, false })
+}
+
+// WithoutReconnect makes a lost connection the end of the Client.
+func WithoutReconnect() ConnectOption {
+	return connectOption(func(c *connectConfig) { c.once = true })
+}
+
+// WithInitialRetry makes Connect go on trying, by the Backoff of
+// [WithReconnect], until its ctx ends. A permanent failure
+// ([ConnectError.Permanent]) of every endpoint ends it at once.
+func WithInitialRetry() ConnectOption {
+	return connectOption(func(c *connectConfig) { c.initialRetry = true })
+}
+
 // WithLifetime ends the Client when ctx ends, as Disconnect with 5 s would.
 // Err then matches [ErrClosed] and the cause of ctx.
 func WithLifetime(ctx context.Context) ConnectOption {
@@ -236,7 +279,8 @@ const (
 	// empty: lossless; TCP carries it back to the broker. Heart-beats go on
 	// being sent, the server's silence is not counted meanwhile. While anybody
 	// awaits a receipt or a reply, reading goes on and the queue grows above
-	// its bound, so that a consumer may send with a receipt from its own loop.
+	// its bound, so that a consumer may send with a receipt from its own loop;
+	// likewise while senders wait for a server that reads nothing until we do.
 	OverflowBlock Overflow = iota
 	OverflowDropOldest
 	OverflowDropNewest
@@ -304,6 +348,12 @@ func WithHeaderFunc(f func() Header) SubscribeOption {
 	return subscribeOption(func(c *subscribeConfig) { c.headerFunc = f })
 }
 
+// WithoutResubscribe makes the end of its session the end of the subscription:
+// its channel closes, and Err matches [ErrConnectionLost].
+func WithoutResubscribe() SubscribeOption {
+	return subscribeOption(func(c *subscribeConfig) { c.sessionOnly = true })
+}
+
 // WithContentType sets the content-type of a SEND. The default is text/plain,
 // and application/json from SendJSON; "" leaves the entry out.
 func WithContentType(mime string) SendOption {
@@ -321,4 +371,14 @@ func WithoutContentLength() SendOption {
 // reply-to header of a SEND. See [Client.Request] for the default.
 func WithReplyTo(destination string) SendOption {
 	return sendOption(func(c *sendConfig) { c.replyTo = destination })
+}
+
+// WithRetry makes a SEND arrive at least once: it asks for a receipt, and the
+// same frame is sent again on the next session until its receipt comes or ctx
+// ends. The broker may get it more than once: a receipt that was lost with its
+// connection cannot be told from a message that was. Frames with WithRetry keep
+// their order among themselves. An [*Error] of the broker that names the receipt
+// ends it. It excludes transactions and Request.
+func WithRetry() SendOption {
+	return sendOption(func(c *sendConfig) { c.retry = true })
 }

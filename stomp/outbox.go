@@ -2,6 +2,7 @@ package stomp
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"github.com/webstomp/webstomp/internal/ws"
@@ -18,6 +19,19 @@ type outgoing struct {
 	big  []byte // or it has a buffer of its own
 	typ  ws.MessageType
 	gone bool // withdrawn: its ctx ended before it was taken
+
+	carry   bool            // goes out on the next session if this one ends before
+	receipt *pendingReceipt // nil: none
+}
+
+// carried is a frame that goes out on the next session, encoded for the version
+// of the one that accepted it.
+type carried struct {
+	frame   []byte
+	typ     ws.MessageType
+	version Version
+	order   uint64 // among those of the same session
+	receipt *pendingReceipt
 }
 
 // batch is what the write loop takes at once.
@@ -117,18 +131,23 @@ func (o *outbox) cancel() { o.mu.Unlock() }
 
 // commit accepts the frame that was appended to buf, which is waiting.buf grown
 // by it, and returns its number.
-func (o *outbox) commit(buf []byte, typ ws.MessageType) uint64 {
+func (o *outbox) commit(buf []byte, f outgoing) uint64 {
 	n := len(buf) - len(o.waiting.buf)
 	o.waiting.buf = buf
-	return o.add(outgoing{end: len(buf), typ: typ}, n)
+	f.end = len(buf)
+	return o.add(f, n)
 }
 
 // commitBig accepts a frame that has a buffer of its own.
-func (o *outbox) commitBig(frame []byte, typ ws.MessageType) uint64 {
-	return o.add(outgoing{end: len(o.waiting.buf), big: frame, typ: typ}, len(frame))
+func (o *outbox) commitBig(frame []byte, f outgoing) uint64 {
+	f.end, f.big = len(o.waiting.buf), frame
+	return o.add(f, len(frame))
 }
 
 func (o *outbox) add(f outgoing, octets int) uint64 {
+	if f.receipt != nil && !f.receipt.place.set(o, o.accepted+1) {
+		f.gone = true
+	}
 	o.waiting.frames = append(o.waiting.frames, f)
 	o.octets += octets
 	o.accepted++
@@ -220,6 +239,13 @@ func (o *outbox) fail(err error) {
 	}
 }
 
+// state tells whether anybody waits for room, and how many frames were taken.
+func (o *outbox) state() (waiting bool, taken uint64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.room != nil, o.taken
+}
+
 // last is the number of the frame accepted last.
 func (o *outbox) last() uint64 {
 	o.mu.Lock()
@@ -252,4 +278,38 @@ func (o *outbox) awaitFlush(ctx context.Context, number uint64) error {
 			return ctxError(ctx)
 		}
 	}
+}
+
+// leftover takes out what had not begun to be written when the session ended,
+// as far as it goes out on the next one. The write loop has returned: begun is
+// how far it came in its last batch, which ends at the frame numbered taken.
+func (o *outbox) leftover(last *batch, begun uint64, version Version) []carried {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	var left []carried
+	collect := func(b *batch, first uint64) {
+		start := 0
+		for i := range b.frames {
+			f := &b.frames[i]
+			frame := b.buf[start:f.end]
+			start = f.end
+			number := first + uint64(i)
+			if number <= begun || f.gone || !f.carry {
+				continue
+			}
+			if f.big != nil {
+				frame = f.big
+			} else {
+				frame = slices.Clone(frame) // the batch is used again
+			}
+			left = append(left, carried{frame: frame, typ: f.typ, version: version, order: number, receipt: f.receipt})
+		}
+	}
+	if last != nil {
+		collect(last, o.taken-uint64(len(last.frames))+1)
+	}
+	if o.waiting != nil {
+		collect(o.waiting, o.taken+1)
+	}
+	return left
 }

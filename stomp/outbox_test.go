@@ -89,7 +89,7 @@ func TestSendAllocates(t *testing.T) {
 			}
 		}
 	}()
-	c, err := stomp.Connect(t.Context(), "tcp://peer.test", stomp.WithDialer(func(context.Context, string) (net.Conn, error) { return near, nil }))
+	c, err := stomp.Connect(t.Context(), "tcp://peer.test", stomp.WithDialer(func(context.Context, string) (net.Conn, error) { return near, nil }), stomp.WithoutReconnect())
 	fine(t, err)
 	defer c.Close()
 	ctx, body := t.Context(), make([]byte, 256)

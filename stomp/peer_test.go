@@ -26,7 +26,7 @@ func startConnect(t testing.TB, ctx context.Context, url string, opts ...stomp.C
 	c := &connecting{t: t, done: make(chan struct{})}
 	go func() { // joined by the cleanup
 		defer close(c.done)
-		c.client, c.err = stomp.Connect(ctx, url, opts...)
+		c.client, c.err = stomp.Connect(ctx, url, append([]stomp.ConnectOption{stomp.WithoutReconnect()}, opts...)...)
 	}()
 	t.Cleanup(func() {
 		<-c.done

@@ -17,6 +17,7 @@ type posting struct {
 	last    bool // nothing is accepted after it
 
 	late    func() error // asked with the outbox's lock held: an error, and the frame comes too late; nil: it cannot
+	placed  func()       // told with that lock held when the frame has its place; nil: nobody
 	refused func(*Error) // what else to do when an ERROR answers the receipt; nil: nothing
 }
 
@@ -83,17 +84,12 @@ func (s *session) post(ctx context.Context, f wire.Frame, p posting) (*pendingRe
 	if p.last {
 		s.out.shut(ErrClosed)
 	}
-	number := s.accept(buf, s.typeOf(nil), r)
+	if p.placed != nil {
+		p.placed()
+	}
+	number := s.out.commit(buf, outgoing{typ: s.typeOf(nil), receipt: r})
 	s.client.trace("send", f) // the outbox's lock is not held any more: a log may be slow, and may use the Client
 	return r, number, nil
-}
-
-// accept commits what was appended to the outbox's buffer, whose lock is held.
-func (s *session) accept(buf []byte, typ ws.MessageType, r *pendingReceipt) uint64 {
-	if r != nil {
-		r.frame = s.out.accepted + 1
-	}
-	return s.out.commit(buf, typ)
 }
 
 // takeBack undoes newReceipt for a frame that was not accepted.
@@ -113,17 +109,17 @@ func (s *session) notSent(op opError, err error) error {
 // await waits, within ctx, for a receipt that a call asked for. The waiter
 // leaves with its ctx; a frame that has not been taken for writing by then is
 // withdrawn, unless it was forced.
-func (s *session) await(ctx context.Context, r *pendingReceipt) error {
+func (c *Client) await(ctx context.Context, r *pendingReceipt) error {
 	select {
 	case <-r.done:
 		return r.err
 	case <-ctx.Done():
 	}
-	if s.receipts.remove(r.number) == nil {
+	if c.receipts.remove(r.number) == nil {
 		<-r.done // answered at this very moment, by whoever removed it
 		return r.err
 	}
-	if !r.forced && s.out.withdraw(r.frame) {
+	if r.place.leave(r.forced) {
 		return r.fail(ctxError(ctx), "nothing was written", true)
 	}
 	return r.fail(ctxError(ctx), hintMayHave, false)
@@ -162,6 +158,37 @@ func (c *connectConfig) typeOf(body []byte) ws.MessageType {
 		return ws.Binary
 	}
 	return ws.Text
+}
+
+// errSessionOver marks the refusal of an outbox whose session has ended or is
+// about to: the frame may try the next one.
+var errSessionOver = errors.New("session over")
+
+// overError is why the session ended, for those who come too late for it.
+type overError struct{ cause error }
+
+func (e *overError) Error() string        { return e.cause.Error() }
+func (e *overError) Unwrap() error        { return e.cause }
+func (e *overError) Is(target error) bool { return target == errSessionOver }
+
+// isCut reports whether the session is over or about to be.
+func (s *session) isCut() bool {
+	select {
+	case <-s.cut:
+		return true
+	default:
+		return false
+	}
+}
+
+// awaitEnd waits, within ctx, until the Client has seen this session end.
+func (s *session) awaitEnd(ctx context.Context) error {
+	select {
+	case <-s.detached:
+		return nil
+	case <-ctx.Done():
+		return ctxError(ctx)
+	}
 }
 
 // isContextError reports whether err is of a ctx that ended.

@@ -2,6 +2,7 @@ package stomp
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/webstomp/webstomp/internal/wire"
 )
@@ -118,20 +119,55 @@ func (s *session) deliver(r *route, f Frame) error {
 }
 
 // waitOut keeps the read loop from reading while a queue with OverflowBlock is
-// full, unless somebody awaits an answer that only reading can bring.
+// full, unless somebody awaits an answer that only reading can bring, or the
+// writing is stuck.
 func (s *session) waitOut(sub *subscription) error {
 	s.stall.set(true)
 	defer s.stall.set(false)
-	for sub.inbox.isStalled() && !s.receipts.lifted() {
+	look := time.NewTicker(stuckAfter)
+	defer look.Stop()
+	for sub.inbox.isStalled() && !s.receipts.lifted() && !s.jam.holds(s.out) {
 		select {
 		case <-sub.inbox.room:
 		case <-sub.inbox.cut:
 		case <-s.receipts.lift:
+		case <-look.C:
+			s.jam.look(s.out)
 		case <-s.cut:
 			return ErrConnectionLost
 		}
 	}
 	return nil
+}
+
+// stuckAfter is how long nothing is written, while senders wait for room, before
+// reading goes on in spite of a full queue. A server that works takes something
+// much sooner; one that does not read until we do never will.
+const stuckAfter = 200 * time.Millisecond
+
+// jam knows whether writing is stuck while we do not read: the server waits for
+// us to read before it reads, the senders wait for the server, and the consumer
+// of the full queue may be one of them, who sends from its own loop. It is owned
+// by the read loop.
+type jam struct {
+	seen  uint64 // frames taken for writing when it was looked last
+	stuck bool
+}
+
+// look is called at an interval.
+func (j *jam) look(o *outbox) {
+	waiting, taken := o.state()
+	j.stuck = waiting && taken == j.seen
+	j.seen = taken
+}
+
+// holds reports whether what was seen still is so.
+func (j *jam) holds(o *outbox) bool {
+	if j.stuck {
+		waiting, taken := o.state()
+		j.stuck = waiting && taken == j.seen
+	}
+	return j.stuck
 }
 
 // unmatched hands out a MESSAGE that no subscription claims (clause S3).

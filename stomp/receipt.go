@@ -17,7 +17,6 @@ type Receipt struct {
 	err    error         // set before done is closed
 	op     opError       // what was sent: the text of errors
 	number uint64        // of the receipt
-	frame  uint64        // its number in the outbox; set under the outbox's lock, as it is accepted
 }
 
 // Done returns a channel that is closed when the answer has come.
@@ -63,18 +62,21 @@ func (r *Receipt) fail(err error, hint string, unsent bool) error {
 	return &op
 }
 
-// receipts are the RECEIPTs that one session owes us, by number: the receipt
+// receipts are the RECEIPTs that the broker owes us, by number: the receipt
 // header is "r" and the number. Whoever removes an entry answers it, once; an
 // entry is added before its frame is accepted. Subscriptions live elsewhere.
+//
+// Entries end with the session on which their frame was written, but for those
+// whose frame goes out again on the next (see endSession).
 type receipts struct {
 	lift chan struct{} // capacity 1: lifted has become true
 
 	mu      sync.Mutex // guards what follows
 	pending map[uint64]*pendingReceipt
-	err     error // set when the session has ended: nothing is added any more
+	err     error // set when the Client has ended: nothing is added any more
 	asked   int   // entries that callers asked for
 	waiters int   // who waits for another answer: see await
-	known   bool  // a RECEIPT has come: this server answers
+	known   bool  // a RECEIPT has come in this session: this server answers
 }
 
 // pendingReceipt is one entry.
@@ -83,6 +85,64 @@ type pendingReceipt struct {
 	asked   bool         // by a caller, not by us of our own accord
 	forced  bool         // its frame has to be written, whoever leaves
 	refused func(*Error) // what else to do when an ERROR answers it; nil: nothing
+
+	place place
+}
+
+// place is where the frame of a receipt is. Whoever waits leaves with its ctx
+// at any time, also while the supervisor carries the frame from one session to
+// the next.
+type place struct {
+	mu     sync.Mutex // guards what follows; a leaf
+	out    *outbox    // nil: between two sessions, or not accepted yet
+	frame  uint64     // its number there
+	begun  bool       // its writing began in an earlier session
+	left   bool       // nobody waits any more: it is not carried on
+	resend *carried   // WithRetry: what to send again; nil: nothing
+
+	answered bool
+	unwatch  func() // stops watching the ctx of SendAsync; nil: it is not watched
+}
+
+// set notes where the frame is now; false when it is not wanted any more.
+func (p *place) set(out *outbox, frame uint64) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.left {
+		return false
+	}
+	p.out, p.frame = out, frame
+	return true
+}
+
+// keep notes what to send again.
+func (p *place) keep(f *carried) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.resend = f
+}
+
+// reencode notes how the frame reads in another version, if it is kept at all.
+func (p *place) reencode(frame []byte, version Version) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.resend != nil {
+		again := *p.resend
+		again.frame, again.version = frame, version
+		p.resend = &again
+	}
+}
+
+// leave says that nobody waits any more, and reports whether that came before
+// a single octet was written: the frame never will be.
+func (p *place) leave(forced bool) (unsent bool) {
+	p.mu.Lock()
+	p.left = true
+	out, frame, begun := p.out, p.frame, p.begun
+	p.mu.Unlock()
+	// What was written before is not written again, if that can be helped.
+	withdrawn := !forced && (out == nil || out.withdraw(frame))
+	return withdrawn && !begun
 }
 
 // receiptID is the receipt header: "r" and the number (clause M8).
@@ -170,7 +230,30 @@ func (t *receipts) remove(number uint64) *pendingReceipt {
 // settle answers an entry that was removed.
 func (p *pendingReceipt) settle(err error) {
 	p.err = err
+	p.place.mu.Lock()
+	p.place.answered = true
+	unwatch := p.place.unwatch
+	p.place.mu.Unlock()
 	close(p.done)
+	if unwatch != nil {
+		unwatch()
+	}
+}
+
+// watch makes the end of ctx the end of an entry that nobody waits for.
+func (c *Client) watch(ctx context.Context, p *pendingReceipt) {
+	unwatch := c.whenDone(ctx, func() {
+		if c.receipts.remove(p.number) != nil {
+			p.end(ctxError(ctx), p.place.leave(false))
+		}
+	})
+	p.place.mu.Lock()
+	answered := p.place.answered
+	p.place.unwatch = unwatch
+	p.place.mu.Unlock()
+	if answered {
+		unwatch()
+	}
 }
 
 // answered notes that this server answers receipts.
@@ -210,9 +293,70 @@ func (t *receipts) outstanding() *pendingReceipt {
 	return nil
 }
 
-// fail answers every entry with why the session ended; nothing is added any
-// more. begun is the number of the last frame whose writing had begun.
-func (t *receipts) fail(err error, begun uint64) {
+// beginSession forgets what was learnt of the server before.
+func (t *receipts) beginSession() {
+	t.mu.Lock()
+	t.known = false
+	t.mu.Unlock()
+}
+
+// endSession ends the entries whose frames were accepted by out, with why their
+// session ended. begun is the number of the last frame whose writing had begun.
+// Those to be written on the next session stay: the frames that had not begun
+// and are in leftover, and those WithRetry, which it returns.
+func (t *receipts) endSession(err error, out *outbox, begun uint64, leftover []carried) (again []carried) {
+	stays := make(map[*pendingReceipt]bool)
+	for _, f := range leftover {
+		if f.receipt != nil {
+			stays[f.receipt] = true
+		}
+	}
+	var ended []*pendingReceipt
+	var unsent []bool
+	t.mu.Lock()
+	for number, p := range t.pending {
+		p.place.mu.Lock()
+		here := p.place.out == out
+		written := p.place.frame <= begun
+		if here {
+			p.place.out = nil
+			p.place.begun = p.place.begun || written
+		}
+		if p.place.resend != nil && here && written {
+			f := *p.place.resend
+			f.order, f.receipt = p.place.frame, p
+			again = append(again, f)
+			stays[p] = true
+		}
+		p.place.mu.Unlock()
+		if !here || stays[p] {
+			continue
+		}
+		delete(t.pending, number)
+		if p.asked {
+			t.asked--
+		}
+		ended, unsent = append(ended, p), append(unsent, !written)
+	}
+	t.mu.Unlock()
+	for i, p := range ended {
+		p.end(err, unsent[i])
+	}
+	return again
+}
+
+// end answers an entry that was removed: its session or the Client ended.
+func (p *pendingReceipt) end(err error, unsent bool) {
+	hint := hintMayHave
+	if unsent {
+		hint = "nothing was written"
+	}
+	p.settle(p.fail(err, hint, unsent))
+}
+
+// fail answers every entry with why the Client ended; nothing is added any
+// more.
+func (t *receipts) fail(err error) {
 	t.mu.Lock()
 	t.err = err
 	pending := t.pending
@@ -220,10 +364,6 @@ func (t *receipts) fail(err error, begun uint64) {
 	t.asked = 0
 	t.mu.Unlock()
 	for _, p := range pending {
-		if unsent := p.frame > begun; unsent {
-			p.settle(p.Receipt.fail(err, "nothing was written", true))
-		} else {
-			p.settle(p.Receipt.fail(err, hintMayHave, false))
-		}
+		p.end(err, p.place.leave(false))
 	}
 }

@@ -3,6 +3,7 @@ package stomp
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -28,13 +29,30 @@ import (
 // unknown. A reply that comes after its ctx is unmatched.
 func (c *Client) Request(ctx context.Context, destination string, body []byte, opts ...SendOption) (Frame, error) {
 	op := opError{op: "request", target: destination, unsent: true}
+	cfg, err := newSendConfig(destination, opts)
+	if err == nil && cfg.retry {
+		err = errors.New("WithRetry excludes Request: its reply queue ends with the session")
+	}
+	for err == nil {
+		var s *session
+		if s, err = c.session(ctx, cfg.noWait); err != nil {
+			break
+		}
+		reply, err := s.request(ctx, destination, body, cfg)
+		if !errors.Is(err, errSessionOver) { // else it ended just now: the next one will do
+			return reply, err
+		}
+	}
+	op.err = err
+	return Frame{}, &op
+}
+
+// request is Request on this session.
+func (s *session) request(ctx context.Context, destination string, body []byte, cfg sendConfig) (Frame, error) {
+	op := opError{op: "request", target: destination, unsent: true}
 	fail := func(err error) (Frame, error) {
 		op.err = err
 		return Frame{}, &op
-	}
-	cfg, s, err := c.prepareSend(ctx, destination, opts)
-	if err != nil {
-		return fail(err)
 	}
 	s.replies.chooseReplyTo(&cfg)
 	id, given := cfg.header.Lookup("correlation-id")
@@ -60,14 +78,14 @@ func (c *Client) Request(ctx context.Context, destination string, body []byte, o
 			return fail(err)
 		}
 	}
-	if err := s.postSend(ctx, destination, body, cfg, nil, r); err != nil {
+	if err := s.postSend(ctx, destination, body, cfg, nil, r, false); err != nil {
 		if r != nil {
 			s.receipts.remove(r.number)
 		}
 		return fail(err)
 	}
 	if r != nil {
-		if err := s.await(ctx, r); err != nil {
+		if err := s.client.await(ctx, r); err != nil {
 			return Frame{}, err
 		}
 	}
@@ -245,7 +263,7 @@ func (rs *replies) refuse(queue string, err error) {
 // fail ends every request with the session.
 func (rs *replies) fail(err error) {
 	rs.mu.Lock()
-	rs.err = err
+	rs.err = &overError{err}
 	rs.mu.Unlock()
 	rs.answer(err, func(*replyWaiter) bool { return true })
 }

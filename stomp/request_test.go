@@ -101,29 +101,6 @@ func TestRequest(t *testing.T) {
 		}
 		matches(t, <-done, context.DeadlineExceeded)
 	})
-	bubble(t, "second_reply_is_unmatched", func(t *testing.T) {
-		c, p := peerRig(t, nil)
-		done := make(chan error)
-		go func() {
-			f, err := c.Request(t.Context(), "/queue/rpc", nil)
-			if string(f.Body) != "1" {
-				t.Errorf("got %v", f)
-			}
-			done <- err
-		}()
-		id := wire.Get(p.want(wire.Subscribe).Header, "id")
-		correlation := wire.Get(p.want(wire.Send).Header, "correlation-id")
-		var both []byte
-		for _, body := range numbers(1, 2) {
-			both = append(both, "MESSAGE\nsubscription:"+id+"\nmessage-id:1\ndestination:/a\ncorrelation-id:"+correlation+"\n\n"+body+"\x00"...)
-		}
-		p.nc.Write(both)
-		fine(t, <-done)
-		synctest.Wait()
-		if n := c.Stats().Unmatched; n != 1 {
-			t.Errorf("%d unmatched", n)
-		}
-	})
 	bubble(t, "1.0_reply_without_subscription", func(t *testing.T) {
 		c, p := peerRig(t, [][2]string{{"version", "1.0"}})
 		p.dec.SetVersion(wire.V10)

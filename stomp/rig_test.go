@@ -33,7 +33,7 @@ func pipeBroker(t *testing.T, opts ...stomptest.Option) *stomptest.Broker {
 // joinBroker connects a client over WebSocket, which ends with the test.
 func joinBroker(t *testing.T, b *stomptest.Broker, opts ...stomp.ConnectOption) *stomp.Client {
 	t.Helper()
-	c, err := stomp.Connect(t.Context(), b.URL(), append([]stomp.ConnectOption{stomp.WithHTTPClient(b.Client())}, opts...)...)
+	c, err := stomp.Connect(t.Context(), b.URL(), append([]stomp.ConnectOption{stomp.WithHTTPClient(b.Client()), stomp.WithoutReconnect()}, opts...)...)
 	fine(t, err)
 	t.Cleanup(func() { c.Close() })
 	return c
@@ -166,7 +166,7 @@ func peerRig(t *testing.T, connected [][2]string, opts ...stomp.ConnectOption) (
 		p.send(wire.Connected, "", connected...)
 	}()
 	dial := stomp.WithDialer(func(context.Context, string) (net.Conn, error) { return near, nil })
-	c, err := stomp.Connect(t.Context(), "tcp://peer.test", append(opts, dial)...)
+	c, err := stomp.Connect(t.Context(), "tcp://peer.test", append(opts, dial, stomp.WithoutReconnect())...)
 	fine(t, err)
 	<-hello
 	p.dec.SetVersion(wire.V12)

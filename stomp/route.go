@@ -12,11 +12,20 @@ import (
 type route struct {
 	session *session
 	order   uint64 // in which it was made
+	posted  bool   // its SUBSCRIBE has been accepted; guarded by the lock of the session's outbox
 
 	sub        *subscription
 	replyQueue string // or, where sub is nil, the replies of Request come by it
 
 	acks ackSet // in the client modes
+}
+
+// isPosted reports whether SUBSCRIBE has its place in the outbox. Where it does
+// not when its subscription has begun to end, it never will.
+func (r *route) isPosted() bool {
+	r.session.out.mu.Lock()
+	defer r.session.out.mu.Unlock()
+	return r.posted
 }
 
 // destination is what was subscribed to.

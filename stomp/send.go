@@ -3,6 +3,7 @@ package stomp
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 
 	"github.com/webstomp/webstomp/internal/wire"
@@ -35,65 +36,63 @@ func (c *Client) SendJSON(ctx context.Context, destination string, v any, opts .
 
 // SendAsync is Send with a receipt that nobody waits for here: it returns when
 // the frame is accepted, and the [Receipt] tells what became of it. Any number
-// may be pending.
+// may be pending. With [WithRetry], the end of ctx ends the retrying as well.
 func (c *Client) SendAsync(ctx context.Context, destination string, body []byte, opts ...SendOption) (*Receipt, error) {
-	op := opError{op: "send", target: destination}
-	cfg, s, err := c.prepareSend(ctx, destination, opts)
+	cfg, err := newSendConfig(destination, opts)
 	if err != nil {
-		op.err, op.unsent = err, true
-		return nil, &op
+		return nil, sendError(destination, err)
 	}
-	r, err := s.newReceipt(posting{op: op, receipt: askedReceipt})
-	if err == nil {
-		err = s.postSend(ctx, destination, body, cfg, nil, r)
-	}
+	cfg.receipt = true
+	r, err := c.accept(ctx, destination, body, cfg)
 	if err != nil {
-		return nil, s.takeBack(r, op, err)
+		return nil, sendError(destination, err)
+	}
+	if cfg.retry {
+		c.watch(ctx, r)
 	}
 	return r.Receipt, nil
 }
 
 // Flush waits, within ctx, until all that was accepted so far is written to
-// the socket. It does not say that the broker has it: a receipt does.
+// the socket, on the next session where this one is lost. It does not say that
+// the broker has it: a receipt does.
 func (c *Client) Flush(ctx context.Context) error {
-	s, err := c.session()
-	if err == nil && ctx.Err() != nil {
-		err = ctxError(ctx)
+	for {
+		s, err := c.session(ctx, false)
+		if err == nil {
+			err = s.out.awaitFlush(ctx, s.out.last())
+		}
+		if err == nil {
+			return nil
+		}
+		if s == nil || ctx.Err() != nil || !s.isCut() {
+			return &opError{op: "flush", err: err}
+		}
+		if err := s.awaitEnd(ctx); err != nil {
+			return &opError{op: "flush", err: err}
+		}
 	}
-	if err == nil {
-		err = s.out.awaitFlush(ctx, s.out.last())
-	}
-	if err != nil {
-		return &opError{op: "flush", err: err}
-	}
-	return nil
 }
 
 // send is Send, within a transaction unless tx is nil.
 func (c *Client) send(ctx context.Context, destination string, body []byte, opts []SendOption, tx *Transaction) error {
-	cfg, s, err := c.prepareSend(ctx, destination, opts)
-	if err == nil && tx != nil {
-		_, err = tx.on(s)
-	}
+	cfg, err := newSendConfig(destination, opts)
 	if err != nil {
 		return sendError(destination, err)
 	}
 	var r *pendingReceipt
-	if cfg.receipt {
-		if r, err = s.newReceipt(posting{op: opError{op: "send", target: destination}, receipt: askedReceipt}); err != nil {
-			return sendError(destination, err)
-		}
+	if tx == nil {
+		r, err = c.accept(ctx, destination, body, cfg)
+	} else {
+		r, err = tx.accept(ctx, destination, body, cfg)
 	}
-	if err := s.postSend(ctx, destination, body, cfg, tx, r); err != nil {
-		if r != nil {
-			s.receipts.remove(r.number)
-		}
+	if err != nil {
 		return sendError(destination, err)
 	}
 	if r == nil {
 		return nil
 	}
-	return s.await(ctx, r)
+	return c.await(ctx, r)
 }
 
 // sendError is the error of a SEND that was not accepted.
@@ -101,17 +100,34 @@ func sendError(destination string, err error) error {
 	return &opError{op: "send", target: destination, err: err, unsent: true}
 }
 
-// prepareSend checks what can be checked before anything is encoded.
-func (c *Client) prepareSend(ctx context.Context, destination string, opts []SendOption) (sendConfig, *session, error) {
-	cfg, err := newSendConfig(destination, opts)
+// accept has a SEND accepted by the session that stands, or by the next one,
+// within ctx. The receipt is nil where none is wished for.
+func (c *Client) accept(ctx context.Context, destination string, body []byte, cfg sendConfig) (*pendingReceipt, error) {
+	for {
+		s, err := c.session(ctx, cfg.noWait)
+		if err != nil {
+			return nil, err
+		}
+		r, err := s.acceptSend(ctx, destination, body, cfg, nil)
+		if err == nil || !errors.Is(err, errSessionOver) {
+			return r, err
+		}
+	}
+}
+
+// acceptSend has a SEND accepted by this session.
+func (s *session) acceptSend(ctx context.Context, destination string, body []byte, cfg sendConfig, tx *Transaction) (*pendingReceipt, error) {
+	r, err := s.newReceipt(posting{op: opError{op: "send", target: destination}, receipt: wish(cfg.receipt)})
 	if err != nil {
-		return cfg, nil, err
+		return nil, err
 	}
-	if ctx.Err() != nil {
-		return cfg, nil, ctxError(ctx)
+	if err := s.postSend(ctx, destination, body, cfg, tx, r, tx == nil); err != nil {
+		if r != nil {
+			s.receipts.remove(r.number)
+		}
+		return nil, err
 	}
-	s, err := c.session()
-	return cfg, s, err
+	return r, nil
 }
 
 // bigBody is the size from which a frame is encoded into a buffer of its own,
@@ -120,9 +136,10 @@ const bigBody = 64 << 10
 
 // postSend encodes a SEND into the outbox, without an allocation on the way.
 // tx is nil where there is no transaction, r where no receipt was asked for.
-func (s *session) postSend(ctx context.Context, destination string, body []byte, cfg sendConfig, tx *Transaction, r *pendingReceipt) error {
-	if len(body) >= bigBody {
-		return s.postBig(ctx, destination, body, cfg, tx, r)
+// carry: it may go out on the next session if this one ends before.
+func (s *session) postSend(ctx context.Context, destination string, body []byte, cfg sendConfig, tx *Transaction, r *pendingReceipt, carry bool) error {
+	if len(body) >= bigBody || cfg.retry {
+		return s.postBig(ctx, destination, body, cfg, tx, r, carry)
 	}
 	typ := s.typeOf(body)
 	if err := s.out.reserve(ctx); err != nil {
@@ -137,17 +154,21 @@ func (s *session) postSend(ctx context.Context, destination string, body []byte,
 		s.out.cancel()
 		return publicError(err)
 	}
-	s.accept(buf, typ, r)
+	s.out.commit(buf, outgoing{typ: typ, carry: carry, receipt: r})
 	s.traceSend(destination, body, &cfg, tx, r)
 	return nil
 }
 
-func (s *session) postBig(ctx context.Context, destination string, body []byte, cfg sendConfig, tx *Transaction, r *pendingReceipt) error {
+// postBig is postSend with a buffer of the frame's own, which WithRetry keeps.
+func (s *session) postBig(ctx context.Context, destination string, body []byte, cfg sendConfig, tx *Transaction, r *pendingReceipt, carry bool) error {
 	big, err := s.appendSend(make([]byte, 0, len(body)+1024), destination, body, &cfg, tx, r)
 	if err != nil {
 		return publicError(err)
 	}
 	typ := s.typeOf(body)
+	if cfg.retry {
+		r.place.keep(&carried{frame: big, typ: typ, version: s.info.Version})
+	}
 	if err := s.out.reserve(ctx); err != nil {
 		return err
 	}
@@ -155,10 +176,7 @@ func (s *session) postBig(ctx context.Context, destination string, body []byte, 
 		s.out.cancel()
 		return err
 	}
-	if r != nil {
-		r.frame = s.out.accepted + 1
-	}
-	s.out.commitBig(big, typ)
+	s.out.commitBig(big, outgoing{typ: typ, carry: carry, receipt: r})
 	s.traceSend(destination, body, &cfg, tx, r)
 	return nil
 }

@@ -73,10 +73,10 @@ func TestSendRefuses(t *testing.T) {
 		{"F13_no_name", nil, "/a", "", []stomp.SendOption{stomp.WithHeader("", "b")}, "F13", "without a name"},
 		{"F10_not_UTF-8", nil, "/a", "", []stomp.SendOption{stomp.WithHeader("x", "\xff")}, "F10", "UTF-8"},
 		{"reserved", nil, "/a", "", []stomp.SendOption{stomp.WithHeader("receipt", "1")}, nil, "use WithReceipt"},
-		{"F12_body", nil, "/a", strings.Repeat("x", 101), nil, stomp.LimitError{What: "body", Limit: 100, Size: 101}, "body of 101 is above the limit of 100 (see WithLimits)"},
+		{"F12_body", nil, "/a", strings.Repeat("x", 101), nil, stomp.LimitError{What: "body", Limit: 100, Size: 101}, "body of 101 octets is above the limit of 100 (see WithLimits)"},
 		{"F12_header", nil, "/a", "", []stomp.SendOption{stomp.WithHeader("x", strings.Repeat("y", 200))}, stomp.LimitError{What: "header", Limit: 200}, "header of "},
 		{"F12_entries", nil, "/a", "x", []stomp.SendOption{stomp.WithHeader("a", ""), stomp.WithHeader("b", ""), stomp.WithHeader("c", "")},
-			stomp.LimitError{What: "header entries", Limit: 5, Size: 6}, "header entries of 6"},
+			stomp.LimitError{What: "header entries", Limit: 5, Size: 6}, "6 header entries"},
 	} {
 		bubble(t, tc.name, func(t *testing.T) {
 			b := pipeBroker(t)
@@ -157,7 +157,7 @@ func TestSend(t *testing.T) {
 		b := stomptest.NewBroker(stomptest.WithTCP())
 		defer b.Close()
 		for _, url := range []string{b.URL(), b.TCPURL()} {
-			c, err := stomp.Connect(t.Context(), url)
+			c, err := stomp.Connect(t.Context(), url, stomp.WithoutReconnect())
 			fine(t, err)
 			in, err := c.Subscribe(t.Context(), "/queue/a")
 			fine(t, err)

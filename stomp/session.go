@@ -1,9 +1,11 @@
 package stomp
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -45,13 +47,18 @@ type session struct {
 
 	// Owned by the write loop.
 	begun     uint64           // number of the last frame whose writing began
+	batch     *batch           // what it is writing; nil: nothing
 	unflushed int              // octets written since the last flush, more or less
 	beat      <-chan time.Time // when a heart-beat is due; nil: none was agreed
 
 	readErr   error         // why the read loop ended; set before readEnded is closed
 	readEnded chan struct{} // closed by the read loop's goroutine
 
+	restore func() error  // restores the subscriptions while the loops run; nil: that is done
+	alone   *subscription // owned by restore, then by the supervisor: whose SUBSCRIBE is under way alone
+
 	stall stallClock
+	jam   jam
 
 	// Counted by the loop whose work it is, read by Stats.
 	received, beatsReceived, repaired atomic.Uint64
@@ -59,6 +66,10 @@ type session struct {
 
 	ended chan struct{} // closed when the loops are joined and everybody was answered
 	err   error         // why it ended; set before ended is closed
+
+	carried []carried // what goes out on the next session; set before ended is closed
+
+	detached chan struct{} // closed by the supervisor when the Client has let go of it
 }
 
 // errLeft is how a session ends that was asked to.
@@ -67,6 +78,7 @@ var errLeft = fmt.Errorf("%w: disconnected", ErrClosed)
 // serve runs the session until it ends, joins its goroutines and answers
 // everybody who waits. It returns why it ended, never nil.
 func (s *session) serve() error {
+	s.receipts.beginSession()
 	g, failed := errgroup.WithContext(context.Background())
 	g.Go(func() error { // both are joined by g.Wait below
 		s.readErr = s.readLoop()
@@ -76,6 +88,9 @@ func (s *session) serve() error {
 	g.Go(s.writeLoop)
 	if every := s.client.cfg.ping; every > 0 {
 		g.Go(func() error { return s.pingLoop(failed, every) })
+	}
+	if s.restore != nil {
+		g.Go(s.restore)
 	}
 	silence := s.watchSilence(failed.Done())
 	if silence == nil {
@@ -99,15 +114,18 @@ func (s *session) abort(reason error) {
 	s.cutOnce.Do(func() {
 		s.cutErr = reason
 		close(s.cut)
-		s.out.fail(reason)
+		s.out.fail(&overError{reason})
 		s.conn.CloseNow()
 	})
 }
 
-// settle answers everybody who waits for something of this session.
+// settle answers everybody who waits for something of this session, and keeps
+// what goes out on the next one in s.carried, in order.
 func (s *session) settle(err error) {
-	s.out.fail(err)
-	s.receipts.fail(err, s.begun)
+	s.out.fail(&overError{err})
+	s.carried = s.out.leftover(s.batch, s.begun, s.info.Version)
+	s.carried = append(s.carried, s.receipts.endSession(err, s.out, s.begun, s.carried)...)
+	slices.SortFunc(s.carried, func(a, b carried) int { return cmp.Compare(a.order, b.order) })
 	s.replies.fail(err)
 	s.err = err
 	close(s.ended)

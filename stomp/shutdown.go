@@ -62,30 +62,36 @@ func (c *Client) Close() error {
 }
 
 // wishEnd notes why the user ends the Client: the first wish counts. From then
-// on no call is accepted. It returns the session to end, nil when there is none
-// any more.
+// on no call is accepted, and nothing is dialled. It returns the session to end,
+// nil when there is none.
 func (c *Client) wishEnd(reason error) *session {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	if c.reason == nil && c.err == nil {
 		c.reason = reason
 	}
-	return c.sess
+	s := c.sess
+	c.mu.Unlock()
+	c.quit()
+	return s
 }
 
 func (c *Client) disconnect(ctx context.Context, reason error) error {
+	late := c.ending() != nil
 	s := c.wishEnd(reason)
-	if s == nil {
-		<-c.done
-		return nil
-	}
-	err := s.depart(ctx)
-	if err != nil {
-		s.abort(ErrClosed)
-		err = &opError{op: "disconnect", err: err}
+	var err error
+	if s != nil {
+		if err = s.depart(ctx); err != nil {
+			s.abort(ErrClosed)
+		}
 	}
 	<-c.done
-	return err
+	if c.abandoned && !late && err == nil { // written before done was closed
+		err = fmt.Errorf("%w: frames that had been accepted are dropped", ErrConnectionLost)
+	}
+	if err != nil {
+		return &opError{op: "disconnect", err: err}
+	}
+	return nil
 }
 
 // watchLifetime disconnects when ctx ends.

@@ -37,6 +37,7 @@ func (c *Client) Stats() Stats {
 	if s != nil {
 		s.addTo(&total)
 	}
+	total.ReceiptsPending = c.receipts.askedFor()
 	total.Stalls = c.stalls.Load()
 	total.Unmatched = c.unmatched.Load()
 	total.StrayErrors = c.strayErrors.Load()
@@ -60,5 +61,4 @@ func (s *session) addTo(t *Stats) {
 	t.HeartBeatsReceived += s.beatsReceived.Load()
 	t.HeartBeatsSent += s.beatsSent.Load()
 	t.Repaired += s.repaired.Load()
-	t.ReceiptsPending += s.receipts.askedFor()
 }

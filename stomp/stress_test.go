@@ -191,10 +191,10 @@ func TestStress(t *testing.T) {
 			s := &stress{T: t, ctx: t.Context(), b: stomptest.NewBroker(), half: make(chan struct{})}
 			defer s.b.Close()
 			var err error
-			s.c, err = stomp.Connect(t.Context(), s.b.URL())
+			s.c, err = stomp.Connect(t.Context(), s.b.URL(), stomp.WithoutReconnect())
 			fine(t, err)
 			defer s.c.Close()
-			server, err := stomp.Connect(t.Context(), s.b.URL())
+			server, err := stomp.Connect(t.Context(), s.b.URL(), stomp.WithoutReconnect())
 			fine(t, err)
 			defer server.Close()
 			answer(t, server)

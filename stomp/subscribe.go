@@ -2,6 +2,7 @@ package stomp
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/webstomp/webstomp/internal/wire"
@@ -55,13 +56,6 @@ func (c *Client) subscribe(ctx context.Context, destination string, opts []Subsc
 	if ctx.Err() != nil {
 		return fail(ctxError(ctx))
 	}
-	s, err := c.session()
-	if err != nil {
-		return fail(err)
-	}
-	if s.info.Version == V10 && cfg.ack == AckClientIndividual {
-		return fail(&ProtocolError{Reason: "ack mode client-individual needs STOMP 1.1; the session speaks 1.0", Clause: "M2"})
-	}
 	b := c.cfg.buffer
 	if cfg.buffer != nil {
 		b = cfg.buffer.withDefaults(buffer{defaultFrames, defaultBytes, OverflowBlock})
@@ -71,6 +65,8 @@ func (c *Client) subscribe(ctx context.Context, destination string, opts []Subsc
 		id:          cfg.id,
 		destination: destination,
 		ack:         cfg.ack,
+		cfg:         cfg,
+		sessionOnly: cfg.sessionOnly,
 		inbox:       newInbox(b, c.wg.Go, &c.dropped),
 		over:        make(chan struct{}),
 		delivered:   converted,
@@ -78,42 +74,71 @@ func (c *Client) subscribe(ctx context.Context, destination string, opts []Subsc
 	if converted == nil {
 		sub.delivered = sub.inbox.idle
 	}
-	if err := c.register(sub); err != nil {
+	s, err := c.register(sub)
+	if err != nil {
 		return fail(err)
 	}
-	if err := s.subscribe(ctx, sub, cfg); err != nil {
-		sub.end(err, false)
-		return nil, err
-	}
-	if cfg.receipt {
-		if err := s.await(ctx, sub.confirm); err != nil {
-			sub.end(err, !Unsent(err)) // a SUBSCRIBE that was withdrawn must not be unsubscribed from
+	if s != nil {
+		// Where this session ends first, the next one restores it.
+		err := s.subscribe(ctx, sub, false)
+		if errors.Is(err, errEnded) { // by Drain, Disconnect or Close
+			err = s.notSent(op, ErrClosed)
+		}
+		if err != nil && !errors.Is(err, errSessionOver) {
+			sub.end(err, true)
 			return nil, err
 		}
 	}
-	sub.watch(ctx) // from here on, or its UNSUBSCRIBE could come before SUBSCRIBE
+	if cfg.receipt {
+		if err := sub.confirmed(ctx); err != nil {
+			withdrawn := sub.withdraw() // neither SUBSCRIBE nor UNSUBSCRIBE goes out
+			sub.end(err, !withdrawn)
+			if withdrawn || sub.current() == nil { // or no session has seen it, and none will now
+				return nil, notWritten(err)
+			}
+			return nil, err
+		}
+	}
+	sub.watch(ctx)
 	return sub, nil
 }
 
+// notWritten is err with the guarantee that nothing was written.
+func notWritten(err error) error {
+	if op, ok := err.(*opError); ok {
+		again := *op
+		again.unsent = true
+		return &again
+	}
+	return err
+}
+
 // register enters a subscription into the Client's registry, and gives it an
-// id if it has none.
-func (c *Client) register(sub *subscription) error {
+// id if it has none. It returns the session that stands; where none does, the
+// next one makes the subscription.
+func (c *Client) register(sub *subscription) (*session, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err := c.endingLocked(); err != nil {
-		return err
+		return nil, err
 	}
-	if c.draining {
-		return fmt.Errorf("%w: Drain is at work", ErrClosed)
-	}
-	if sub.id != "" && c.subs[sub.id] != nil {
-		return fmt.Errorf("%w: %q", ErrDuplicateID, sub.id)
+	switch {
+	case c.draining:
+		return nil, fmt.Errorf("%w: Drain is at work", ErrClosed)
+	case sub.cfg.noWait && c.sess == nil:
+		return nil, notConnected(c.status.Err)
+	case sub.cfg.noWait && c.sess.isCut():
+		return nil, notConnected(c.sess.cutErr)
+	case sub.id != "" && c.subs[sub.id] != nil:
+		return nil, fmt.Errorf("%w: %q", ErrDuplicateID, sub.id)
 	}
 	if sub.id == "" {
 		sub.id = c.nextIDLocked()
 	}
 	c.subs[sub.id] = sub
-	return nil
+	c.subsMade++
+	sub.order = c.subsMade
+	return c.sess, nil
 }
 
 // nextIDLocked makes a subscription id that nobody has.
@@ -137,14 +162,30 @@ func (c *Client) forget(sub *subscription) {
 
 // subscribe makes the route and sends SUBSCRIBE, with a receipt by which an
 // ERROR can be laid at its door (promise 5).
-func (s *session) subscribe(ctx context.Context, sub *subscription, cfg *subscribeConfig) error {
+func (s *session) subscribe(ctx context.Context, sub *subscription, forced bool) error {
+	cfg := sub.cfg
 	header := [][2]string{{"id", sub.id}, {"destination", sub.destination}, {"ack", sub.ack.String()}}
 	if cfg.selector != "" {
 		header = append(header, [2]string{"selector", cfg.selector})
 	}
 	header = append(header, cfg.header...)
-	p := posting{op: opError{op: "subscribe", target: sub.destination}, receipt: ownReceipt,
-		refused: func(e *Error) { sub.end(e, false) }}
+	r := &route{session: s, sub: sub}
+	p := posting{op: opError{op: "subscribe", target: sub.destination}, receipt: ownReceipt, forced: forced,
+		refused: func(e *Error) { sub.end(e, false) },
+		// Asked as SUBSCRIBE gets its place, so that UNSUBSCRIBE can only come
+		// behind it: a Drain may end the subscription while it waits for room.
+		late: func() error {
+			sub.mu.Lock()
+			defer sub.mu.Unlock()
+			if sub.gentle || sub.ended {
+				return errEnded
+			}
+			return nil
+		},
+		placed: func() { r.posted = true }}
+	if s.info.Version == V10 && sub.ack == AckClientIndividual {
+		return s.notSent(p.op, &ProtocolError{Reason: "ack mode client-individual needs STOMP 1.1; the session speaks 1.0", Clause: "M2"})
+	}
 	if cfg.headerFunc != nil {
 		extra := cfg.headerFunc()
 		if err := checkHeader(extra); err != nil {
@@ -152,20 +193,8 @@ func (s *session) subscribe(ctx context.Context, sub *subscription, cfg *subscri
 		}
 		header = append(header, extra...)
 	}
-	if cfg.receipt {
-		p.receipt = askedReceipt
-	}
-	r := &route{session: s, sub: sub}
-	// Set as SUBSCRIBE gets its place, so that UNSUBSCRIBE can only come behind
-	// it: a Drain may end the subscription while SUBSCRIBE waits for room.
-	p.late = func() error {
-		sub.mu.Lock()
-		defer sub.mu.Unlock()
-		if sub.gentle || sub.ended {
-			return ErrClosed
-		}
-		sub.route = r
-		return nil
+	if !sub.enter(r) {
+		return s.notSent(p.op, errSessionOver)
 	}
 	if !s.routes.add(sub.id, r) {
 		return s.notSent(p.op, fmt.Errorf("%w: %q", ErrDuplicateID, sub.id))
@@ -175,8 +204,6 @@ func (s *session) subscribe(ctx context.Context, sub *subscription, cfg *subscri
 		s.routes.remove(sub.id)
 		return err
 	}
-	sub.mu.Lock()
-	sub.confirm = confirm
-	sub.mu.Unlock()
+	sub.await(r, confirm)
 	return nil
 }

@@ -2,6 +2,7 @@ package stomp
 
 import (
 	"context"
+	"errors"
 	"sync"
 
 	"github.com/webstomp/webstomp/internal/wire"
@@ -64,8 +65,13 @@ type subscription struct {
 	id          string
 	destination string
 	ack         AckMode
+	cfg         *subscribeConfig
+	order       uint64 // in which it was made
+	sessionOnly bool   // WithoutResubscribe
 	inbox       *inbox
 	over        chan struct{} // closed when it has ended, before the channel is
+	closes      int           // owned by the supervisor: see closesBelieved
+	cleared     bool          // owned by the supervisor: see restoreOneByOne
 	delivered   chan struct{} // closed when the consumer's channel is: the inbox's, or that of SubscribeAs
 
 	mu      sync.Mutex // guards what follows
@@ -74,8 +80,9 @@ type subscription struct {
 	gentle  bool // Unsubscribe is at work
 	told    bool // UNSUBSCRIBE has gone out
 	route   *route
-	confirm *pendingReceipt
-	unwatch func() // stops watching the ctx given at its making; nil: not watched
+	confirm *pendingReceipt // of route's SUBSCRIBE
+	renewed chan struct{}   // closed when confirm is set anew; nil while nobody waits
+	unwatch func()          // stops watching the ctx given at its making; nil: not watched
 }
 
 // watch makes the end of ctx the end of the subscription.
@@ -155,7 +162,7 @@ func (sub *subscription) tell(cfg *frameConfig) (r *pendingReceipt, frame uint64
 	route, told := sub.route, sub.told
 	sub.told = true
 	sub.mu.Unlock()
-	if route == nil || told {
+	if route == nil || told || !route.isPosted() {
 		return nil, 0, nil
 	}
 	header := [][2]string{{"id", sub.id}}
@@ -173,16 +180,109 @@ func (sub *subscription) tell(cfg *frameConfig) (r *pendingReceipt, frame uint64
 	return route.session.post(context.Background(), wire.Frame{Command: wire.Unsubscribe, Header: header}, p)
 }
 
+// confirmed waits for the answer to SUBSCRIBE: of this session, or of the next
+// when this one ends before.
 func (sub *subscription) confirmed(ctx context.Context) error {
-	sub.mu.Lock()
-	r, route := sub.confirm, sub.route
-	sub.mu.Unlock()
-	if err := ctx.Err(); err != nil {
-		return r.fail(ctxError(ctx), "", false)
+	op := opError{op: "subscribe", target: sub.destination, step: "waiting for the broker's confirmation"}
+	receipts := sub.client.receipts
+	receipts.await() // reading goes on whatever queue is full
+	defer receipts.unawait()
+	for {
+		if ctx.Err() != nil {
+			op.err = ctxError(ctx)
+			return &op
+		}
+		sub.mu.Lock()
+		r := sub.confirm
+		if sub.renewed == nil {
+			sub.renewed = make(chan struct{})
+		}
+		renewed := sub.renewed
+		sub.mu.Unlock()
+		var done <-chan struct{}
+		if r != nil {
+			select {
+			case <-r.done:
+				if r.err == nil || !errors.Is(r.err, ErrConnectionLost) {
+					return r.err
+				}
+				// of a session that is over: the next one asks again
+			default:
+				done = r.done
+			}
+		}
+		select {
+		case <-done:
+		case <-renewed:
+		case <-sub.over:
+			if r != nil && r.Err() != nil {
+				return r.err
+			}
+			op.err = sub.failure()
+			if op.err == nil {
+				op.err = errEnded
+			}
+			return &op
+		case <-ctx.Done():
+			op.err = ctxError(ctx)
+			return &op
+		}
 	}
-	route.session.receipts.await() // reading goes on whatever queue is full
-	defer route.session.receipts.unawait()
-	return r.Wait(ctx)
+}
+
+// errEnded: the subscription was ended by its user.
+var errEnded = errors.New("the subscription has ended")
+
+// confirmation is the receipt of the latest SUBSCRIBE, and its session.
+func (sub *subscription) confirmation() (*pendingReceipt, *session) {
+	sub.mu.Lock()
+	defer sub.mu.Unlock()
+	if sub.route == nil {
+		return nil, nil
+	}
+	return sub.confirm, sub.route.session
+}
+
+// withdraw takes SUBSCRIBE back, and reports whether that came before a single
+// octet was written.
+func (sub *subscription) withdraw() bool {
+	r, _ := sub.confirmation()
+	return r != nil && sub.client.receipts.remove(r.number) != nil && r.place.leave(false)
+}
+
+// wants reports whether the subscription is to be restored on s.
+func (sub *subscription) wants(s *session) bool {
+	sub.mu.Lock()
+	defer sub.mu.Unlock()
+	return !sub.ended && !sub.gentle && (sub.route == nil || sub.route.session.epoch < s.epoch)
+}
+
+// enter makes r the subscription's route; false when it has a later one, or has
+// ended.
+func (sub *subscription) enter(r *route) bool {
+	sub.mu.Lock()
+	defer sub.mu.Unlock()
+	if sub.ended || sub.route != nil && sub.route.session.epoch >= r.session.epoch {
+		return false
+	}
+	sub.route, sub.confirm = r, nil
+	return true
+}
+
+// await makes p the receipt that confirmed waits for.
+func (sub *subscription) await(r *route, p *pendingReceipt) {
+	sub.mu.Lock()
+	if sub.route != r {
+		sub.mu.Unlock()
+		return
+	}
+	sub.confirm = p
+	renewed := sub.renewed
+	sub.renewed = nil
+	sub.mu.Unlock()
+	if renewed != nil {
+		close(renewed)
+	}
 }
 
 // unsubscribe is the gentle end; see Subscription.Unsubscribe.
@@ -263,7 +363,7 @@ func (sub *subscription) awaitTold(ctx context.Context, cfg *frameConfig, r *pen
 	case r == nil:
 		return nil
 	case cfg.receipt:
-		return sub.current().session.await(ctx, r)
+		return sub.current().session.client.await(ctx, r)
 	}
 	return sub.current().session.awaitOwn(ctx, r, frame)
 }
@@ -273,6 +373,8 @@ func (sub *subscription) awaitTold(ctx context.Context, cfg *frameConfig, r *pen
 func (sub *subscription) quiet(err error) error {
 	if route := sub.current(); err != nil && route != nil {
 		select {
+		case <-route.session.cut:
+			return nil
 		case <-route.session.ended:
 			return nil
 		default:

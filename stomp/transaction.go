@@ -2,6 +2,7 @@ package stomp
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -37,25 +38,49 @@ type ackedSpans struct {
 // [WithReceipt] when the broker has confirmed it.
 func (c *Client) Begin(ctx context.Context, opts ...FrameOption) (*Transaction, error) {
 	op := opError{op: "begin", unsent: true}
-	s, err := c.session()
-	if err != nil {
-		op.err = err
-		return nil, &op
-	}
-	tx := &Transaction{client: c, session: s, id: "t" + strconv.FormatUint(c.transactionIDs.Add(1), 10)}
-	if err := tx.post(ctx, wire.Begin, opts); err != nil {
-		if !Unsent(err) { // the broker may have it: leave nothing open there
+	cfg, err := newFrameConfig(opts)
+	for err == nil {
+		var s *session
+		if s, err = c.session(ctx, cfg.noWait); err != nil {
+			break
+		}
+		tx := &Transaction{client: c, session: s, id: "t" + strconv.FormatUint(c.transactionIDs.Add(1), 10)}
+		err := tx.post(ctx, wire.Begin, opts)
+		switch {
+		case err == nil:
+			return tx, nil
+		case errors.Is(err, errSessionOver): // it ended just now: the next one will do
+			continue
+		case !Unsent(err): // the broker may have it: leave nothing open there
 			s.post(ctx, wire.Frame{Command: wire.Abort, Header: [][2]string{{"transaction", tx.id}}}, posting{forced: true})
 		}
 		return nil, err
 	}
-	return tx, nil
+	op.err = err
+	return nil, &op
 }
 
 // Send is [Client.Send] within the transaction. A receipt may not come before
 // Commit (RabbitMQ): use [WithReceipt] on Commit instead.
 func (tx *Transaction) Send(ctx context.Context, destination string, body []byte, opts ...SendOption) error {
 	return tx.client.send(ctx, destination, body, opts, tx)
+}
+
+// accept has a SEND accepted by the transaction's session.
+func (tx *Transaction) accept(ctx context.Context, destination string, body []byte, cfg sendConfig) (*pendingReceipt, error) {
+	if cfg.retry {
+		return nil, errors.New("WithRetry excludes transactions: they end with their session")
+	}
+	if err := tx.client.ending(); err != nil {
+		return nil, err
+	}
+	if ctx.Err() != nil {
+		return nil, ctxError(ctx)
+	}
+	if _, err := tx.on(tx.session); err != nil {
+		return nil, err
+	}
+	return tx.session.acceptSend(ctx, destination, body, cfg, tx)
 }
 
 // Ack is [Client.Ack] within the transaction. Artemis acknowledges at once.
@@ -212,5 +237,5 @@ func (tx *Transaction) post(ctx context.Context, command string, opts []FrameOpt
 	if err != nil || receipt == nil {
 		return err
 	}
-	return tx.session.await(ctx, receipt)
+	return tx.session.client.await(ctx, receipt)
 }

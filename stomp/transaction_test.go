@@ -102,7 +102,7 @@ func TestTransaction(t *testing.T) {
 	// A SEND that waits for room while Commit is called from another goroutine must not go out behind COMMIT.
 	bubble(t, "M4_nothing_behind_COMMIT", func(t *testing.T) {
 		c, p := peerRig(t, nil)
-		_, f := acked(t, c, p)
+		sub, f := acked(t, c, p)
 		tx, err := c.Begin(t.Context())
 		fine(t, err)
 		p.want(wire.Begin)
@@ -133,6 +133,7 @@ func TestTransaction(t *testing.T) {
 		c.Close()
 		same(t, "frames", <-rest, []string{"SEND", "SEND", "COMMIT"})
 		matches(t, c.Ack(t.Context(), f), stomp.ErrStale)
+		_ = sub
 	})
 }
 

@@ -2,7 +2,6 @@ package stomp_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -214,7 +213,7 @@ func TestJSON(t *testing.T) {
 	if err == nil || len(err.Error()) > 300 {
 		t.Errorf("error of %d characters", len(err.Error()))
 	}
-	var syntax *json.SyntaxError
+	var syntax interface{ Error() string }
 	if !errors.As(err, &syntax) {
 		t.Error(err)
 	}

@@ -15,15 +15,15 @@ func (c *Client) Status() Status {
 // It is closed when ctx ends, and after StateClosed when the Client has ended.
 func (c *Client) Watch(ctx context.Context) <-chan Status {
 	out := make(chan Status, 1)
-	if !c.goJoined(func() { c.watch(ctx, out) }) {
+	if !c.goJoined(func() { c.report(ctx, out) }) {
 		out <- c.Status() // StateClosed, or about to be; has room
 		close(out)
 	}
 	return out
 }
 
-// watch alone sends to out and closes it.
-func (c *Client) watch(ctx context.Context, out chan Status) {
+// report alone sends to out and closes it.
+func (c *Client) report(ctx context.Context, out chan Status) {
 	defer close(out)
 	for {
 		c.mu.Lock()

@@ -24,7 +24,7 @@ func upgradeOf(t *testing.T, broker []stomptest.Option, opts ...stomp.ConnectOpt
 		return 0
 	}))...)
 	defer b.Close()
-	client, err := stomp.Connect(t.Context(), b.URL(), append(opts, stomp.WithHTTPClient(b.Client()))...)
+	client, err := stomp.Connect(t.Context(), b.URL(), append(opts, stomp.WithHTTPClient(b.Client()), stomp.WithoutReconnect())...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -269,7 +269,7 @@ func TestWithMessageSplit(t *testing.T) {
 		b := stomptest.NewBroker(stomptest.WithPipe(), stomptest.WithProfile(stomptest.Spring))
 		defer b.Close()
 		for name, opts := range map[string][]stomp.ConnectOption{"split": {stomp.WithMessageSplit(16_000)}, "whole": nil} {
-			client := connectTo(t, b.URL(), append(opts, stomp.WithHTTPClient(b.Client()))...)
+			client := connectTo(t, b.URL(), append(opts, stomp.WithHTTPClient(b.Client()), stomp.WithoutReconnect())...)
 			frames, err := client.Subscribe(t.Context(), "/topic/"+name)
 			if err != nil {
 				t.Fatal(err)

@@ -19,10 +19,14 @@ var heartBeat = []byte{'\n'} // clause W4
 // into the connection's buffer and flushes once, so that frames sent at the
 // same time share a system call.
 func (s *session) writeLoop() error {
-	if interval := s.info.HeartBeatSend; interval > 0 {
-		// Twice as often as agreed: a beat may be late by half an interval,
-		// and ActiveMQ grants no grace (clause M7).
-		ticker := time.NewTicker(max(interval/2, time.Millisecond))
+	// Twice as often as agreed: a beat may be late by half an interval, and
+	// ActiveMQ grants no grace (clause M7).
+	interval := max(s.info.HeartBeatSend/2, time.Millisecond)
+	if s.info.HeartBeatSend == 0 {
+		interval = s.client.cfg.beatUnasked
+	}
+	if interval > 0 {
+		ticker := time.NewTicker(interval)
 		defer ticker.Stop()
 		s.beat = ticker.C
 	}
@@ -97,9 +101,11 @@ func (s *session) writeWaiting() error {
 		return nil
 	}
 	for b != nil {
+		s.batch = b // an error leaves it for the next session
 		if err := s.writeBatch(b); err != nil {
 			return err
 		}
+		s.batch = nil
 		if s.unflushed >= breath {
 			if err := s.flush(); err != nil {
 				return err

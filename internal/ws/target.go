@@ -23,7 +23,7 @@ type Target struct {
 func ParseURL(raw string) (Target, error) {
 	u, err := url.Parse(raw)
 	if err != nil {
-		return Target{}, fmt.Errorf("ws: URL: %w", withoutURL(raw, err))
+		return Target{}, fmt.Errorf("%w", withoutURL(raw, err))
 	}
 	bare := false
 	switch u.Scheme {
@@ -31,27 +31,27 @@ func ParseURL(raw string) (Target, error) {
 	case "tcp", "stomp", "tls", "stomp+ssl":
 		bare = true
 	case "":
-		return Target{}, errors.New("ws: URL: it has no scheme: write it as in ws://localhost:15674/ws")
+		return Target{}, errors.New("it has no scheme: write it as in ws://localhost:15674/ws")
 	default:
-		return Target{}, fmt.Errorf("ws: URL: unknown scheme %q: known are ws, wss, http, https, tcp, stomp, tls and stomp+ssl, as in ws://localhost:15674/ws", u.Scheme)
+		return Target{}, fmt.Errorf("unknown scheme %q: known are ws, wss, http, https, tcp, stomp, tls and stomp+ssl, as in ws://localhost:15674/ws", u.Scheme)
 	}
 	if u.Hostname() == "" {
-		return Target{}, fmt.Errorf("ws: URL: it names no host: write it as in %s://localhost", u.Scheme)
+		return Target{}, fmt.Errorf("it names no host: write it as in %s://localhost", u.Scheme)
 	}
 	if port := u.Port(); port != "" {
 		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-			return Target{}, fmt.Errorf("ws: URL: port %s is not between 1 and 65535", port)
+			return Target{}, fmt.Errorf("port %s is not between 1 and 65535", port)
 		}
 	}
 	if strings.Contains(raw, "#") {
-		return Target{}, errors.New("ws: URL: it has a fragment, which RFC 6455 forbids: write %23 for a # that belongs to the path")
+		return Target{}, errors.New("it has a fragment, which RFC 6455 forbids: write %23 for a # that belongs to the path")
 	}
 	if bare {
 		if u.User != nil {
-			return Target{}, fmt.Errorf("ws: URL: %s takes no user and password: they belong into the login of STOMP", u.Scheme)
+			return Target{}, fmt.Errorf("%s takes no user and password: they belong into the login of STOMP", u.Scheme)
 		}
 		if strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
-			return Target{}, fmt.Errorf("ws: URL: %s takes no path and no query: there is nothing but a socket", u.Scheme)
+			return Target{}, fmt.Errorf("%s takes no path and no query: there is nothing but a socket", u.Scheme)
 		}
 	}
 	return Target{u: u}, nil

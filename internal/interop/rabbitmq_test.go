@@ -1,0 +1,229 @@
+package interop
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/webstomp/webstomp/internal/leak"
+	"github.com/webstomp/webstomp/stomp"
+)
+
+func TestMain(m *testing.M) { leak.Main(m) }
+
+// rabbit starts a server, or skips where nobody asked for one.
+func rabbit(t *testing.T) *RabbitMQ {
+	t.Helper()
+	if os.Getenv("WEBSTOMP_INTEROP") == "" {
+		t.Skip("needs a RabbitMQ; set WEBSTOMP_INTEROP=1 to install nothing but start one (apt-get install rabbitmq-server)")
+	}
+	r, err := NewRabbitMQ(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	start(t, r)
+	t.Cleanup(r.Stop)
+	return r
+}
+
+func start(t *testing.T, r *RabbitMQ) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	if err := r.Start(ctx); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// kills is how often the server is killed.
+const kills = 10
+
+// A producer with WithRetry and a consumer with acks of its own, while the
+// server is killed and started again: every message arrives at least once.
+func TestRabbitMQ_killed_and_started_again(t *testing.T) {
+	r := rabbit(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	c, err := stomp.Connect(ctx, r.URL(), stomp.WithLogin("guest", "guest"),
+		stomp.WithReconnect(stomp.Backoff{Max: time.Second}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	sub, err := c.NewSubscription(ctx, "/queue/chaos", stomp.WithAck(stomp.AckClientIndividual), stomp.WithHeader("prefetch-count", "50"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var mu sync.Mutex
+	seen, deliveries := make(map[string]bool), 0
+	var consumer sync.WaitGroup
+	consumer.Go(func() {
+		for f := range sub.C {
+			mu.Lock()
+			seen[string(f.Body)] = true
+			deliveries++
+			mu.Unlock()
+			if err := c.Ack(ctx, f); err != nil && !errors.Is(err, stomp.ErrStale) {
+				t.Errorf("ack: %v", err)
+			}
+		}
+	})
+	var confirmed atomic.Int64
+	stop := make(chan struct{})
+	var producer sync.WaitGroup
+	producer.Go(func() { produce(t, ctx, c, &confirmed, stop) })
+	for range kills {
+		await(t, ctx, &confirmed, confirmed.Load()+500)
+		r.Kill()
+		start(t, r)
+	}
+	await(t, ctx, &confirmed, confirmed.Load()+500)
+	close(stop)
+	producer.Wait()
+	sent := int(confirmed.Load())
+	for {
+		mu.Lock()
+		complete := len(seen) == sent
+		mu.Unlock()
+		if complete {
+			break
+		}
+		select {
+		case <-time.After(50 * time.Millisecond):
+		case <-ctx.Done():
+			t.Fatalf("%d of %d messages arrived; %+v", len(seen), sent, c.Status())
+		}
+	}
+	t.Logf("%d messages, %d deliveries, %d sessions", sent, deliveries, c.Stats().Sessions)
+	if err := c.Drain(ctx); err != nil {
+		t.Error(err)
+	}
+	consumer.Wait()
+}
+
+// produce sends, sixteen at a time, until stop is closed.
+func produce(t *testing.T, ctx context.Context, c *stomp.Client, confirmed *atomic.Int64, stop <-chan struct{}) {
+	for n := 0; ; n += 16 {
+		select {
+		case <-stop:
+			return
+		default:
+		}
+		var pending []*stomp.Receipt
+		for i := range 16 {
+			r, err := c.SendAsync(ctx, "/queue/chaos", fmt.Appendf(nil, "message %d", n+i), stomp.WithHeader("persistent", "true"), stomp.WithRetry())
+			if err != nil {
+				t.Errorf("send: %v", err)
+				return
+			}
+			pending = append(pending, r)
+		}
+		for _, r := range pending {
+			if err := r.Wait(ctx); err != nil {
+				t.Errorf("receipt: %v", err)
+				return
+			}
+			confirmed.Add(1)
+		}
+	}
+}
+
+// await waits until so many messages are confirmed.
+func await(t *testing.T, ctx context.Context, confirmed *atomic.Int64, n int64) {
+	t.Helper()
+	ticker := time.NewTicker(10 * time.Millisecond)
+	defer ticker.Stop()
+	for confirmed.Load() < n {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			t.Fatalf("%d messages are confirmed, want %d", confirmed.Load(), n)
+		}
+	}
+}
+
+// At its default options a fast publisher keeps its first session: RabbitMQ
+// 3.10.8 drops those that promise heart-beats.
+func TestRabbitMQ_fast_publisher_keeps_its_session(t *testing.T) {
+	r := rabbit(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	body := make([]byte, 256)
+	for run := range 20 {
+		c, err := stomp.Connect(ctx, r.URL())
+		if err != nil {
+			t.Fatal(err)
+		}
+		in, err := c.Subscribe(ctx, "/topic/fast", stomp.WithReceipt())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var consumer sync.WaitGroup
+		consumer.Go(func() {
+			for range in {
+			}
+		})
+		for range 50_000 {
+			if err := c.Send(ctx, "/topic/fast", body); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := c.Send(ctx, "/topic/fast", body, stomp.WithReceipt()); err != nil {
+			t.Errorf("run %d: %v", run, err)
+		}
+		if st := c.Status(); st.Epoch != 1 {
+			t.Errorf("run %d: session %d, want the first: %v", run, st.Epoch, st.Err)
+		}
+		c.Close()
+		consumer.Wait()
+	}
+}
+
+// A subscription that RabbitMQ refuses ends alone, though its ERROR names nobody
+// (an unknown kind of destination) or there is none, only a close (an exchange
+// that does not exist).
+func TestRabbitMQ_refused_subscription_ends_alone(t *testing.T) {
+	r := rabbit(t)
+	for _, transport := range []string{r.URL(), r.TCPURL()} {
+		for _, refused := range []string{"/nonsense/a", "/exchange/there-is-no-such-exchange"} {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			c, err := stomp.Connect(ctx, transport, stomp.WithReconnect(stomp.Backoff{Max: 200 * time.Millisecond}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			good, err := c.NewSubscription(ctx, "/topic/good", stomp.WithReceipt())
+			if err != nil {
+				t.Fatal(err)
+			}
+			bad, err := c.NewSubscription(ctx, refused)
+			if err != nil {
+				t.Fatal(err)
+			}
+			select {
+			case _, open := <-bad.C:
+				if open {
+					t.Error("a frame came")
+				}
+			case <-ctx.Done():
+				t.Fatalf("%s at %s is still open; %+v", refused, transport, c.Status())
+			}
+			t.Logf("%s %s: %v", transport, refused, bad.Err())
+			if bad.Err() == nil {
+				t.Error("it ended without a reason")
+			}
+			if err := c.Send(ctx, "/topic/good", []byte("still here"), stomp.WithRetry()); err != nil {
+				t.Error(err)
+			}
+			if m, open := <-good.C; !open || string(m.Body) != "still here" {
+				t.Errorf("the other subscription got %v; it ended with %v", m, good.Err())
+			}
+			c.Close()
+			cancel()
+		}
+	}
+}

@@ -1,0 +1,65 @@
+package stomp
+
+import (
+	"errors"
+	"math"
+	"math/rand/v2"
+	"time"
+)
+
+// Backoff says when a lost connection is tried again. The n-th delay is drawn
+// evenly between 0 and Min·Factor^(n-1), at most Max (full jitter): many
+// clients that lost the same broker do not come back as a herd. n starts afresh
+// after a session that lasted for Max or longer. Zero fields keep the defaults.
+type Backoff struct {
+	Min, Max time.Duration // default 100 ms, 30 s
+	Factor   float64       // default 2
+	Attempts int           // within one outage; then the Client ends. 0: without end
+}
+
+var defaultBackoff = Backoff{Min: 100 * time.Millisecond, Max: 30 * time.Second, Factor: 2}
+
+func (b Backoff) withDefaults() Backoff {
+	if b.Min == 0 {
+		b.Min = defaultBackoff.Min
+	}
+	if b.Max == 0 {
+		b.Max = max(b.Min, defaultBackoff.Max)
+	}
+	if b.Factor == 0 {
+		b.Factor = defaultBackoff.Factor
+	}
+	return b
+}
+
+func (b Backoff) check() error {
+	switch {
+	case b.Min < 0 || b.Max < 0 || b.Attempts < 0:
+		return errors.New("WithReconnect: negative value in Backoff (0 keeps the default)")
+	case b.Max != 0 && b.Max < b.Min:
+		return errors.New("WithReconnect: Backoff.Max is below Min")
+	case b.Factor != 0 && !(b.Factor >= 1):
+		return errors.New("WithReconnect: Backoff.Factor is below 1")
+	}
+	return nil
+}
+
+// ceiling is what the n-th delay is drawn from, n from 1.
+func (b Backoff) ceiling(n int) time.Duration {
+	ceiling := float64(b.Min)
+	for ; n > 1 && ceiling < float64(b.Max); n-- {
+		if b.Factor == 1 {
+			break
+		}
+		ceiling *= b.Factor
+	}
+	if ceiling >= float64(b.Max) {
+		return b.Max // not by way of a float, which cannot hold the longest ones
+	}
+	return time.Duration(ceiling)
+}
+
+func (b Backoff) delay(n int) time.Duration {
+	ceiling := min(int64(b.ceiling(n)), math.MaxInt64-1)
+	return time.Duration(rand.Int64N(ceiling + 1))
+}

@@ -1,0 +1,124 @@
+package stomp_test
+
+import (
+	"context"
+	"net"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/webstomp/webstomp/stomp"
+	"github.com/webstomp/webstomp/stomp/stomptest"
+)
+
+// slowClose is a connection that takes its time to close.
+type slowClose struct {
+	net.Conn
+	gate chan struct{}
+}
+
+func (s *slowClose) Close() error {
+	<-s.gate
+	return s.Conn.Close()
+}
+
+// dying is a client whose session has been cut and is not over yet: not before gate is closed.
+func dying(t *testing.T) (b *stomptest.Broker, c *stomp.Client, gate chan struct{}) {
+	t.Helper()
+	b = pipeBroker(t)
+	gate = make(chan struct{})
+	slow := true
+	dial := func(ctx context.Context, url string) (net.Conn, error) {
+		nc, err := b.Dial(ctx, url)
+		if err == nil && slow {
+			slow, nc = false, &slowClose{nc, gate}
+		}
+		return nc, err
+	}
+	c, err := stomp.Connect(t.Context(), "tcp://peer.test", stomp.WithDialer(dial), stomp.WithReconnect(quickBackoff), stomp.WithHeartBeat(0, 0))
+	fine(t, err)
+	t.Cleanup(func() { c.Close() })
+	synctest.Wait()
+	b.Cut()
+	synctest.Wait()
+	return b, c, gate
+}
+
+// A call that meets a session which is just ending waits for the next one, as any other in an outage.
+func TestOutage_session_just_ending(t *testing.T) {
+	wait := map[string]func(ctx context.Context, c *stomp.Client) error{
+		"Commit": func(ctx context.Context, c *stomp.Client) error {
+			tx, err := c.Begin(ctx)
+			if err != nil {
+				return err
+			}
+			return tx.Commit(ctx, stomp.WithReceipt())
+		},
+	}
+	for name, call := range calls {
+		if name != "Request" { // nobody answers here
+			wait[name] = call
+		}
+	}
+	for name, call := range wait {
+		bubble(t, name, func(t *testing.T) {
+			_, c, gate := dying(t)
+			done := make(chan error, 1)
+			go func() { done <- call(t.Context(), c) }()
+			synctest.Wait()
+			select {
+			case err := <-done:
+				t.Errorf("it did not wait: %v", err)
+			default:
+			}
+			close(gate)
+			select {
+			case err := <-done:
+				fine(t, err)
+			case <-time.After(time.Minute):
+				t.Error("it waits for ever")
+			}
+		})
+	}
+	bubble(t, "Request", func(t *testing.T) {
+		b, c, gate := dying(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() {
+			_, err := c.Request(ctx, "/queue/a", []byte("q"))
+			done <- err
+		}()
+		synctest.Wait()
+		close(gate)
+		time.Sleep(time.Second)
+		if n := b.QueueLen("/queue/a"); n != 1 {
+			t.Errorf("%d requests came", n)
+		}
+		cancel()
+		matches(t, <-done, context.Canceled)
+	})
+}
+
+// WithoutWaiting does not wait for the end of that session either.
+func TestOutage_session_just_ending_WithoutWaiting(t *testing.T) {
+	for name, call := range callsWithoutWaiting {
+		bubble(t, name, func(t *testing.T) {
+			b, c, gate := dying(t)
+			done := make(chan error, 1)
+			go func() { done <- call(t.Context(), c) }()
+			synctest.Wait()
+			select {
+			case err := <-done:
+				matches(t, err, stomp.ErrNotConnected)
+				if !stomp.Unsent(err) {
+					t.Errorf("Unsent is false: %v", err)
+				}
+			default:
+				t.Error("it waits")
+			}
+			close(gate)
+			time.Sleep(time.Second)
+			same(t, "what the broker got", took(b), nil)
+		})
+	}
+}

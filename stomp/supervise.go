@@ -1,0 +1,231 @@
+package stomp
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"time"
+)
+
+// attemptLimit bounds one attempt to connect where nobody else does: when
+// reconnecting, and where Connect has another endpoint or another try. A broker
+// that accepts connections and says nothing must not hold up the others.
+const attemptLimit = 15 * time.Second
+
+// refusalsBelieved is how often in a row a server that had taken us before has
+// to refuse who we are (401, 403, ERROR to CONNECT) until that is believed.
+const refusalsBelieved = 3
+
+// supervisor is the state of the one goroutine that owns the Client's sessions:
+// it serves one, backs off, dials, and serves again.
+type supervisor struct {
+	client   *Client
+	endpoint int       // of the present or last session
+	delays   int       // n of the next delay's ceiling; since a session that lasted
+	refusals int       // in a row
+	carried  []carried // what goes out first on the next session
+	suspects bool      // the last session may have ended for a SUBSCRIBE
+}
+
+// run serves s and its successors until the Client ends, and ends it.
+func (v *supervisor) run(s *session) {
+	c := v.client
+	var err error
+	for {
+		began := time.Now()
+		err = s.serve()
+		v.bury(s, err)
+		if time.Since(began) >= c.cfg.backoff.Max {
+			v.delays = 0
+		}
+		if c.cfg.once || c.ending() != nil {
+			break
+		}
+		c.log.Warn("stomp: connection lost", "error", err, "epoch", s.epoch)
+		if s, err = v.reconnect(err); s == nil {
+			break
+		}
+		v.begin(s)
+	}
+	c.end(err, len(v.carried) > 0)
+}
+
+// bury lets go of a session that has ended.
+func (v *supervisor) bury(s *session, err error) {
+	c := v.client
+	v.carried = append(s.carried, v.carried...)
+	v.suspects = v.judge(s, err)
+	c.mu.Lock()
+	s.addTo(&c.past)
+	c.sess = nil
+	c.mu.Unlock()
+	close(s.detached)
+	if c.cfg.once || c.ending() != nil {
+		return // the Client ends, and its subscriptions with it
+	}
+	for _, sub := range c.subscriptions() {
+		if r := sub.current(); sub.sessionOnly && r != nil && r.session == s {
+			sub.end(err, false)
+		}
+	}
+}
+
+// reconnect tries until there is a session. It returns nil with the reason when
+// there will be none.
+func (v *supervisor) reconnect(cause error) (*session, error) {
+	c := v.client
+	for attempt := 1; ; attempt++ {
+		v.delays++
+		delay := c.cfg.backoff.delay(v.delays)
+		c.setStatus(func(st *Status) {
+			*st = Status{State: StateReconnecting, Epoch: st.Epoch, Attempt: attempt, RetryAt: time.Now().Add(delay), Err: cause, Session: st.Session}
+		})
+		timer := time.NewTimer(delay)
+		select {
+		case <-timer.C:
+		case <-c.life.Done():
+			timer.Stop()
+			return nil, cause
+		}
+		endpoint := (v.endpoint + attempt - 1) % len(c.cfg.urls)
+		s, err := c.try(c.life, endpoint)
+		if err == nil {
+			v.endpoint, v.refusals = endpoint, 0
+			return s, nil
+		}
+		if c.ending() != nil {
+			return nil, err
+		}
+		cause = err
+		c.log.Debug("stomp: attempt failed", "attempt", attempt, "error", err)
+		if refusesUs(err) {
+			v.refusals++
+		} else {
+			v.refusals = 0
+		}
+		if v.refusals >= refusalsBelieved || attempt == c.cfg.backoff.Attempts {
+			return nil, err
+		}
+	}
+}
+
+// refusesUs reports whether the server refused who we are.
+func refusesUs(err error) bool {
+	var failed *ConnectError
+	if !errors.As(err, &failed) {
+		return false
+	}
+	var refused *Error
+	return failed.StatusCode == http.StatusUnauthorized || failed.StatusCode == http.StatusForbidden || errors.As(failed.Err, &refused)
+}
+
+// try makes one attempt at an endpoint, bounded in time.
+func (c *Client) try(ctx context.Context, endpoint int) (*session, error) {
+	ctx, cancel := context.WithTimeout(ctx, attemptLimit)
+	defer cancel()
+	return c.dial(ctx, c.cfg.urls[endpoint])
+}
+
+// first makes the first session, within the ctx of Connect: each endpoint once,
+// and again and again WithInitialRetry.
+func (c *Client) first(ctx context.Context) (s *session, endpoint int, err error) {
+	for round := 1; ; round++ {
+		hopeless := true
+		for endpoint = range c.cfg.urls {
+			if len(c.cfg.urls) == 1 && !c.cfg.initialRetry {
+				s, err = c.dial(ctx, c.cfg.urls[endpoint]) // ctx alone bounds it
+			} else {
+				s, err = c.try(ctx, endpoint)
+			}
+			if err == nil {
+				return s, endpoint, nil
+			}
+			var failed *ConnectError
+			hopeless = hopeless && errors.As(err, &failed) && failed.Permanent()
+			c.log.Debug("stomp: attempt failed", "error", err)
+			if ctx.Err() != nil {
+				return nil, 0, err
+			}
+		}
+		if !c.cfg.initialRetry || hopeless || round == c.cfg.backoff.Attempts {
+			return nil, 0, err
+		}
+		timer := time.NewTimer(c.cfg.backoff.delay(round))
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return nil, 0, givenUp(ctx, err)
+		}
+	}
+}
+
+// givenUp is the error of a Connect whose ctx ended while it waited for its
+// next attempt; err is what the last one met.
+func givenUp(ctx context.Context, err error) error {
+	last := new(ConnectError)
+	errors.As(err, &last) // what dial returns is one
+	again := *last
+	again.Err = fmt.Errorf("%w (the last attempt: %w)", ctxError(ctx), last.Err)
+	return &again
+}
+
+// end ends the Client: why is the user's wish or the fault that was fatal.
+func (c *Client) end(fault error, dropped bool) {
+	c.mu.Lock()
+	err := fault
+	if c.reason != nil {
+		err = c.reason
+	}
+	c.err = err
+	c.abandoned = dropped
+	c.finished = true
+	unwatch := c.unwatch
+	c.mu.Unlock()
+	if unwatch != nil {
+		unwatch()
+	}
+	c.quit()
+	c.setStatus(func(st *Status) {
+		*st = Status{State: StateClosed, Epoch: st.Epoch, Err: err, Session: st.Session}
+	})
+	c.finish(err)
+	close(c.done)
+}
+
+// finish answers everybody, closes every channel that the Client feeds, and
+// joins its goroutines. A subscription's Err is nil when the user wished the
+// end, err otherwise.
+func (c *Client) finish(err error) {
+	c.mu.Lock()
+	wished := c.reason != nil
+	c.mu.Unlock()
+	c.receipts.fail(errClosedBy(err))
+	if wished {
+		c.log.Info("stomp: closed", "reason", err)
+		err = nil
+	} else {
+		what := "stomp: connection lost"
+		if !c.cfg.once {
+			what = "stomp: no reconnecting any more"
+		}
+		c.log.Error(what, "error", err)
+	}
+	for _, sub := range c.subscriptions() {
+		sub.end(err, false)
+	}
+	c.listeners.end()
+	close(c.gone)
+	c.wg.Wait()
+}
+
+// subscriptions are those that are open, in the order in which they were made.
+func (c *Client) subscriptions() []*subscription {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.SortedFunc(maps.Values(c.subs), func(a, b *subscription) int { return cmp.Compare(a.order, b.order) })
+}
