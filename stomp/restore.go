@@ -133,12 +133,12 @@ func (v *supervisor) restoreOneByOne(s *session) bool {
 func (s *session) awaitAnswer(sub *subscription) bool {
 	s.receipts.await() // reading goes on whatever queue is full
 	defer s.receipts.unawait()
-	var grace <-chan time.Time
-	if !s.receipts.answers() {
-		timer := time.NewTimer(probationGrace)
-		defer timer.Stop()
-		grace = timer.C
+	grace := probationGrace
+	if s.receipts.answers() {
+		grace = attemptLimit // it will answer, unless it has lost that one
 	}
+	timer := time.NewTimer(grace)
+	defer timer.Stop()
 	confirm, _ := sub.confirmation()
 	if confirm == nil {
 		return true // it has ended
@@ -149,7 +149,7 @@ func (s *session) awaitAnswer(sub *subscription) bool {
 	case <-s.cut:
 	case <-s.client.life.Done():
 		s.abort(ErrClosed)
-	case <-grace:
+	case <-timer.C:
 		return false
 	}
 	return true

@@ -1,0 +1,124 @@
+package stomp
+
+import (
+	"fmt"
+)
+
+// subscribeConfig is what the options of a subscription add up to.
+type subscribeConfig struct {
+	header     Header
+	headerFunc func() Header
+	receipt    bool
+	ack        AckMode
+	id         string
+	idSet      bool
+	selector   string
+	buffer     *buffer
+
+	noWait      bool
+	sessionOnly bool
+}
+
+func newSubscribeConfig(destination string, opts []SubscribeOption) (*subscribeConfig, error) {
+	c := new(subscribeConfig)
+	for _, o := range opts {
+		o.applySubscribe(c)
+	}
+	switch {
+	case destination == "":
+		return nil, ErrNoDestination
+	case c.idSet && c.id == "":
+		return nil, ErrNoID
+	case c.ack < AckAuto || c.ack > AckClientIndividual:
+		return nil, fmt.Errorf("WithAck: unknown mode %d", c.ack)
+	}
+	if c.buffer != nil {
+		if err := c.buffer.check(); err != nil {
+			return nil, err
+		}
+	}
+	return c, checkHeader(c.header)
+}
+
+// sendConfig is what the options of one SEND add up to. Without options it is
+// built without an allocation.
+type sendConfig struct {
+	header          Header
+	contentType     string
+	contentTypeSet  bool
+	noContentLength bool
+	replyTo         string
+	receipt         bool
+	retry           bool
+	noWait          bool
+}
+
+func newSendConfig(destination string, opts []SendOption) (sendConfig, error) {
+	if destination == "" {
+		return sendConfig{}, ErrNoDestination
+	}
+	if len(opts) == 0 {
+		return sendConfig{contentType: defaultContentType}, nil
+	}
+	c := &sendConfig{contentType: defaultContentType}
+	for _, o := range opts {
+		o.applySend(c)
+	}
+	c.receipt = c.receipt || c.retry
+	return *c, checkHeader(c.header)
+}
+
+// defaultContentType is what webstompy sends.
+const defaultContentType = "text/plain"
+
+// frameConfig is what the options of a small frame add up to.
+type frameConfig struct {
+	header  Header
+	receipt bool
+	noWait  bool
+}
+
+func newFrameConfig(opts []FrameOption) (frameConfig, error) {
+	if len(opts) == 0 {
+		return frameConfig{}, nil
+	}
+	c := new(frameConfig)
+	for _, o := range opts {
+		o.applyFrame(c)
+	}
+	return *c, checkHeader(c.header)
+}
+
+// reserved are the entries that the library writes itself, and what to use in
+// place of WithHeader.
+var reserved = map[string]string{
+	"destination":    "the destination argument",
+	"id":             "WithID on a subscription; the library writes it elsewhere",
+	"ack":            "WithAck on a subscription; Ack and Nack write it elsewhere",
+	"receipt":        "WithReceipt",
+	"receipt-id":     "nothing: it is the server's",
+	"transaction":    "Begin and the methods of Transaction",
+	"content-length": "WithoutContentLength, or nothing: it is written by the length of the body",
+	"content-type":   "WithContentType",
+	"accept-version": "WithVersions",
+	"heart-beat":     "WithHeartBeat",
+	"host":           "WithHost",
+	"login":          "WithLogin or WithCredentials",
+	"passcode":       "WithLogin or WithCredentials",
+	"selector":       "WithSelector",
+	"subscription":   "nothing: Ack and Nack write it",
+	"message-id":     "nothing: Ack and Nack write it (RabbitMQ takes amqp-message-id on SEND)",
+	"reply-to":       "WithReplyTo",
+}
+
+func checkHeader(h Header) error {
+	for name := range h.All() {
+		if instead, ok := reserved[name]; ok {
+			return fmt.Errorf("WithHeader: %q is written by the library; use %s", name, instead)
+		}
+		if name == "" {
+			return &ProtocolError{Reason: "WithHeader: a header without a name cannot be sent", Clause: "F13"}
+		}
+	}
+	return nil
+}

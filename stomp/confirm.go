@@ -1,0 +1,92 @@
+package stomp
+
+import (
+	"context"
+	"errors"
+)
+
+// confirmed waits for the answer to SUBSCRIBE: of this session, or of the next
+// when this one ends before.
+func (sub *subscription) confirmed(ctx context.Context) error {
+	op := opError{op: "subscribe", target: sub.destination, step: "waiting for the broker's confirmation"}
+	receipts := sub.client.receipts
+	receipts.await() // reading goes on whatever queue is full
+	defer receipts.unawait()
+	for {
+		if ctx.Err() != nil {
+			op.err = ctxError(ctx)
+			return &op
+		}
+		sub.mu.Lock()
+		r := sub.confirm
+		if sub.renewed == nil {
+			sub.renewed = make(chan struct{})
+		}
+		renewed := sub.renewed
+		sub.mu.Unlock()
+		var done <-chan struct{}
+		if r != nil {
+			select {
+			case <-r.done:
+				if r.err == nil || !errors.Is(r.err, ErrConnectionLost) {
+					return r.err
+				}
+				// of a session that is over: the next one asks again
+			default:
+				done = r.done
+			}
+		}
+		select {
+		case <-done:
+		case <-renewed:
+		case <-sub.over:
+			if r != nil && r.Err() != nil {
+				return r.err
+			}
+			op.err = sub.failure()
+			if op.err == nil {
+				op.err = errEnded
+			}
+			return &op
+		case <-ctx.Done():
+			op.err = ctxError(ctx)
+			return &op
+		}
+	}
+}
+
+// errEnded: the subscription was ended by its user.
+var errEnded = errors.New("the subscription has ended")
+
+// confirmation is the receipt of the latest SUBSCRIBE, and its session.
+func (sub *subscription) confirmation() (*pendingReceipt, *session) {
+	sub.mu.Lock()
+	defer sub.mu.Unlock()
+	if sub.route == nil {
+		return nil, nil
+	}
+	return sub.confirm, sub.route.session
+}
+
+// withdraw takes SUBSCRIBE back, and reports whether that came before a single
+// octet was written.
+func (sub *subscription) withdraw() bool {
+	r, _ := sub.confirmation()
+	return r != nil && sub.client.receipts.remove(r.number) != nil && r.place.leave(false)
+}
+
+// await makes p the receipt that confirmed waits for.
+func (sub *subscription) await(r *route, p *pendingReceipt) {
+	sub.mu.Lock()
+	if sub.route != r {
+		sub.mu.Unlock()
+		return
+	}
+	sub.confirm = p
+	renewed := sub.renewed
+	sub.renewed = nil
+	sub.mu.Unlock()
+	if renewed != nil {
+		close(renewed)
+	}
+}

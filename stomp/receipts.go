@@ -1,0 +1,258 @@
+package stomp
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// receipts are the RECEIPTs that the broker owes us, by number: the receipt
+// header is "r" and the number. Whoever removes an entry answers it, once; an
+// entry is added before its frame is accepted. Subscriptions live elsewhere.
+//
+// Entries end with the session on which their frame was written, but for those
+// whose frame goes out again on the next (see endSession).
+type receipts struct {
+	lift chan struct{} // capacity 1: lifted has become true
+
+	mu      sync.Mutex // guards what follows
+	pending map[uint64]*pendingReceipt
+	err     error // set when the Client has ended: nothing is added any more
+	asked   int   // entries that callers asked for
+	waiters int   // who waits for another answer: see await
+	known   bool  // a RECEIPT has come in this session: this server answers
+}
+
+// pendingReceipt is one entry.
+type pendingReceipt struct {
+	*Receipt
+	asked   bool         // by a caller, not by us of our own accord
+	forced  bool         // its frame has to be written, whoever leaves
+	refused func(*Error) // what else to do when an ERROR answers it; nil: nothing
+
+	place place
+}
+
+// receiptID is the receipt header: "r" and the number (clause M8).
+func receiptID(number uint64) string { return "r" + strconv.FormatUint(number, 10) }
+
+// receiptNumber is the inverse of receiptID.
+func receiptNumber(id string) (uint64, bool) {
+	digits, ok := strings.CutPrefix(id, "r")
+	if !ok {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(digits, 10, 64)
+	return n, err == nil
+}
+
+func newReceipts() *receipts {
+	return &receipts{lift: make(chan struct{}, 1), pending: make(map[uint64]*pendingReceipt)}
+}
+
+// add registers an entry.
+func (t *receipts) add(p *pendingReceipt) error {
+	t.mu.Lock()
+	if t.err != nil {
+		err := t.err
+		t.mu.Unlock()
+		return err
+	}
+	t.pending[p.number] = p
+	lift := false
+	if p.asked {
+		t.asked++
+		lift = t.asked == 1
+	}
+	t.mu.Unlock()
+	if lift {
+		t.signalLift()
+	}
+	return nil
+}
+
+func (t *receipts) signalLift() {
+	select {
+	case t.lift <- struct{}{}:
+	default:
+	}
+}
+
+// await counts somebody who waits for an answer that is not a RECEIPT (a reply)
+// or for one that nobody had asked for; unawait takes that back.
+func (t *receipts) await() {
+	t.mu.Lock()
+	t.waiters++
+	t.mu.Unlock()
+	t.signalLift()
+}
+
+func (t *receipts) unawait() {
+	t.mu.Lock()
+	t.waiters--
+	t.mu.Unlock()
+}
+
+// lifted reports whether anybody awaits an answer, so that reading must go on
+// whatever queue is full.
+func (t *receipts) lifted() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.asked > 0 || t.waiters > 0
+}
+
+// remove takes an entry out, nil when there is none. The caller answers it.
+func (t *receipts) remove(number uint64) *pendingReceipt {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	p := t.pending[number]
+	if p != nil {
+		delete(t.pending, number)
+		if p.asked {
+			t.asked--
+		}
+	}
+	return p
+}
+
+// settle answers an entry that was removed.
+func (p *pendingReceipt) settle(err error) {
+	p.err = err
+	p.place.mu.Lock()
+	p.place.answered = true
+	unwatch := p.place.unwatch
+	p.place.mu.Unlock()
+	close(p.done)
+	if unwatch != nil {
+		unwatch()
+	}
+}
+
+// watch makes the end of ctx the end of an entry that nobody waits for.
+func (c *Client) watch(ctx context.Context, p *pendingReceipt) {
+	unwatch := c.whenDone(ctx, func() {
+		if c.receipts.remove(p.number) != nil {
+			p.end(ctxError(ctx), p.place.leave(false))
+		}
+	})
+	p.place.mu.Lock()
+	answered := p.place.answered
+	p.place.unwatch = unwatch
+	p.place.mu.Unlock()
+	if answered {
+		unwatch()
+	}
+}
+
+// answered notes that this server answers receipts.
+func (t *receipts) answered() {
+	t.mu.Lock()
+	t.known = true
+	t.mu.Unlock()
+}
+
+// answers reports whether a RECEIPT has come in this session.
+func (t *receipts) answers() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.known
+}
+
+// asked counts the entries that callers asked for.
+func (t *receipts) askedFor() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.asked
+}
+
+// outstanding returns an entry that is worth waiting for before DISCONNECT:
+// one that a caller asked for, or any where this server is known to answer.
+func (t *receipts) outstanding() *pendingReceipt {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.asked == 0 && !t.known {
+		return nil
+	}
+	for _, p := range t.pending {
+		if p.asked || t.known {
+			return p
+		}
+	}
+	return nil
+}
+
+// beginSession forgets what was learnt of the server before.
+func (t *receipts) beginSession() {
+	t.mu.Lock()
+	t.known = false
+	t.mu.Unlock()
+}
+
+// endSession ends the entries whose frames were accepted by out, with why their
+// session ended. begun is the number of the last frame whose writing had begun.
+// Those to be written on the next session stay: the frames that had not begun
+// and are in leftover, and those WithRetry, which it returns.
+func (t *receipts) endSession(err error, out *outbox, begun uint64, leftover []carried) (again []carried) {
+	stays := make(map[*pendingReceipt]bool)
+	for _, f := range leftover {
+		if f.receipt != nil {
+			stays[f.receipt] = true
+		}
+	}
+	var ended []*pendingReceipt
+	var unsent []bool
+	t.mu.Lock()
+	for number, p := range t.pending {
+		p.place.mu.Lock()
+		here := p.place.out == out
+		written := p.place.frame <= begun
+		if here {
+			p.place.out = nil
+			p.place.begun = p.place.begun || written
+		}
+		if p.place.resend != nil && here && written {
+			f := *p.place.resend
+			f.order, f.receipt = p.place.frame, p
+			again = append(again, f)
+			stays[p] = true
+		}
+		p.place.mu.Unlock()
+		if !here || stays[p] {
+			continue
+		}
+		delete(t.pending, number)
+		if p.asked {
+			t.asked--
+		}
+		ended, unsent = append(ended, p), append(unsent, !written)
+	}
+	t.mu.Unlock()
+	for i, p := range ended {
+		p.end(err, unsent[i])
+	}
+	return again
+}
+
+// end answers an entry that was removed: its session or the Client ended.
+func (p *pendingReceipt) end(err error, unsent bool) {
+	hint := hintMayHave
+	if unsent {
+		hint = "nothing was written"
+	}
+	p.settle(p.fail(err, hint, unsent))
+}
+
+// fail answers every entry with why the Client ended; nothing is added any
+// more.
+func (t *receipts) fail(err error) {
+	t.mu.Lock()
+	t.err = err
+	pending := t.pending
+	t.pending = nil
+	t.asked = 0
+	t.mu.Unlock()
+	for _, p := range pending {
+		p.end(err, p.place.leave(false))
+	}
+}
