@@ -18,7 +18,7 @@ const patience = 5 * time.Second
 func Main(m *testing.M) {
 	before := runtime.NumGoroutine()
 	code := m.Run()
-	if code == 0 && !fuzzing() && !settles(before) {
+	if code == 0 && !fuzzing() && !settles(before, patience) {
 		stacks := make([]byte, 1<<20)
 		stacks = stacks[:runtime.Stack(stacks, true)]
 		fmt.Fprintf(os.Stderr, "goroutines: %d before the tests, %d after:\n%s\n", before, runtime.NumGoroutine(), stacks)
@@ -31,8 +31,9 @@ func Main(m *testing.M) {
 // behind then, for signals.
 func fuzzing() bool { return flag.Lookup("test.fuzz").Value.String() != "" }
 
-// settles waits until no more than that many goroutines run.
-func settles(goroutines int) bool {
+// settles waits until no more than that many goroutines run, and reports whether
+// it came to that.
+func settles(goroutines int, patience time.Duration) bool {
 	for end := time.Now().Add(patience); time.Now().Before(end); runtime.Gosched() {
 		if runtime.NumGoroutine() <= goroutines {
 			return true
