@@ -76,7 +76,7 @@ func benchServer(b *testing.B, plain bool, serve func(ctx context.Context, ws *w
 
 func benchClient(b *testing.B, url string, opts ...stomp.ConnectOption) *stomp.Client {
 	b.Helper()
-	c, err := stomp.Connect(b.Context(), url, append(opts, stomp.WithHeartBeat(0, 0))...)
+	c, err := stomp.Connect(b.Context(), url, append(opts, stomp.WithHeartBeat(0, 0), stomp.WithoutReconnect())...)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -187,7 +187,9 @@ func BenchmarkReceive(b *testing.B) {
 			b.ResetTimer()
 			asked <- b.N
 			for range b.N {
-				<-frames
+				if _, open := <-frames; !open {
+					b.Fatal(c.Err())
+				}
 			}
 		})
 		b.Run(fmt.Sprintf("%dB/bare", size), func(b *testing.B) {
@@ -351,7 +353,9 @@ func BenchmarkRoundTrip(b *testing.B) {
 			if err := c.Send(context.Background(), "/topic/prices", body); err != nil {
 				b.Fatal(err)
 			}
-			<-frames
+			if _, open := <-frames; !open {
+				b.Fatal(c.Err())
+			}
 		}
 	})
 	b.Run("bare", func(b *testing.B) {
@@ -381,7 +385,9 @@ func BenchmarkSubscriptions(b *testing.B) {
 			}
 			asked := make(chan int, 1)
 			c := benchClient(b, benchServer(b, false, func(ctx context.Context, ws *websocket.Conn) {
-				go discard(ctx, ws) // ends with the connection
+				var reader sync.WaitGroup
+				reader.Go(func() { discard(ctx, ws) }) // ends with the connection, which the client closes
+				defer reader.Wait()
 				for i := range <-asked {
 					if ws.Write(ctx, websocket.MessageText, messages[i%n]) != nil {
 						return
@@ -399,7 +405,9 @@ func BenchmarkSubscriptions(b *testing.B) {
 			b.ResetTimer()
 			asked <- b.N
 			for i := range b.N {
-				<-channels[i%n]
+				if _, open := <-channels[i%n]; !open {
+					b.Fatal(c.Err())
+				}
 			}
 		})
 	}
