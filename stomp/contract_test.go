@@ -94,15 +94,19 @@ var (
 		stomp.WithDialer(func(context.Context, string) (net.Conn, error) { return nil, nil }),
 		stomp.WithLimits(stomp.Limits{Body: 1, Header: 1, Entries: 1}), stomp.WithLifetime(context.Background()),
 		stomp.WithLogger(slog.Default()), stomp.WithBuffer(1, 1, stomp.OverflowBlock),
+		stomp.WithFailover("", ""), stomp.WithReconnect(stomp.Backoff{Min: 1, Max: 1, Factor: 1, Attempts: 1}),
+		stomp.WithoutReconnect(), stomp.WithInitialRetry(),
 	}
 	_ = []stomp.SubscribeOption{
 		stomp.WithHeader("", ""), stomp.WithReceipt(), stomp.WithBuffer(1, 1, stomp.OverflowFail), stomp.WithAck(stomp.AckClientIndividual),
 		stomp.WithID(""), stomp.WithSelector(""), stomp.WithHeaderFunc(func() stomp.Header { return nil }),
+		stomp.WithoutResubscribe(), stomp.WithoutWaiting(),
 	}
 	_ = []stomp.SendOption{
 		stomp.WithHeader("", ""), stomp.WithReceipt(), stomp.WithContentType(""), stomp.WithoutContentLength(), stomp.WithReplyTo(""),
+		stomp.WithRetry(), stomp.WithoutWaiting(),
 	}
-	_ = []stomp.FrameOption{stomp.WithHeader("", ""), stomp.WithReceipt()}
+	_ = []stomp.FrameOption{stomp.WithHeader("", ""), stomp.WithReceipt(), stomp.WithoutWaiting()}
 	_ = stomp.Status{State: stomp.StateReconnecting, Epoch: 1, Attempt: 1, RetryAt: time.Time{}, Err: nil,
 		Session: stomp.Session{URL: "", Subprotocol: "", Server: "", ID: "", Version: stomp.V12, HeartBeatSend: 0, HeartBeatReceive: 0, Header: nil}}
 	_ = stomp.SubscriptionStats{Received: 0, Delivered: 0, Dropped: 0, Stalls: 0, Queued: 0, QueuedBytes: 0}
