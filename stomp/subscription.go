@@ -54,7 +54,7 @@ func (s *Subscription[T]) Unsubscribe(ctx context.Context, opts ...FrameOption) 
 
 // subscription is what a Subscription of any type stands on.
 //
-// Its end has one door, finish, which the first of several reasons passes:
+// Its end has one door, claim, which the first of several reasons passes:
 // the registry and the session forget it, err is set, and the inbox is ended
 // or drained, which closes the channel.
 type subscription struct {
