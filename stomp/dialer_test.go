@@ -2,14 +2,10 @@ package stomp_test
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"io"
-	"log"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"strings"
 	"sync/atomic"
@@ -120,83 +116,13 @@ func (c *fakeConn) Close() error {
 	return nil
 }
 
+func (c *fakeConn) LocalAddr() net.Addr { return nil }
+
 func (c *fakeConn) SetDeadline(t time.Time) error {
 	if c.Conn != nil {
 		return c.Conn.SetDeadline(t)
 	}
 	return os.ErrNoDeadline
-}
-
-// TLS with a CA of one's own, on the WebSocket and on a bare socket, by the HTTP client's configuration.
-func TestConnect_TLS_with_a_private_CA(t *testing.T) {
-	b := stomptest.NewBroker(stomptest.WithPipe())
-	server := httptest.NewUnstartedServer(b.Handler())
-	server.Config.ErrorLog = log.New(io.Discard, "", 0) // it would complain of those who do not trust it
-	server.StartTLS()
-	defer server.Close()
-	defer b.Close()
-	bare, err := tls.Listen("tcp", "127.0.0.1:0", server.TLS)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer bare.Close()
-	accepting := make(chan struct{})
-	go func() { // ended by bare.Close, joined by the cleanup
-		defer close(accepting)
-		for {
-			nc, err := bare.Accept()
-			if err != nil {
-				return
-			}
-			relay(t, b, nc)
-		}
-	}()
-	t.Cleanup(func() { bare.Close(); <-accepting })
-
-	roots := x509.NewCertPool()
-	roots.AddCert(server.Certificate())
-	trusting := stomp.WithHTTPClient(&http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}})
-	for name, url := range map[string]string{
-		"wss":       "wss" + strings.TrimPrefix(server.URL, "https"),
-		"https":     server.URL,
-		"tls":       "tls://" + bare.Addr().String(),
-		"stomp+ssl": "stomp+ssl://" + bare.Addr().String(),
-	} {
-		t.Run(name, func(t *testing.T) {
-			client := connectTo(t, url, trusting)
-			if err := client.Send(t.Context(), "/queue/a", nil, stomp.WithReceipt()); err != nil {
-				t.Error(err)
-			}
-			if err := client.Disconnect(t.Context()); err != nil {
-				t.Error(err)
-			}
-
-			err := failToConnect(t, t.Context(), url)
-			var unverified *tls.CertificateVerificationError
-			var failed *stomp.ConnectError
-			if !errors.As(err, &unverified) || !errors.As(err, &failed) || !failed.Permanent() {
-				t.Errorf("without the CA the error is %v: want a permanent *ConnectError around a *tls.CertificateVerificationError", err)
-			}
-		})
-	}
-}
-
-// relay carries one bare connection to the broker, until either end closes.
-func relay(t *testing.T, b *stomptest.Broker, nc net.Conn) {
-	inner, err := b.Dial(t.Context(), "")
-	if err != nil {
-		nc.Close()
-		return
-	}
-	back := make(chan struct{})
-	go func() { // joined below
-		defer close(back)
-		io.Copy(nc, inner)
-		nc.Close()
-	}()
-	io.Copy(inner, nc)
-	inner.Close()
-	<-back
 }
 
 // An option of the WebSocket on a bare socket is refused before anything is dialled, and again trying cannot help.

@@ -98,8 +98,9 @@ func (e *ConnectError) Unwrap() error { return e.Err }
 
 // Permanent reports whether trying again as before cannot help: the URL makes
 // no sense, the upgrade was refused (but for 408, 429 and 5xx), the broker
-// answered CONNECT with ERROR, there is no version in common, or the server's
-// certificate does not verify.
+// answered CONNECT with ERROR, there is no version in common, the server's
+// certificate does not verify, the server refuses ours, or the proxy wants
+// another password.
 func (e *ConnectError) Permanent() bool {
 	if e.StatusCode != 0 {
 		return e.StatusCode != http.StatusRequestTimeout && e.StatusCode != http.StatusTooManyRequests && e.StatusCode < 500
@@ -108,8 +109,9 @@ func (e *ConnectError) Permanent() bool {
 	var protocol *ProtocolError
 	var certificate *tls.CertificateVerificationError
 	var url *badURLError
+	var permanent *ws.PermanentError
 	switch {
-	case errors.As(e.Err, &refused), errors.As(e.Err, &certificate), errors.As(e.Err, &url):
+	case errors.As(e.Err, &refused), errors.As(e.Err, &certificate), errors.As(e.Err, &url), errors.As(e.Err, &permanent):
 		return true
 	case errors.As(e.Err, &protocol):
 		return protocol.Clause == "C2"

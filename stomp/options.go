@@ -135,11 +135,20 @@ func WithHeartBeat(send, receive time.Duration) ConnectOption {
 }
 
 // WithHTTPClient sets the client that does the WebSocket upgrade: its TLS
-// configuration, proxy, cookies and redirect policy. It is not changed. The
-// default is one like http.DefaultClient. Redirects are followed only when the
-// client has a CheckRedirect of its own: they would carry credentials to
-// another host. For tls: and tcp: URLs, DialContext and TLSClientConfig of its
-// *http.Transport are used.
+// configuration, proxy, cookies and redirect policy. It is not changed.
+//
+// The default is http.DefaultClient, which takes the proxy that HTTP_PROXY and
+// HTTPS_PROXY name; a Transport of one's own does so with its Proxy set to
+// http.ProxyFromEnvironment. An HTTP proxy is asked for a tunnel (CONNECT), with
+// TLS and without; its user and password stand in its URL.
+//
+// Redirects are followed only when the client has a CheckRedirect of its own,
+// and never from TLS to none. On the way to a host that is neither the same nor
+// a subdomain of it, Authorization and Cookie are left out. Any other header is
+// not, and the login of CONNECT is for whoever takes the upgrade in the end.
+//
+// For tls: and tcp: URLs, DialContext, DialTLSContext and TLSClientConfig of its
+// *http.Transport are used, and no proxy.
 func WithHTTPClient(client *http.Client) ConnectOption {
 	return connectOption(func(c *connectConfig) { c.httpClient = client })
 }
@@ -211,10 +220,15 @@ func WithEscapedConnect() ConnectOption {
 }
 
 // WithDialer carries STOMP over any byte stream instead of the library's own
-// connection: dial is called with the ctx of the attempt and the URL as given
-// to Connect, of whatever scheme. The Client closes what dial returns. It
-// excludes the options that belong to the WebSocket. dial must not call
-// methods of the Client.
+// connection: dial is called with the ctx of the attempt, which ends with it,
+// and the URL as given to Connect, of whatever scheme. The Client closes what
+// dial returns. It excludes the options that belong to the WebSocket. dial must
+// not call methods of the Client.
+//
+// A connection that is a WebSocket itself, such as the NetConn of
+// coder/websocket or nhooyr.io/websocket, gets each frame in one Write, which
+// makes it one message (clause W2). It is known by the network of its
+// LocalAddr, "websocket": one of your own should say the same.
 //
 // A connection whose Close waits for its peer is given a deadline in the past
 // first, so that a silent one is left at once.

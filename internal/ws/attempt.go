@@ -2,7 +2,6 @@ package ws
 
 import (
 	"context"
-	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptrace"
@@ -12,13 +11,15 @@ import (
 
 // attempt is one Dial under way: how far it is, and what it has to clear away should it fail.
 type attempt struct {
-	ctx context.Context
+	ctx    context.Context
+	cloned bool // the transport is a copy for this attempt alone, and so is what GotConn shows; set before it is used
 
 	mu    sync.Mutex // guards the following
 	stage string     // what is under way, for the error of a ctx that ends
 	got   net.Conn   // what the upgrade goes over, as net/http tells
 	open  []net.Conn // what was dialled
 	over  bool       // whatever is dialled now comes too late
+	via   *url.URL   // the proxy that the request under way needs a tunnel of; nil: none
 }
 
 type dialFunc = func(ctx context.Context, network, addr string) (net.Conn, error)
@@ -91,26 +92,28 @@ func (a *attempt) traced() context.Context {
 
 // transport returns what to send the upgrade with, and what to call when that is done. Of an *http.Transport it is a
 // copy, for this attempt alone: HTTP/1.1, no connection kept.
-func (a *attempt) transport(rt http.RoundTripper) (_ http.RoundTripper, cloned bool, cleanUp func()) {
+func (a *attempt) transport(rt http.RoundTripper) (_ http.RoundTripper, cleanUp func()) {
 	if rt == nil {
 		rt = http.DefaultTransport
 	}
 	t, ok := rt.(*http.Transport)
 	if !ok {
-		return rt, false, func() {}
+		return rt, func() {}
 	}
-	t = t.Clone()
+	t, a.cloned = t.Clone(), true
 	http1 := new(http.Protocols)
 	http1.SetHTTP1(true)
 	t.Protocols, t.ForceAttemptHTTP2 = http1, false
-	t.DisableKeepAlives = true  // an upgrade request is exempt from the "Connection: close" that this means
-	t.DisableCompression = true // there is nothing to ask for but an upgrade
-	t.OnProxyConnectResponse = proxyAnswer(t.OnProxyConnectResponse)
+	t.DisableKeepAlives = true              // an upgrade request is exempt from the "Connection: close" that this means
+	t.DisableCompression = true             // there is nothing to ask for but an upgrade
 	t.DialContext = a.tracked(plainDial(t)) // goes before Dial
 	if dial := secureDial(t); dial != nil {
 		t.DialTLSContext = a.tracked(dial)
 	}
-	return t, true, t.CloseIdleConnections
+	if t.Proxy != nil {
+		a.throughProxy(t)
+	}
+	return t, t.CloseIdleConnections
 }
 
 // plainDial returns how t dials.
@@ -135,21 +138,4 @@ func secureDial(t *http.Transport) dialFunc {
 		return func(_ context.Context, network, addr string) (net.Conn, error) { return dial(network, addr) }
 	}
 	return nil
-}
-
-type proxyAnswerFunc = func(ctx context.Context, proxy *url.URL, req *http.Request, resp *http.Response) error
-
-// proxyAnswer returns a check of what a proxy answered, after the user's own: net/http would report the bare status.
-func proxyAnswer(user proxyAnswerFunc) proxyAnswerFunc {
-	return func(ctx context.Context, proxy *url.URL, req *http.Request, resp *http.Response) error {
-		if user != nil {
-			if err := user(ctx, proxy, req, resp); err != nil {
-				return err
-			}
-		}
-		if resp.StatusCode != http.StatusOK {
-			return fmt.Errorf("the proxy %s refused to connect to %s: %s", proxy.Host, req.Host, resp.Status)
-		}
-		return nil
-	}
 }

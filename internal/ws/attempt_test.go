@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -39,6 +38,12 @@ func TestDialContext(t *testing.T) {
 		{"tls", "wss://broker.test", silent, "", time.Second, 0, "in the TLS handshake"},
 		{"tls_bare", "tls://broker.test", silent, "", time.Second, 0, "in the TLS handshake"},
 		{"proxy", "wss://broker.test", silent, "http://proxy.test", time.Second, 0, "waiting for proxy.test:80, which is connected"},
+		{"proxy_without_TLS", "ws://broker.test", silent, "http://proxy.test", time.Second, 0, "waiting for proxy.test:80, which is connected"},
+		{"proxy_that_is_dialled", "ws://broker.test", nil, "http://proxy.test:3128", time.Second, 0, "connecting to proxy.test:3128"},
+		{"half_an_answer_of_a_proxy", "ws://broker.test", saying("HTTP/1.1 200 Conn"), "http://proxy.test", time.Second, 0, "waiting for proxy.test:80, which is connected"},
+		{"proxy_in_its_own_TLS_handshake", "ws://broker.test", silent, "https://proxy.test", time.Second, 0, "waiting for proxy.test:443, which is connected"},
+		{"socks_proxy", "ws://broker.test", silent, "socks5://proxy.test", time.Second, 0, "waiting for proxy.test:1080, which is connected"},
+		{"behind_the_proxy", "ws://broker.test", saying("HTTP/1.1 200 OK\r\n\r\n"), "http://proxy.test", time.Second, 0, "waiting for the answer to the WebSocket upgrade"},
 		{"upgrade", "ws://broker.test", silent, "", time.Second, 0, "waiting for the answer to the WebSocket upgrade"},
 		{"half_an_answer", "ws://broker.test", saying("HTTP/1.1 101 Sw"), "", time.Second, 0, "waiting for the answer to the WebSocket upgrade"},
 		{"body_of_a_refusal", "ws://broker.test", saying("HTTP/1.1 403 No\r\nContent-Length: 10\r\n\r\nabc"), "", time.Second, 403, `"abc"`},
@@ -134,61 +139,4 @@ func TestDialTooLate(t *testing.T) {
 			t.Error(err)
 		}
 	})
-}
-
-// A tiny proxy: CONNECT, and nothing but.
-func TestDialThroughAProxy(t *testing.T) {
-	s := httptest.NewTLSServer(echo(AcceptOptions{}))
-	defer s.Close()
-	asked := make(chan string, 1)
-	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		asked <- r.Method + " " + r.Host
-		to, err := net.Dial("tcp", r.Host)
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusBadGateway)
-			return
-		}
-		defer to.Close()
-		from, brw, err := http.NewResponseController(w).Hijack()
-		if err != nil {
-			return
-		}
-		defer from.Close()
-		io.WriteString(from, "HTTP/1.1 200 OK\r\n\r\n")
-		back := make(chan struct{})
-		go func() { // joined below
-			defer close(back)
-			io.Copy(from, to)
-			from.Close()
-		}()
-		io.Copy(to, brw)
-		to.Close()
-		<-back
-	}))
-	defer proxy.Close()
-	proxyURL, err := url.Parse(proxy.URL)
-	must(t, err)
-	transport := s.Client().Transport.(*http.Transport).Clone()
-	transport.Proxy = http.ProxyURL(proxyURL)
-	c, err := Dial(t.Context(), target(t, "wss"+strings.TrimPrefix(s.URL, "https")), DialOptions{HTTPClient: &http.Client{Transport: transport}})
-	must(t, err)
-	defer c.CloseNow()
-	if got := <-asked; got != "CONNECT "+s.Listener.Addr().String() {
-		t.Error(got)
-	}
-	must(t, send(c, "a"))
-	if got, err := readMessage(c); err != nil || string(got) != "a" {
-		t.Errorf("%q, %v", got, err)
-	}
-
-	// The user's own check comes first; a refusal says who refused what.
-	mine := errors.New("mine")
-	for answer, own := range map[string]error{"the proxy " + proxyURL.Host + " refused to connect to 127.0.0.1:1: 502 Bad Gateway": nil, "mine": mine} {
-		transport.OnProxyConnectResponse = func(context.Context, *url.URL, *http.Request, *http.Response) error { return own }
-		_, err = Dial(t.Context(), target(t, "wss://127.0.0.1:1"), DialOptions{HTTPClient: &http.Client{Transport: transport}})
-		if err == nil || err.Error() != answer || !errors.Is(err, own) && own != nil {
-			t.Error(err)
-		}
-		<-asked
-	}
 }

@@ -44,6 +44,8 @@ type Conn struct {
 	b  *buffered
 	ws *websocket.Conn // nil: a stream
 
+	whole bool // a stream of which each Write becomes a message: nothing is gathered
+
 	readLimit int64 // octets of one message; 0: none
 
 	// Reading. Owned by the reader.
@@ -61,11 +63,19 @@ type Conn struct {
 	pings     sync.WaitGroup
 }
 
-// Stream makes a Conn of any byte stream, which it takes over.
+// Stream makes a Conn of any byte stream, which it takes over. One that is a WebSocket of somebody else's gets each
+// message in a Write of its own, which makes it one there as well (W2).
 func Stream(nc net.Conn) *Conn {
 	b := newBuffered(nc, nc)
 	b.judged = true
-	return &Conn{b: b}
+	return &Conn{b: b, whole: keepsMessages(nc)}
+}
+
+// keepsMessages tells whether each Write to nc becomes a message. The net.Conns that coder/websocket,
+// nhooyr.io/websocket and x/net/websocket make say so by the network of their address, and so may anybody's.
+func keepsMessages(nc net.Conn) bool {
+	addr := nc.LocalAddr()
+	return addr != nil && addr.Network() == "websocket"
 }
 
 // IsStream tells whether this is a bare stream, without messages, types, pings or a close handshake.

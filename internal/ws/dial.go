@@ -15,7 +15,7 @@ import (
 type DialOptions struct {
 	// HTTPClient brings TLS, proxy and cookies; nil: http.DefaultClient. It is not modified, and of its transport, if
 	// that is an *http.Transport, a copy is used. Its Timeout bounds the handshake. A redirect is followed only if
-	// it has a CheckRedirect: it would carry credentials elsewhere.
+	// it has a CheckRedirect: it may lead credentials elsewhere.
 	HTTPClient   *http.Client
 	Header       http.Header // of the upgrade request
 	Subprotocols []string    // offered in this order
@@ -61,12 +61,10 @@ func Dial(ctx context.Context, t Target, o DialOptions) (*Conn, error) {
 func (a *attempt) dialWebSocket(t Target, user *http.Client, o DialOptions) (*Conn, error) {
 	client := *user
 	client.Timeout = 0 // a.ctx has it
-	if client.CheckRedirect == nil {
-		client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	}
+	client.CheckRedirect = redirecting(user.CheckRedirect)
 	up := &upgrader{attempt: a}
 	var cleanUp func()
-	up.next, up.cloned, cleanUp = a.transport(client.Transport)
+	up.next, cleanUp = a.transport(client.Transport)
 	defer cleanUp()
 	client.Transport = up
 
@@ -93,7 +91,6 @@ func (a *attempt) dialWebSocket(t Target, user *http.Client, o DialOptions) (*Co
 type upgrader struct {
 	*attempt
 	next     http.RoundTripper
-	cloned   bool      // next is net/http's own: what GotConn showed is all that lies below
 	upgraded *buffered // set by the 101
 }
 

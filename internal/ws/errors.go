@@ -48,7 +48,7 @@ func (c *Conn) readFailure(err error) error {
 	case failed == io.EOF || failed == io.ErrUnexpectedEOF: // the latter from TLS
 		return fmt.Errorf("ws: read: the connection ended without a close frame: %w", failed)
 	default:
-		return fmt.Errorf("ws: read: %w", failed)
+		return fmt.Errorf("ws: read: %w", explainAlert(failed))
 	}
 	return fmt.Errorf("ws: read: the peer broke the WebSocket protocol: %w", innermost(err))
 }

@@ -28,6 +28,12 @@ func (e *HandshakeError) Error() string {
 
 func (e *HandshakeError) Unwrap() error { return e.Err }
 
+// PermanentError is a failure that trying again as before is bound to meet again.
+type PermanentError struct{ Err error }
+
+func (e *PermanentError) Error() string { return e.Err.Error() }
+func (e *PermanentError) Unwrap() error { return e.Err }
+
 // explain finds out what err of the attempt means, and says what to look at. resp is nil where none came.
 func (a *attempt) explain(t Target, resp *http.Response, err error) *HandshakeError {
 	if resp != nil {
@@ -41,10 +47,13 @@ func (a *attempt) explain(t Target, resp *http.Response, err error) *HandshakeEr
 	if errors.As(err, &inURL) {
 		err = inURL.Err
 	}
+	if alert := a.lastAlert(); alert != nil {
+		err = alert
+	}
 	if hint := a.hint(t, err); hint != "" {
 		err = fmt.Errorf("%w (%s)", err, hint)
 	}
-	return &HandshakeError{Err: err}
+	return &HandshakeError{Err: explainAlert(err)}
 }
 
 // ended says what a ctx's end has interrupted.
@@ -68,7 +77,7 @@ func (a *attempt) hint(t Target, err error) string {
 	text := err.Error()
 	switch {
 	case errors.As(err, &unverified):
-		return ""
+		return certificateHint(unverified)
 	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
 		return "the server does not speak TLS on this port: is it " + withoutTLS(t.u.Scheme) + "://?"
 	case strings.Contains(text, `malformed HTTP response "\x15`): // net/http has no type for it; 0x15 is an alert of TLS
@@ -125,7 +134,7 @@ func location(resp *http.Response) string {
 	if err != nil {
 		return ""
 	}
-	return " to " + (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
+	return " to " + shown(u)
 }
 
 // printable returns the start of p as one line: at most n runes, and nothing of what is no text.

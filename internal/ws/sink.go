@@ -1,5 +1,7 @@
 package ws
 
+import "io"
+
 // Write is the library's: it gathers, and never waits for the connection but in the close handshake.
 func (b *buffered) Write(p []byte) (int, error) {
 	b.mu.Lock()
@@ -27,6 +29,23 @@ func (b *buffered) Write(p []byte) (int, error) {
 		}
 	}
 	return len(p), nil
+}
+
+// writeWhole hands p to the connection in a Write of its own. Nothing may be gathered before it; its caller is the one
+// writer.
+func (b *buffered) writeWhole(p []byte) error {
+	if err := b.writeFailure(); err != nil {
+		return err
+	}
+	n, err := b.rwc.Write(p)
+	b.bytesWritten.Add(uint64(n))
+	if err == nil && n < len(p) {
+		err = io.ErrShortWrite // the rest would be another message
+	}
+	if err != nil {
+		b.noMore(err)
+	}
+	return b.writeFailure()
 }
 
 // cork announces that something is about to be written and that a flush will follow, and makes room for n octets: what

@@ -6,10 +6,13 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/coder/websocket"
 )
 
 func TestStream(t *testing.T) {
@@ -65,6 +68,85 @@ func TestStreamCloseWithADeafPeer(t *testing.T) {
 		}
 	})
 }
+
+// keeper is a connection that keeps messages apart, and notes them.
+type keeper struct {
+	net.Conn
+	network string
+	writes  []string
+	short   bool
+}
+
+func (k *keeper) LocalAddr() net.Addr { return namedNetwork(k.network) }
+
+func (k *keeper) Write(p []byte) (int, error) {
+	k.writes = append(k.writes, string(p))
+	if k.short {
+		return len(p) - 1, nil
+	}
+	return len(p), nil
+}
+
+func (k *keeper) SetDeadline(time.Time) error { return nil }
+
+func (k *keeper) Close() error { return nil }
+
+type namedNetwork string
+
+func (n namedNetwork) Network() string { return string(n) }
+func (n namedNetwork) String() string  { return string(n) }
+
+// W2: on a stream that is a WebSocket of somebody else's, a message is one Write, however long and however many there
+// are. On another one they share it.
+func TestW2_stream_that_keeps_messages(t *testing.T) {
+	msgs := []string{"a", "\n", strings.Repeat("b", chunkSize+1), strings.Repeat("c", maxWaiting+1), "d"}
+	for network, want := range map[string][]string{
+		"websocket": msgs,
+		"tcp":       {"a\n", msgs[2][:chunkSize], "b", msgs[3][:chunkSize]},
+	} {
+		k := &keeper{network: network}
+		c := Stream(k)
+		for _, m := range msgs {
+			must(t, c.Write(Text, []byte(m)))
+		}
+		must(t, c.Flush())
+		if len(k.writes) < len(want) || !slices.Equal(k.writes[:len(want)], want) || network == "websocket" && len(k.writes) != len(want) {
+			t.Errorf("%s: %d writes: %.10q", network, len(k.writes), k.writes)
+		}
+		if got, sent := strings.Join(k.writes, ""), strings.Join(msgs, ""); got != sent || c.BytesWritten() != uint64(len(sent)) {
+			t.Errorf("%s: %d octets came, %d were counted, %d were sent", network, len(got), c.BytesWritten(), len(sent))
+		}
+		must(t, c.CloseNow())
+		if err := c.Write(Text, []byte("late")); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("%s: after CloseNow: %v", network, err)
+		}
+	}
+	c := Stream(&keeper{network: "websocket", short: true})
+	for range 2 { // the error stays
+		if err := c.Write(Text, []byte("torn")); !errors.Is(err, io.ErrShortWrite) {
+			t.Errorf("half a message: %v", err)
+		}
+	}
+}
+
+// What the library's own NetConn says of itself.
+func TestKeepsMessages(t *testing.T) {
+	url := serveHTTP(t, echo(AcceptOptions{}))
+	conn, _, err := websocket.Dial(t.Context(), url, nil)
+	must(t, err)
+	nc := websocket.NetConn(t.Context(), conn, websocket.MessageText)
+	defer nc.Close()
+	client, _ := tcpPair(t)
+	for nc, want := range map[net.Conn]bool{nc: true, client: false, &addressless{}: false} {
+		if keepsMessages(nc) != want {
+			t.Errorf("%T: %t", nc, !want)
+		}
+	}
+}
+
+type addressless struct{ net.Conn }
+
+func (*addressless) LocalAddr() net.Addr { return nil }
 
 // A stream that is quiet blocks on its small buffer, whatever went before.
 func TestStreamIdleHoldsNoChunk(t *testing.T) {

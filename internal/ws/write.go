@@ -18,7 +18,7 @@ const (
 
 // Write gathers one message; a long one becomes several frames below 64 KiB each. It goes out with the next Flush, or
 // when a chunk's worth waits: only then does Write wait for the connection. msg is free again when it returns. On a
-// stream typ means nothing.
+// stream typ means nothing; on one that keeps messages apart, msg goes out at once, in one Write.
 func (c *Conn) Write(typ MessageType, msg []byte) error {
 	var err error
 	switch {
@@ -62,6 +62,9 @@ func (c *Conn) writeFragments(typ MessageType, msg []byte) error {
 }
 
 func (c *Conn) writeStream(msg []byte) error {
+	if c.whole {
+		return c.b.writeWhole(msg)
+	}
 	for len(msg) > 0 {
 		n := min(len(msg), chunkSize)
 		if err := c.b.cork(n); err != nil {

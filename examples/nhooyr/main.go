@@ -1,0 +1,108 @@
+// Nhooyr carries STOMP over a WebSocket that the program has dialled itself,
+// with nhooyr.io/websocket: on the embedded broker, or with -url on a real one.
+// Whatever gives a net.Conn will do in its place.
+//
+//	cd examples/nhooyr
+//	go run .
+//	go run . -url ws://127.0.0.1:15674/ws -login guest -passcode guest
+package main
+
+//lint:file-ignore SA1019 the deprecated library is what this is about
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"os"
+	"time"
+
+	"nhooyr.io/websocket"
+
+	"github.com/webstomp/webstomp/stomp"
+	"github.com/webstomp/webstomp/stomp/stomptest"
+)
+
+func main() {
+	url := flag.String("url", "", "the broker; without one, an embedded broker is started")
+	login := flag.String("login", "", "login, where the broker wants one")
+	passcode := flag.String("passcode", "", "passcode, likewise")
+	binary := flag.Bool("binary", false, "the broker sends binary messages, as Artemis does")
+	flag.Parse()
+	if *url == "" {
+		broker := stomptest.NewBroker()
+		defer broker.Close()
+		*url = broker.URL()
+		fmt.Println("embedded broker at", *url)
+	}
+	typ := websocket.MessageText
+	if *binary {
+		typ = websocket.MessageBinary
+	}
+	var opts []stomp.ConnectOption
+	if *login != "" {
+		opts = append(opts, stomp.WithLogin(*login, *passcode))
+	}
+	if err := run(os.Stdout, *url, typ, opts...); err != nil {
+		log.Fatal(err)
+	}
+}
+
+// dialer returns what WithDialer calls for each connection, the first one and
+// those after an outage.
+//
+// typ is the type of all messages, both ways: NetConn closes the connection
+// when one of the other type comes. RabbitMQ, ActiveMQ Classic and Spring send
+// text, Artemis sends binary. What the library's own WebSocket does beyond this
+// is left behind: it takes both types, sends as binary what is no UTF-8, and
+// sends long frames in the fragments that Artemis wants.
+func dialer(typ websocket.MessageType) func(ctx context.Context, url string) (net.Conn, error) {
+	return func(ctx context.Context, url string) (net.Conn, error) {
+		conn, _, err := websocket.Dial(ctx, url, &websocket.DialOptions{
+			Subprotocols: []string{"v12.stomp", "v11.stomp", "v10.stomp"}, // the best first: some brokers take the first that they know
+		})
+		if err != nil {
+			return nil, err
+		}
+		// Not ctx: that ends with this attempt to connect, and NetConn's ctx is
+		// the life of the connection. The Client closes it.
+		return websocket.NetConn(context.Background(), conn, typ), nil
+	}
+}
+
+func run(out io.Writer, url string, typ websocket.MessageType, opts ...stomp.ConnectOption) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+
+	client, err := stomp.Connect(ctx, url, append(opts, stomp.WithDialer(dialer(typ)))...)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	session := client.Status().Session
+	fmt.Fprintf(out, "connected to %s, STOMP %s\n", session.Server, session.Version)
+
+	messages, err := client.Subscribe(ctx, "/topic/greetings", stomp.WithReceipt())
+	if err != nil {
+		return err
+	}
+	for i := range 3 {
+		if err := client.Send(ctx, "/topic/greetings", fmt.Appendf(nil, "hello %d", i+1)); err != nil {
+			return err
+		}
+	}
+	for range 3 {
+		m, ok := <-messages
+		if !ok {
+			return client.Err()
+		}
+		fmt.Fprintf(out, "received %q from %s\n", m.Body, m.Destination())
+	}
+	if err := client.Disconnect(ctx); err != nil {
+		return err
+	}
+	fmt.Fprintln(out, "disconnected")
+	return nil
+}

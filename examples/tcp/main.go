@@ -1,0 +1,100 @@
+// Tcp carries STOMP over a TCP socket that the program has made as it wants it:
+// from a certain local address, with keep-alives of its own. It runs on the
+// embedded broker, or with -url on a real one.
+//
+//	go run ./examples/tcp
+//	go run ./examples/tcp -url tcp://127.0.0.1:61613 -login guest -passcode guest
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/url"
+	"os"
+	"time"
+
+	"github.com/webstomp/webstomp/stomp"
+	"github.com/webstomp/webstomp/stomp/stomptest"
+)
+
+func main() {
+	rawURL := flag.String("url", "", "the broker, as tcp://host:61613; without one, an embedded broker is started")
+	local := flag.String("local", "", "the local address to connect from; without one, the system chooses")
+	login := flag.String("login", "", "login, where the broker wants one")
+	passcode := flag.String("passcode", "", "passcode, likewise")
+	flag.Parse()
+	if *rawURL == "" {
+		broker := stomptest.NewBroker(stomptest.WithTCP())
+		defer broker.Close()
+		*rawURL = broker.TCPURL()
+		fmt.Println("embedded broker at", *rawURL)
+	}
+	var opts []stomp.ConnectOption
+	if *login != "" {
+		opts = append(opts, stomp.WithLogin(*login, *passcode))
+	}
+	if err := run(os.Stdout, *rawURL, *local, opts...); err != nil {
+		log.Fatal(err)
+	}
+}
+
+// dialer returns what WithDialer calls for each connection, the first one and
+// those after an outage. Where nothing needs to be set, Connect dials tcp: URLs
+// by itself.
+func dialer(local string) (func(ctx context.Context, rawURL string) (net.Conn, error), error) {
+	d := &net.Dialer{
+		// Much earlier than the system's two hours: a way through firewalls is
+		// kept open, and a peer that is gone is found out even without
+		// heart-beats.
+		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3},
+	}
+	if local != "" {
+		addr, err := net.ResolveTCPAddr("tcp", net.JoinHostPort(local, "0"))
+		if err != nil {
+			return nil, err
+		}
+		d.LocalAddr = addr
+	}
+	return func(ctx context.Context, rawURL string) (net.Conn, error) {
+		u, err := url.Parse(rawURL) // as it was given to Connect, or to WithFailover
+		if err != nil {
+			return nil, err
+		}
+		return d.DialContext(ctx, "tcp", u.Host)
+	}, nil
+}
+
+func run(out io.Writer, rawURL, local string, opts ...stomp.ConnectOption) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+
+	dial, err := dialer(local)
+	if err != nil {
+		return err
+	}
+	client, err := stomp.Connect(ctx, rawURL, append(opts, stomp.WithDialer(dial))...)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	session := client.Status().Session
+	fmt.Fprintf(out, "connected to %s, STOMP %s\n", session.Server, session.Version)
+
+	messages, err := client.Subscribe(ctx, "/topic/greetings", stomp.WithReceipt())
+	if err != nil {
+		return err
+	}
+	if err := client.Send(ctx, "/topic/greetings", []byte("hello over TCP")); err != nil {
+		return err
+	}
+	m, ok := <-messages
+	if !ok {
+		return client.Err()
+	}
+	fmt.Fprintf(out, "received %q from %s\n", m.Body, m.Destination())
+	return client.Disconnect(ctx)
+}

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"bytes"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/webstomp/webstomp/internal/leak"
+	"github.com/webstomp/webstomp/stomp"
+)
+
+func TestMain(m *testing.M) { leak.Main(m) }
+
+const want = "connected to stomptest/1, STOMP 1.2\nreceived \"hello over TLS\" from /topic/greetings\n"
+
+func TestRun(t *testing.T) {
+	broker := startBroker()
+	defer broker.close()
+	var out bytes.Buffer
+	if err := run(&out, broker.url, broker.client); err != nil {
+		t.Fatal(err)
+	}
+	if out.String() != want {
+		t.Errorf("got\n%swant\n%s", out.String(), want)
+	}
+
+	// Neither the private CA nor the client's certificate is there for show.
+	var failed *stomp.ConnectError
+	var unknown x509.UnknownAuthorityError
+	if err := run(&out, broker.url, nil); !errors.As(err, &failed) || !errors.As(err, &unknown) {
+		t.Errorf("without the CA: %v", err)
+	}
+	err := run(&out, broker.url, &tls.Config{RootCAs: broker.client.RootCAs})
+	if !errors.As(err, &failed) || !strings.Contains(err.Error(), "certificate required") {
+		t.Errorf("without a certificate of the client's: %v", err)
+	}
+}
+
+// The files of the command line.
+func TestConfigure(t *testing.T) {
+	authority, key := sign(nil, nil, "somebody's CA")
+	dir := t.TempDir()
+	file := func(name, kind string, der []byte) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ca, pkey := file("ca.pem", "CERTIFICATE", authority.Raw), file("key.pem", "PRIVATE KEY", der)
+	cfg, err := configure(ca, ca, pkey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !cfg.RootCAs.Equal(pool(authority)) {
+		t.Error("the CA was not taken")
+	}
+	if got, err := cfg.GetClientCertificate(nil); err != nil || !bytes.Equal(got.Certificate[0], authority.Raw) {
+		t.Errorf("the client's certificate: %v", err)
+	}
+	if _, err := configure(pkey, "", ""); err == nil || !strings.Contains(err.Error(), "no certificate") {
+		t.Errorf("a CA that is none: %v", err)
+	}
+	if _, err := configure(filepath.Join(dir, "none"), "", ""); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a CA that is not there: %v", err)
+	}
+	if cfg, err = configure("", "", ""); err != nil || cfg.RootCAs != nil || cfg.GetClientCertificate != nil {
+		t.Errorf("%+v, %v", cfg, err)
+	}
+}
+
+func pool(c *x509.Certificate) *x509.CertPool {
+	p := x509.NewCertPool()
+	p.AddCert(c)
+	return p
+}
