@@ -190,7 +190,7 @@ func (s *session) endReason(err error) error {
 	err = publicError(err)
 	var closed *CloseError
 	if errors.As(err, &closed) {
-		if hint := sizeHint(closed.Code, s.info.Server); hint != "" {
+		if hint := sizeHint(closed, s.info.Server); hint != "" {
 			err = fmt.Errorf("%w (%s)", err, hint)
 		}
 	}
@@ -201,20 +201,20 @@ func (s *session) endReason(err error) error {
 const statusTooBig = 1009
 
 // sizeHint says which limit a server has that refused a message for its size,
-// as far as its server header tells (promise 13).
-func sizeHint(code int, server string) string {
-	if code != statusTooBig {
-		return ""
-	}
+// as far as the reason it gave or its server header tells (promise 13).
+func sizeHint(closed *CloseError, server string) string {
 	switch {
+	case closed.Code != statusTooBig:
+		return ""
+	case server == "", strings.Contains(closed.Reason, "output buffer"), strings.Contains(closed.Reason, "buffer too small"):
+		// A relay passes on the server header of the broker behind it.
+		return "a Spring server on Tomcat takes text messages up to 16,640 octets and binary ones up to 8,192 by default: see WithMessageSplit"
 	case strings.HasPrefix(server, "RabbitMQ"):
 		return "RabbitMQ takes WebSocket messages up to web_stomp.ws_opts.max_frame_size, from 4.2.6 on 4 MiB by default"
 	case strings.HasPrefix(server, "ActiveMQ-Artemis"):
 		return "Artemis takes WebSocket frames up to webSocketMaxFramePayloadLength, 65,536 octets by default"
 	case strings.HasPrefix(server, "ActiveMQ"):
 		return "ActiveMQ takes text messages up to websocket.maxTextMessageSize, 65,536 octets by default"
-	case server == "":
-		return "a Spring server on Tomcat takes text messages up to 16,640 octets and binary ones up to 8,192 by default: see WithMessageSplit"
 	}
 	return "a message was above a limit of the server"
 }

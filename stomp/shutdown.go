@@ -122,10 +122,10 @@ func (s *session) depart(ctx context.Context) error {
 		return err
 	}
 	if s.leaving.CompareAndSwap(false, true) {
-		r, frame, err := s.post(ctx, wire.Frame{Command: wire.Disconnect},
+		r, _, err := s.post(ctx, wire.Frame{Command: wire.Disconnect},
 			posting{op: opError{op: "disconnect"}, receipt: ownReceipt, forced: true, last: true})
 		if err == nil {
-			err = s.farewell(ctx, r, frame)
+			err = s.farewell(ctx, r)
 		}
 		if err == nil {
 			s.finish <- ctx // has room: this is done once
@@ -155,19 +155,28 @@ func (s *session) settleDebts(ctx context.Context) error {
 	return nil
 }
 
-// farewell waits for the answer to DISCONNECT. On a WebSocket whose server is
-// not known to send receipts, the close handshake that follows is answer
-// enough; a bare stream has nothing else.
-func (s *session) farewell(ctx context.Context, r *pendingReceipt, frame uint64) error {
-	var err error
-	if s.conn.IsStream() {
-		err = r.Wait(ctx)
-	} else {
-		err = s.awaitOwn(ctx, r, frame)
+// farewellGrace bounds the wait for a RECEIPT to DISCONNECT from a server that
+// has sent none so far: as long as a close handshake may take.
+const farewellGrace = 5 * time.Second
+
+// farewell waits for the answer to DISCONNECT: RECEIPT, ERROR, or the end of the
+// connection. Even servers that answer no other receipt answer this one, and
+// what they have not handled by then may be lost when the connection closes: a
+// Spring relay drops what it has not passed on. So it is not enough that
+// DISCONNECT is written, as it is for other receipts of our own.
+func (s *session) farewell(ctx context.Context, r *pendingReceipt) error {
+	wait, cancel := ctx, func() {}
+	if !s.receipts.answers() && !s.conn.IsStream() { // a bare stream has no close handshake to fall back on
+		wait, cancel = context.WithTimeout(ctx, farewellGrace)
 	}
+	defer cancel()
+	err := r.Wait(wait)
 	var refused *Error
-	if errors.As(err, &refused) {
+	switch {
+	case errors.As(err, &refused):
 		return nil // an answer as good as any: we leave
+	case err != nil && wait.Err() != nil && ctx.Err() == nil:
+		return nil // the close handshake has to do
 	}
 	return err
 }

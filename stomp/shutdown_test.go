@@ -103,6 +103,33 @@ func TestDisconnect(t *testing.T) {
 			})
 		}
 	}
+	// A server that is not known to send receipts is waited for as well: a relay drops what it has not passed on when the
+	// connection closes before its RECEIPT. One that answers nothing at all costs five seconds, and the close handshake
+	// has to do.
+	for name, c := range map[string]struct {
+		answer stomptest.Action
+		takes  time.Duration
+	}{
+		"M6_late_answer_of_an_unknown_answerer": {stomptest.DelayFor(3 * time.Second), 3 * time.Second},
+		"M6_no_answer_of_an_unknown_answerer":   {stomptest.Drop(), 5 * time.Second},
+	} {
+		bubble(t, name, func(t *testing.T) {
+			b, client := pipeRig(t)
+			b.Intercept(func(e stomptest.Event) stomptest.Action {
+				if e.Frame.Command == "DISCONNECT" {
+					return c.answer
+				}
+				return stomptest.Pass()
+			})
+			fine(t, client.Send(t.Context(), "/a", nil))
+			start := time.Now()
+			fine(t, client.Disconnect(t.Context()))
+			if d := time.Since(start); d != c.takes {
+				t.Errorf("took %v, want %v", d, c.takes)
+			}
+			over(t, client)
+		})
+	}
 	bubble(t, "M6_server_that_never_answers", func(t *testing.T) {
 		b, c := pipeRig(t)
 		fine(t, c.Send(t.Context(), "/a", nil, stomp.WithReceipt()))

@@ -48,6 +48,10 @@ func (s *Subscription[T]) Confirmed(ctx context.Context) error { return s.sub.co
 // goes out nevertheless, and ctx's error is returned. The subscription is over
 // when Unsubscribe returns. With [WithReceipt] it waits for the broker's
 // RECEIPT; without, it does so where the broker is known to send receipts.
+//
+// A durable subscription ends for good when [WithHeader] repeats here what made
+// it durable: durable and auto-delete on RabbitMQ, activemq.subscriptionName or
+// durable-subscription-name on ActiveMQ. Without, it goes on collecting messages.
 func (s *Subscription[T]) Unsubscribe(ctx context.Context, opts ...FrameOption) error {
 	return s.sub.unsubscribe(ctx, opts)
 }

@@ -2,6 +2,7 @@ package stomp
 
 import (
 	"context"
+	"strings"
 
 	"github.com/webstomp/webstomp/internal/wire"
 )
@@ -28,7 +29,20 @@ func (sub *subscription) tell(cfg *frameConfig) (r *pendingReceipt, frame uint64
 			p.receipt = askedReceipt
 		}
 	}
+	if cfg != nil && route.session.endsDurableInTwo(cfg.header) {
+		if _, _, err := route.session.post(context.Background(), wire.Frame{Command: wire.Unsubscribe, Header: header[:1:1]}, posting{op: p.op, forced: true}); err != nil {
+			return nil, 0, err
+		}
+	}
 	return route.session.post(context.Background(), wire.Frame{Command: wire.Unsubscribe, Header: header}, p)
+}
+
+// endsDurableInTwo reports whether an UNSUBSCRIBE with this header needs another
+// before it: ActiveMQ Classic refuses to forget a durable subscription that has
+// a subscriber, and takes the frame that asks for the one not for the other.
+func (s *session) endsDurableInTwo(header [][2]string) bool {
+	_, durable := wire.Lookup(header, "activemq.subscriptionName")
+	return durable && strings.HasPrefix(s.info.Server, "ActiveMQ/")
 }
 
 // unsubscribe is the gentle end; see Subscription.Unsubscribe.

@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/webstomp/webstomp/internal/wire"
 	"github.com/webstomp/webstomp/stomp"
 	"github.com/webstomp/webstomp/stomp/stomptest"
 )
@@ -194,4 +195,29 @@ func TestUnsubscribeAuto(t *testing.T) {
 		synctest.Wait()
 		same(t, "the broker", took(b, "id", "destination", "x"), []string{"SUBSCRIBE id:s1 destination:/a", "UNSUBSCRIBE id:s1 destination:/a x:y"})
 	})
+}
+
+// ActiveMQ Classic ends a durable subscription only when nobody is subscribed: UNSUBSCRIBE goes out twice, by id and by
+// name. Artemis and others want one.
+func TestUnsubscribe_durable(t *testing.T) {
+	for server, want := range map[string]int{"ActiveMQ/6.1.8": 2, "ActiveMQ-Artemis/2.44.0 ActiveMQ Artemis Messaging Engine": 1, "": 1} {
+		bubble(t, server, func(t *testing.T) {
+			c, p := peerRig(t, [][2]string{{"version", "1.2"}, {"server", server}})
+			sub, err := c.NewSubscription(t.Context(), "/topic/a", stomp.WithHeader("activemq.subscriptionName", "mine"))
+			fine(t, err)
+			p.want(wire.Subscribe)
+			done := make(chan error)
+			go func() {
+				done <- sub.Unsubscribe(t.Context(), stomp.WithHeader("activemq.subscriptionName", "mine"), stomp.WithReceipt())
+			}()
+			if want == 2 {
+				same(t, "the first", p.want(wire.Unsubscribe).Header, [][2]string{{"id", sub.ID()}})
+			}
+			last := p.want(wire.Unsubscribe)
+			receipt := wire.Get(last.Header, "receipt")
+			same(t, "the last", last.Header, [][2]string{{"id", sub.ID()}, {"activemq.subscriptionName", "mine"}, {"receipt", receipt}})
+			p.send(wire.Receipt, "", [2]string{"receipt-id", receipt})
+			fine(t, <-done)
+		})
+	}
 }
