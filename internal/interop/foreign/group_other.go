@@ -1,0 +1,9 @@
+//go:build !unix
+
+package foreign
+
+import "os/exec"
+
+// group does nothing: there are no process groups here, and the end of the
+// command's context kills the command alone.
+func group(*exec.Cmd) {}
