@@ -10,19 +10,17 @@ import (
 	"testing"
 	"time"
 
-	"github.com/webstomp/webstomp/internal/leak"
+	"github.com/webstomp/webstomp/internal/interop/broker"
 	"github.com/webstomp/webstomp/stomp"
 )
 
-func TestMain(m *testing.M) { leak.Main(m) }
-
 // rabbit starts a server, or skips where nobody asked for one.
-func rabbit(t *testing.T) *RabbitMQ {
+func rabbit(t *testing.T) *broker.RabbitMQ {
 	t.Helper()
 	if os.Getenv("WEBSTOMP_INTEROP") == "" {
-		t.Skip("needs a RabbitMQ; set WEBSTOMP_INTEROP=1 to install nothing but start one (apt-get install rabbitmq-server)")
+		t.Skip("starts a RabbitMQ: set WEBSTOMP_INTEROP=1 (internal/interop/install installs it)")
 	}
-	r, err := NewRabbitMQ(t.TempDir())
+	r, err := broker.NewRabbitMQ(t.TempDir(), broker.RabbitMQOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,7 +29,7 @@ func rabbit(t *testing.T) *RabbitMQ {
 	return r
 }
 
-func start(t *testing.T, r *RabbitMQ) {
+func start(t *testing.T, r *broker.RabbitMQ) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()

@@ -1,0 +1,38 @@
+package broker
+
+import (
+	"fmt"
+	"strconv"
+)
+
+// Artemis is an embedded ActiveMQ Artemis: /queue/ is anycast, /topic/ multicast.
+// Its user guest, passcode guest, may do everything but use the queue forbidden.
+type Artemis struct {
+	*javaServer
+	binary, text, deflate int
+}
+
+// NewArtemis prepares a server in dir. The error is a *Missing where Java or
+// Maven are.
+func NewArtemis(dir string) (*Artemis, error) {
+	a := &Artemis{}
+	if err := takePorts(&a.binary, &a.text, &a.deflate); err != nil {
+		return nil, err
+	}
+	var err error
+	a.javaServer, err = newJavaServer("artemis", "pom.xml", dir, a.binary, a.text, a.deflate)
+	if err != nil {
+		return nil, fmt.Errorf("preparing ActiveMQ Artemis: %w", err)
+	}
+	a.name, a.main = "ActiveMQ Artemis", "Artemis"
+	a.args = []string{a.dir, strconv.Itoa(a.binary), strconv.Itoa(a.text), strconv.Itoa(a.deflate)}
+	return a, nil
+}
+
+// URL is the acceptor with Artemis's defaults, which sends binary messages;
+// TextURL one that sends text; DeflateURL one that compresses. TCPURL is STOMP on
+// a bare socket, at the first.
+func (a *Artemis) URL() string        { return "ws://" + address(a.binary) }
+func (a *Artemis) TextURL() string    { return "ws://" + address(a.text) }
+func (a *Artemis) DeflateURL() string { return "ws://" + address(a.deflate) }
+func (a *Artemis) TCPURL() string     { return "tcp://" + address(a.binary) }

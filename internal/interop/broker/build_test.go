@@ -1,0 +1,169 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+func TestSource(t *testing.T) {
+	poms := map[string]string{"artemis": "pom.xml", "spring": "pom.xml"}
+	for _, version := range ClassicVersions {
+		poms["classic"] = "pom-" + version + ".xml"
+		src, err := readSource("classic", poms["classic"])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := src.property("server.version"); got != version {
+			t.Errorf("the pom for %s is one for %s", version, got)
+		}
+	}
+	for name, pom := range poms {
+		src, err := readSource(name, pom)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var files []string
+		for file := range src {
+			files = append(files, file)
+		}
+		slices.Sort(files)
+		if len(files) != 2 || !strings.HasSuffix(files[0], ".java") || files[1] != "pom.xml" {
+			t.Errorf("%s is built from %v, want one Java file and pom.xml", name, files)
+		}
+	}
+	if _, err := readSource("classic", "pom-1.2.3.xml"); err == nil || !strings.Contains(err.Error(), "pom-1.2.3.xml") {
+		t.Errorf("%v, want that there is no such pom", err)
+	}
+}
+
+// Each server's version is in its pom.
+func TestSource_versions(t *testing.T) {
+	for fixture, properties := range map[string][]string{
+		"artemis": {"server.version"},
+		"spring":  {"version", "spring-framework.version", "tomcat.version"},
+	} {
+		src, err := readSource(fixture, "pom.xml")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range properties {
+			if v := src.property(p); v == "" || strings.Trim(v, "0123456789.") != "" {
+				t.Errorf("%s: %s is %q, want a version", fixture, p, v)
+			}
+		}
+	}
+}
+
+func TestSource_digest(t *testing.T) {
+	base := source{"a": []byte("one"), "b": []byte("two")}
+	if base.digest() != (source{"b": []byte("two"), "a": []byte("one")}).digest() {
+		t.Error("the same content has two digests")
+	}
+	for _, other := range []source{
+		{"a": []byte("one"), "b": []byte("2")},
+		{"a": []byte("one"), "c": []byte("two")},
+		{"a": []byte("onetwo"), "b": nil},
+		{"a": []byte("one")},
+	} {
+		if base.digest() == other.digest() {
+			t.Errorf("%v has the digest of %v", other, base)
+		}
+	}
+}
+
+// fakeBuild makes a file out of the source, and counts.
+func fakeBuild(builds *atomic.Int32) func(context.Context, string) error {
+	return func(_ context.Context, dir string) error {
+		builds.Add(1)
+		text, err := os.ReadFile(filepath.Join(dir, "in"))
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(filepath.Join(dir, "out"), append(text, " built"...), 0o600)
+	}
+}
+
+func TestBuildCache_builds_once_per_content(t *testing.T) {
+	var builds atomic.Int32
+	cache := buildCache{dir: filepath.Join(t.TempDir(), "new"), build: fakeBuild(&builds)}
+	get := func(text string) string {
+		t.Helper()
+		dir, err := cache.get(t.Context(), "x", source{"in": []byte(text)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := os.ReadFile(filepath.Join(dir, "out"))
+		if err != nil || string(out) != text+" built" {
+			t.Errorf("%q, %v, want what was built from %q", out, err, text)
+		}
+		return dir
+	}
+	one := get("one")
+	if again := get("one"); again != one || builds.Load() != 1 {
+		t.Errorf("the same content: %s after %s, built %d times", again, one, builds.Load())
+	}
+	if two := get("two"); two == one || builds.Load() != 2 {
+		t.Errorf("another content: %s after %s, built %d times", two, one, builds.Load())
+	}
+	onlyFolders(t, cache.dir, 2)
+}
+
+func TestBuildCache_failure_leaves_nothing(t *testing.T) {
+	broken := errors.New("broken")
+	cache := buildCache{dir: t.TempDir(), build: func(context.Context, string) error { return broken }}
+	if _, err := cache.get(t.Context(), "x", source{"in": nil}); !errors.Is(err, broken) {
+		t.Errorf("%v, want the build's error", err)
+	}
+	onlyFolders(t, cache.dir, 0)
+}
+
+// Two that build the same at the same time both succeed, with one folder.
+func TestBuildCache_two_at_once(t *testing.T) {
+	var builds atomic.Int32
+	var both sync.WaitGroup
+	both.Add(2)
+	cache := buildCache{dir: t.TempDir(), build: func(ctx context.Context, dir string) error {
+		both.Done()
+		both.Wait() // both are past the look into the cache
+		return fakeBuild(&builds)(ctx, dir)
+	}}
+	folders := make(chan string, 2)
+	var callers sync.WaitGroup
+	for range 2 {
+		callers.Go(func() {
+			dir, err := cache.get(t.Context(), "x", source{"in": []byte("in")})
+			if err != nil {
+				t.Error(err)
+			}
+			folders <- dir
+		})
+	}
+	callers.Wait()
+	if a, b := <-folders, <-folders; a != b || builds.Load() != 2 {
+		t.Errorf("%s and %s, built %d times", a, b, builds.Load())
+	}
+	onlyFolders(t, cache.dir, 1)
+}
+
+func onlyFolders(t *testing.T, dir string, n int) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), "building-") {
+			t.Errorf("%s was left", e.Name())
+		}
+	}
+	if len(entries) != n {
+		t.Errorf("%d folders in the cache, want %d", len(entries), n)
+	}
+}

@@ -1,0 +1,72 @@
+package broker
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// The ports that servers get lie below those that the system hands out by
+// itself: nobody is given one of them while its server is down for a restart.
+const (
+	firstPort = 20_000
+	lastPort  = 31_999
+)
+
+// given holds the ports of this program's servers, running or not.
+var given struct {
+	sync.Mutex
+	ports map[int]bool // guarded by Mutex
+}
+
+// takePort finds a port that nobody listens on and that no server has yet.
+func takePort() (int, error) {
+	for range 1000 {
+		port := firstPort + rand.IntN(lastPort-firstPort+1)
+		given.Lock()
+		taken := given.ports[port]
+		if !taken {
+			if given.ports == nil {
+				given.ports = make(map[int]bool)
+			}
+			given.ports[port] = true
+		}
+		given.Unlock()
+		if taken {
+			continue
+		}
+		if l, err := net.Listen("tcp", address(port)); err == nil {
+			l.Close()
+			return port, nil
+		}
+	}
+	return 0, fmt.Errorf("no free port from %d to %d on 127.0.0.1", firstPort, lastPort)
+}
+
+// takePorts sets each of ports to one of its own.
+func takePorts(ports ...*int) error {
+	for _, p := range ports {
+		var err error
+		if *p, err = takePort(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func address(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
+
+// accepts reports whether somebody listens on each of ports.
+func accepts(ports ...int) bool {
+	for _, port := range ports {
+		nc, err := net.DialTimeout("tcp", address(port), time.Second)
+		if err != nil {
+			return false
+		}
+		nc.Close()
+	}
+	return true
+}

@@ -1,0 +1,127 @@
+package broker
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// rabbitHome is where Debian's package puts the scripts that run for any user:
+// those in /usr/sbin change to the user rabbitmq first.
+const rabbitHome = "/usr/lib/rabbitmq"
+
+// RabbitMQ is Debian's RabbitMQ with Web STOMP. The users guest (who may do
+// everything) and limited (everything but the queue forbidden) have their names
+// for passcodes. A message has at most 4 MiB, so that this limit can be met.
+type RabbitMQ struct {
+	dir  string
+	node string
+
+	amqp, stomp, web, dist, epmd int
+
+	mapper, run *process // of the last start; nil: never started
+}
+
+// RabbitMQOptions are the settings that are not the server's own.
+type RabbitMQOptions struct {
+	BinaryFrames bool // web_stomp.ws_frame = binary: the server sends binary messages
+	MaxFrame     int  // web_stomp.ws_opts.max_frame_size: octets of a WebSocket message; 0: no limit
+}
+
+// NewRabbitMQ prepares a server in dir. The error is a *Missing where the package
+// is.
+func NewRabbitMQ(dir string, o RabbitMQOptions) (*RabbitMQ, error) {
+	if _, err := os.Stat(filepath.Join(rabbitHome, "bin", "rabbitmq-server")); err != nil {
+		return nil, &Missing{What: "RabbitMQ", How: installs, Err: err}
+	}
+	dir, err := filepath.Abs(dir) // it is named to the server, which runs there
+	if err != nil {
+		return nil, err
+	}
+	r := &RabbitMQ{dir: dir}
+	if err := takePorts(&r.amqp, &r.stomp, &r.web, &r.dist, &r.epmd); err != nil {
+		return nil, err
+	}
+	r.node = fmt.Sprintf("webstomp%d@localhost", r.web)
+	if err := r.configure(o); err != nil {
+		return nil, fmt.Errorf("preparing RabbitMQ: %w", err)
+	}
+	return r, nil
+}
+
+// URL is the server's Web STOMP; TCPURL its STOMP on a bare socket.
+func (r *RabbitMQ) URL() string    { return "ws://" + address(r.web) + "/ws" }
+func (r *RabbitMQ) TCPURL() string { return "tcp://" + address(r.stomp) }
+
+func (r *RabbitMQ) Name() string { return "RabbitMQ" }
+
+// Version is that of the package's library folder, "?" where it has none.
+func (r *RabbitMQ) Version() string {
+	const prefix = "rabbitmq_server-"
+	folders, _ := filepath.Glob(filepath.Join(rabbitHome, "lib", prefix+"*"))
+	if len(folders) == 0 {
+		return "?"
+	}
+	return strings.TrimPrefix(filepath.Base(folders[0]), prefix)
+}
+
+func (r *RabbitMQ) Start(ctx context.Context) error {
+	if err := r.start(ctx); err != nil {
+		r.Kill()
+		return fmt.Errorf("starting RabbitMQ %s: %w", r.Version(), err)
+	}
+	return nil
+}
+
+func (r *RabbitMQ) start(ctx context.Context) error {
+	// Erlang's port mapper: the server would start one as a daemon, out of reach,
+	// if there were none.
+	var err error
+	if r.mapper, err = launch(r.command("epmd"), new(tail)); err != nil {
+		return err
+	}
+	if err = r.mapper.await(ctx, func() bool { return accepts(r.epmd) }); err != nil {
+		return fmt.Errorf("its port mapper: %w", err)
+	}
+	console := new(tail)
+	if r.run, err = launch(r.command(filepath.Join(rabbitHome, "bin", "rabbitmq-server")), console); err != nil {
+		return err
+	}
+	// The listeners accept some time before the server serves.
+	return r.run.await(ctx, func() bool {
+		return strings.Contains(console.String(), "Server startup complete") && accepts(r.amqp, r.stomp, r.web)
+	})
+}
+
+// command is one of the server's programs, kept to its folder and ports.
+func (r *RabbitMQ) command(name string, args ...string) *exec.Cmd {
+	cmd := exec.Command(name, args...)
+	cmd.Dir, cmd.Env = r.dir, r.environ()
+	return cmd
+}
+
+func (r *RabbitMQ) Stop() { r.end((*process).stop) }
+func (r *RabbitMQ) Kill() { r.end((*process).kill) }
+
+func (r *RabbitMQ) end(how func(*process)) {
+	for _, p := range []*process{r.run, r.mapper} {
+		if p != nil {
+			how(p)
+		}
+	}
+}
+
+func (r *RabbitMQ) DeleteQueue(ctx context.Context, name string) error {
+	console := new(tail)
+	run, err := launch(r.command(filepath.Join(rabbitHome, "bin", "rabbitmqctl"), "-q", "-n", r.node, "delete_queue", name), console)
+	if err == nil {
+		err = run.finish(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("RabbitMQ: deleting the queue %s: %w", name, err)
+	}
+	return nil
+}

@@ -1,0 +1,78 @@
+package broker
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// rabbitDefinitions are the users. RabbitMQ makes no guest of its own where a
+// definitions file is loaded. The pattern is of all names but one: to use a
+// queue, STOMP declares it first, and needs leave to configure it.
+const rabbitDefinitions = `{
+	"vhosts": [{"name": "/"}],
+	"users": [
+		{"name": "guest", "password": "guest", "tags": ["administrator"]},
+		{"name": "limited", "password": "limited", "tags": []}
+	],
+	"permissions": [
+		{"user": "guest", "vhost": "/", "configure": ".*", "write": ".*", "read": ".*"},
+		{"user": "limited", "vhost": "/", "configure": "^(?!forbidden$)", "write": "^(?!forbidden$)", "read": "^(?!forbidden$)"}
+	]
+}
+`
+
+// configure writes the server's files.
+func (r *RabbitMQ) configure(o RabbitMQOptions) error {
+	if err := os.MkdirAll(r.dir, 0o700); err != nil {
+		return err
+	}
+	var conf strings.Builder
+	set := func(name string, value any) { fmt.Fprintf(&conf, "%s = %v\n", name, value) }
+	set("listeners.tcp.1", address(r.amqp))
+	set("stomp.listeners.tcp.1", address(r.stomp))
+	set("web_stomp.tcp.listener", address(r.web))
+	set("log.console", true)
+	set("log.file", false)
+	set("max_message_size", 4<<20)
+	set("load_definitions", filepath.Join(r.dir, "definitions.json"))
+	if o.BinaryFrames {
+		set("web_stomp.ws_frame", "binary")
+	}
+	if o.MaxFrame > 0 {
+		set("web_stomp.ws_opts.max_frame_size", o.MaxFrame)
+	}
+	for name, text := range map[string]string{
+		"rabbitmq.conf":    conf.String(),
+		"definitions.json": rabbitDefinitions,
+		"enabled_plugins":  "[rabbitmq_stomp,rabbitmq_web_stomp].\n",
+		"env.conf":         "", // instead of the machine's own
+	} {
+		if err := os.WriteFile(filepath.Join(r.dir, name), []byte(text), 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// environ keeps the server, its port mapper and its tools to the folder and to
+// loopback.
+func (r *RabbitMQ) environ() []string {
+	return append(os.Environ(),
+		"HOME="+r.dir,
+		"RABBITMQ_NODENAME="+r.node,
+		"RABBITMQ_CONF_ENV_FILE="+filepath.Join(r.dir, "env.conf"),
+		"RABBITMQ_CONFIG_FILE="+filepath.Join(r.dir, "rabbitmq"),
+		"RABBITMQ_ENABLED_PLUGINS_FILE="+filepath.Join(r.dir, "enabled_plugins"),
+		"RABBITMQ_MNESIA_BASE="+filepath.Join(r.dir, "mnesia"),
+		"RABBITMQ_LOG_BASE="+filepath.Join(r.dir, "log"),
+		"RABBITMQ_PID_FILE="+filepath.Join(r.dir, "pid"),
+		"RABBITMQ_DIST_PORT="+strconv.Itoa(r.dist),
+		"ERL_EPMD_ADDRESS=127.0.0.1",
+		"ERL_EPMD_PORT="+strconv.Itoa(r.epmd),
+		"RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS=-kernel inet_dist_use_interface {127,0,0,1}",
+		// The start script becomes the server then, and does not wait beside it.
+		"RUNNING_UNDER_SYSTEMD=true")
+}

@@ -1,0 +1,63 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+)
+
+// Spring is a Spring Boot application with a STOMP endpoint on Tomcat: the simple
+// broker, or the relay in front of another one. It passes STOMP frames of up to
+// 4 MiB; Tomcat's limits of a WebSocket message are its own (16,640 characters of
+// text, 8,192 octets of binary), so that clients must split.
+type Spring struct {
+	*javaServer
+	port int
+}
+
+// SpringOptions choose the broker. By default Spring handles the frames of one
+// client in any order, relayed or not: a SEND before the SUBSCRIBE that came
+// first, and the third SEND before the second. No client can do anything about
+// that, so the tests have setPreserveReceiveOrder and setPreservePublishOrder.
+type SpringOptions struct {
+	RelayHost string // with RelayPort: a broker's STOMP on TCP; "": the simple broker
+	RelayPort int
+	Unordered bool // Spring's own default
+}
+
+// NewSpring prepares a server in dir. The error is a *Missing where Java or Maven
+// are. The relay starts only once the broker behind it runs.
+func NewSpring(dir string, o SpringOptions) (*Spring, error) {
+	s := &Spring{}
+	if err := takePorts(&s.port); err != nil {
+		return nil, err
+	}
+	var err error
+	if s.javaServer, err = newJavaServer("spring", "pom.xml", dir, s.port); err != nil {
+		return nil, fmt.Errorf("preparing Spring: %w", err)
+	}
+	s.name, s.main = "Spring simple broker", "Spring"
+	s.args = []string{
+		"--server.address=127.0.0.1", "--server.port=" + strconv.Itoa(s.port),
+		"--server.tomcat.basedir=" + s.dir,
+		"--spring.main.banner-mode=off", "--logging.level.root=warn",
+		"--ordered=" + strconv.FormatBool(!o.Unordered),
+	}
+	if o.RelayHost != "" {
+		s.name = "Spring relay"
+		s.args = append(s.args, "--relay.host="+o.RelayHost, "--relay.port="+strconv.Itoa(o.RelayPort))
+	}
+	s.version = fmt.Sprintf("Boot %s, Framework %s, Tomcat %s",
+		s.source.property("version"), s.source.property("spring-framework.version"), s.source.property("tomcat.version"))
+	return s, nil
+}
+
+// URL is the endpoint; there is no other way in.
+func (s *Spring) URL() string { return "ws://" + address(s.port) + "/ws" }
+
+// DeleteQueue matches errors.ErrUnsupported: the simple broker has no queues, and
+// those behind the relay are the other broker's.
+func (s *Spring) DeleteQueue(_ context.Context, name string) error {
+	return fmt.Errorf("%s: deleting the queue %s: %w", s.name, name, errors.ErrUnsupported)
+}

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/webstomp/webstomp/internal/interop/broker"
+)
+
+// startTime bounds the start of one server, with its build.
+const startTime = 10 * time.Minute
+
+// servers are a broker and what must run before it.
+type servers struct {
+	brokers []broker.Broker // in the order of their start
+	ws, tcp string          // the last one's URLs; tcp "" where it has none
+}
+
+// prepare makes the broker of that name, with its data in dir.
+func prepare(name, dir string) (*servers, error) {
+	switch name {
+	case "rabbitmq":
+		b, err := broker.NewRabbitMQ(dir, broker.RabbitMQOptions{})
+		if err != nil {
+			return nil, err
+		}
+		return &servers{[]broker.Broker{b}, b.URL(), b.TCPURL()}, nil
+	case "artemis":
+		b, err := broker.NewArtemis(dir)
+		if err != nil {
+			return nil, err
+		}
+		return &servers{[]broker.Broker{b}, b.URL(), b.TCPURL()}, nil
+	case "classic":
+		newest := broker.ClassicVersions[len(broker.ClassicVersions)-1]
+		b, err := broker.NewClassic(dir, newest)
+		if err != nil {
+			return nil, err
+		}
+		return &servers{[]broker.Broker{b}, b.URL(), b.TCPURL()}, nil
+	case "spring":
+		b, err := broker.NewSpring(dir, broker.SpringOptions{})
+		if err != nil {
+			return nil, err
+		}
+		return &servers{[]broker.Broker{b}, b.URL(), ""}, nil
+	case "relay":
+		return prepareRelay(dir)
+	}
+	return nil, fmt.Errorf("there is no broker %q; %s", name, usage)
+}
+
+func prepareRelay(dir string) (*servers, error) {
+	behind, err := broker.NewRabbitMQ(filepath.Join(dir, "rabbitmq"), broker.RabbitMQOptions{})
+	if err != nil {
+		return nil, err
+	}
+	u, err := url.Parse(behind.TCPURL())
+	if err != nil {
+		return nil, err
+	}
+	port, err := strconv.Atoi(u.Port())
+	if err != nil {
+		return nil, err
+	}
+	b, err := broker.NewSpring(filepath.Join(dir, "spring"), broker.SpringOptions{RelayHost: u.Hostname(), RelayPort: port})
+	if err != nil {
+		return nil, err
+	}
+	return &servers{[]broker.Broker{behind, b}, b.URL(), ""}, nil
+}
+
+// fill replaces {ws} and {tcp} in command.
+func (s *servers) fill(command []string) ([]string, error) {
+	filled := make([]string, len(command))
+	for i, arg := range command {
+		if s.tcp == "" && strings.Contains(arg, "{tcp}") {
+			return nil, fmt.Errorf("%s has no URL for {tcp}", s.brokers[len(s.brokers)-1].Name())
+		}
+		filled[i] = strings.NewReplacer("{ws}", s.ws, "{tcp}", s.tcp).Replace(arg)
+	}
+	return filled, nil
+}
+
+// start starts the brokers in their order.
+func (s *servers) start(ctx context.Context) error {
+	for _, b := range s.brokers {
+		ctx, cancel := context.WithTimeout(ctx, startTime)
+		err := b.Start(ctx)
+		cancel()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// stop stops them in the opposite order; one that does not run, too.
+func (s *servers) stop() {
+	for i := len(s.brokers) - 1; i >= 0; i-- {
+		s.brokers[i].Stop()
+	}
+}

@@ -1,0 +1,34 @@
+package interop
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"sync"
+)
+
+// cutter keeps the last connection that its HTTP client dialled, to cut it.
+type cutter struct {
+	mu   sync.Mutex
+	last net.Conn // guarded by mu
+}
+
+// client returns an HTTP client that dials through the cutter.
+func (c *cutter) client() *http.Client {
+	var d net.Dialer
+	return &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+		nc, err := d.DialContext(ctx, network, addr)
+		c.mu.Lock()
+		c.last = nc
+		c.mu.Unlock()
+		return nc, err
+	}}}
+}
+
+// now cuts it without a word.
+func (c *cutter) now() {
+	c.mu.Lock()
+	nc := c.last
+	c.mu.Unlock()
+	nc.Close()
+}

@@ -1,0 +1,163 @@
+package interop
+
+import (
+	"net"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/webstomp/webstomp/internal/interop/broker"
+	"github.com/webstomp/webstomp/stomp"
+)
+
+// Endpoints prepares every server, with its data in a folder of its own below
+// dir, and returns the ways in, in the table's order. No server runs yet.
+func Endpoints(dir string) ([]*Endpoint, error) {
+	var all []*Endpoint
+	for _, prepare := range []func(string) ([]*Endpoint, error){rabbitMQEndpoints, artemisEndpoints, classicEndpoints, springEndpoints} {
+		some, err := prepare(dir)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, some...)
+	}
+	return all, nil
+}
+
+var persistent = stomp.WithHeader("persistent", "true")
+
+func rabbitMQEndpoints(dir string) ([]*Endpoint, error) {
+	text, err := broker.NewRabbitMQ(filepath.Join(dir, "rabbitmq"), broker.RabbitMQOptions{})
+	if err != nil {
+		return nil, err
+	}
+	binary, err := broker.NewRabbitMQ(filepath.Join(dir, "rabbitmq-binary"), broker.RabbitMQOptions{BinaryFrames: true, MaxFrame: 2 << 20})
+	if err != nil {
+		return nil, err
+	}
+	host, port, err := net.SplitHostPort(strings.TrimPrefix(text.TCPURL(), "tcp://"))
+	if err != nil {
+		return nil, err
+	}
+	relayPort, err := strconv.Atoi(port)
+	if err != nil {
+		return nil, err
+	}
+	relay, err := broker.NewSpring(filepath.Join(dir, "spring-relay"), broker.SpringOptions{RelayHost: host, RelayPort: relayPort})
+	if err != nil {
+		return nil, err
+	}
+	d := dialect{
+		name:       rabbitMQ,
+		prefetch:   stomp.WithHeader("prefetch-count", "1"),
+		nack:       requeues,
+		persistent: persistent,
+		durable:    rabbitDurable,
+		forbidden:  "/exchange/there-is-no-such-exchange",
+		deleted:    cancels,
+		limited:    limited{size: 5 << 20, says: "connection lost"}, // above max_message_size
+	}
+	limitedFrames := d
+	limitedFrames.limited = limited{size: 3 << 20, says: "max_frame_size"}
+	relayed := d
+	relayed.name = springRelay
+	relayed.limited = tomcatLimit
+	return []*Endpoint{
+		{Column: "RabbitMQ ws", Broker: text, URL: text.URL(), dialect: d},
+		{Column: "RabbitMQ ws, binary", Broker: binary, URL: binary.URL(), dialect: limitedFrames},
+		{Column: "RabbitMQ TCP", Broker: text, URL: text.TCPURL(), Bare: true, dialect: d},
+		{Column: "Spring relay", Broker: relay, URL: relay.URL(), Behind: text, Options: []stomp.ConnectOption{tomcatSplit}, dialect: relayed},
+	}, nil
+}
+
+// rabbitDurable: the id names the queue, and the headers of SUBSCRIBE end it on
+// UNSUBSCRIBE.
+func rabbitDurable(name string) durable {
+	return durable{
+		subscribe:   []stomp.SubscribeOption{stomp.WithID(name), stomp.WithHeader("durable", "true"), stomp.WithHeader("auto-delete", "false")},
+		unsubscribe: []stomp.FrameOption{stomp.WithHeader("durable", "true"), stomp.WithHeader("auto-delete", "false")},
+	}
+}
+
+func artemisEndpoints(dir string) ([]*Endpoint, error) {
+	b, err := broker.NewArtemis(filepath.Join(dir, "artemis"))
+	if err != nil {
+		return nil, err
+	}
+	d := dialect{
+		name:       artemis,
+		prefetch:   stomp.WithHeader("consumer-window-size", "0"),
+		nack:       discards,
+		persistent: persistent,
+		durable:    jmsDurable("durable-subscription-name"),
+		forbidden:  "/queue/forbidden",
+		deleted:    renews,
+		deflateURL: b.DeflateURL(),
+		inflates:   true,
+	}
+	return []*Endpoint{
+		{Column: "Artemis ws", Broker: b, URL: b.URL(), dialect: d},
+		{Column: "Artemis ws, text", Broker: b, URL: b.TextURL(), dialect: d},
+		{Column: "Artemis TCP", Broker: b, URL: b.TCPURL(), Bare: true, dialect: d},
+	}, nil
+}
+
+// jmsDurable: the connection's client-id and the name in this header make a
+// durable subscription; the same header on UNSUBSCRIBE ends it.
+func jmsDurable(header string) func(string) durable {
+	return func(name string) durable {
+		return durable{
+			connect:     []stomp.ConnectOption{stomp.WithHeader("client-id", "client-"+name)},
+			subscribe:   []stomp.SubscribeOption{stomp.WithHeader(header, name)},
+			unsubscribe: []stomp.FrameOption{stomp.WithHeader(header, name)},
+		}
+	}
+}
+
+func classicEndpoints(dir string) ([]*Endpoint, error) {
+	var all []*Endpoint
+	for _, version := range broker.ClassicVersions {
+		b, err := broker.NewClassic(filepath.Join(dir, "classic-"+version), version)
+		if err != nil {
+			return nil, err
+		}
+		d := dialect{
+			name:       classic,
+			prefetch:   stomp.WithHeader("activemq.prefetchSize", "1"),
+			nack:       buries,
+			persistent: persistent,
+			durable:    jmsDurable("activemq.subscriptionName"),
+			forbidden:  "/queue/forbidden",
+			deleted:    renews,
+			rawNames:   true,
+			limited:    limited{url: b.DefaultURL(), size: 70_000, says: "maxTextMessageSize"},
+		}
+		bare := d
+		bare.limited = limited{size: 1, options: []stomp.SendOption{stomp.WithHeader("long", strings.Repeat("x", 11<<10))}, says: "maximum"}
+		major := version[:1]
+		all = append(all,
+			&Endpoint{Column: "Classic " + major + " ws", Broker: b, URL: b.URL(), dialect: d},
+			&Endpoint{Column: "Classic " + major + " TCP", Broker: b, URL: b.TCPURL(), Bare: true, dialect: bare})
+	}
+	return all, nil
+}
+
+// Spring on Tomcat takes text messages up to 16,640 octets and binary ones up to
+// 8,192.
+var (
+	tomcatSplit = stomp.WithMessageSplit(8000)
+	tomcatLimit = limited{size: 20_000, says: "WithMessageSplit", connect: []stomp.ConnectOption{stomp.WithMessageSplit(1 << 30)}}
+)
+
+func springEndpoints(dir string) ([]*Endpoint, error) {
+	b, err := broker.NewSpring(filepath.Join(dir, "spring"), broker.SpringOptions{})
+	if err != nil {
+		return nil, err
+	}
+	return []*Endpoint{{Column: "Spring simple", Broker: b, URL: b.URL(), Options: []stomp.ConnectOption{tomcatSplit}, dialect: dialect{
+		name:       springSimple,
+		persistent: persistent,
+		replyTo:    "/queue/replies-",
+		limited:    tomcatLimit,
+	}}}, nil
+}

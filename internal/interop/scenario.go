@@ -1,0 +1,201 @@
+package interop
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/webstomp/webstomp/stomp"
+)
+
+// Scenario is one row of the table: what is tried on every endpoint.
+type Scenario struct {
+	Name string
+	// Bound is how long it may take at most.
+	Bound time.Duration
+	// Alone: it stops the server, so that nothing else may run there.
+	Alone bool
+	// Aside: it idles, so that the others need not wait for it.
+	Aside bool
+
+	run func(ctx context.Context, s *scene) error
+}
+
+// Scenarios are the rows, in the table's order.
+var Scenarios = []Scenario{
+	{Name: "STOMP 1.0", run: speaks(stomp.V10)},
+	{Name: "STOMP 1.1", run: speaks(stomp.V11)},
+	{Name: "STOMP 1.2", run: speaks(stomp.V12)},
+	{Name: "text and UTF-8 bodies", run: textBodies},
+	{Name: "bodies that are not UTF-8", run: binaryBody},
+	{Name: "empty body", run: emptyBody},
+	{Name: "NUL in a body", run: nulBody},
+	{Name: "1 MiB body", run: largeBody},
+	{Name: "header escapes", run: headerEscapes},
+	{Name: "10,000 messages, in order", run: manyMessages},
+	{Name: "topic: to every subscriber", run: topicFanOut},
+	{Name: "queue: in turns", run: queueInTurns},
+	{Name: "ack client, cumulative", run: ackCumulative},
+	{Name: "ack client-individual", run: ackIndividual},
+	{Name: "nack", run: nack},
+	{Name: "redelivery after a cut", run: redeliveryAfterCut},
+	{Name: "prefetch", run: prefetch},
+	{Name: "transaction: commit, abort", run: transactionOfSends},
+	{Name: "transaction with acks", run: transactionOfAcks},
+	{Name: receiptsName, run: receipts},
+	{Name: "request and reply", run: requestReply},
+	{Name: "durable subscription", run: durableSubscription},
+	{Name: "selector", run: selector},
+	{Name: "heart-beats, a minute idle", run: heartBeats, Aside: true, Bound: 2 * time.Minute},
+	{Name: "wrong login", run: wrongLogin},
+	{Name: "wrong virtual host", run: wrongVirtualHost},
+	{Name: "refused destination", run: refusedDestination},
+	{Name: "queue deleted under a subscription", run: queueDeleted},
+	{Name: "DISCONNECT loses nothing", run: disconnect},
+	{Name: "permessage-deflate", run: compression},
+	{Name: "a frame above the server's limit", run: tooBig},
+	{Name: "server restarted under load", run: restarted, Alone: true, Bound: 3 * time.Minute},
+}
+
+// receiptsName is the row that tells whether a server sends receipts at all.
+const receiptsName = "receipts, 1,000 outstanding"
+
+// bound is how long a scenario may take that does not say.
+const bound = time.Minute
+
+// scene is one scenario on one endpoint.
+type scene struct {
+	*Endpoint
+	unique string // part of the names of its destinations
+	named  int    // destinations so far
+
+	watching sync.WaitGroup // of connectTo; ends with the scenario's ctx
+	mu       sync.Mutex
+	losses   []string // why sessions ended; guarded by mu
+}
+
+// queue and topic make up a destination that nobody else uses.
+func (s *scene) queue() string { return "/queue/" + s.fresh() }
+func (s *scene) topic() string { return "/topic/" + s.fresh() }
+
+// newName makes up what the names of one scenario have in common.
+func newName() string { return "t" + strings.ToLower(rand.Text()[:10]) }
+
+func (s *scene) fresh() string {
+	s.named++
+	return s.unique + "-" + strconv.Itoa(s.named)
+}
+
+// offers tells whether the server does what scenario tries; see offers.go.
+func (s *scene) offers(scenario string) bool { return s.notOffered(scenario) == "" }
+
+func (s *scene) connect(ctx context.Context, opts ...stomp.ConnectOption) (*stomp.Client, error) {
+	return s.connectTo(ctx, s.URL, opts...)
+}
+
+func (s *scene) connectTo(ctx context.Context, url string, opts ...stomp.ConnectOption) (*stomp.Client, error) {
+	all := []stomp.ConnectOption{stomp.WithLogin("guest", "guest"), stomp.WithReconnect(stomp.Backoff{Max: 500 * time.Millisecond})}
+	c, err := stomp.Connect(ctx, url, append(append(all, s.Options...), opts...)...)
+	if err != nil {
+		return nil, err
+	}
+	s.watching.Go(func() {
+		for st := range c.Watch(ctx) {
+			if st.State == stomp.StateReconnecting {
+				s.mu.Lock()
+				s.losses = append(s.losses, st.Err.Error())
+				s.mu.Unlock()
+			}
+		}
+	})
+	return c, nil
+}
+
+// subscribe returns when the server has taken the subscription. Where there are
+// no receipts, a message of our own has to come back first.
+func (s *scene) subscribe(ctx context.Context, c *stomp.Client, destination string, opts ...stomp.SubscribeOption) (*stomp.Subscription[stomp.Frame], error) {
+	if s.offers(receiptsName) {
+		return c.NewSubscription(ctx, destination, append(opts, stomp.WithReceipt())...)
+	}
+	sub, err := c.NewSubscription(ctx, destination, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return sub, probe(ctx, c, sub)
+}
+
+// probeHeader marks the messages of probe, which next passes over.
+const probeHeader = "x-probe"
+
+// probe sends until something arrives: a server that sends no receipts keeps no
+// order between a SUBSCRIBE and a SEND either.
+func probe(ctx context.Context, c *stomp.Client, sub *stomp.Subscription[stomp.Frame]) error {
+	every := time.NewTicker(50 * time.Millisecond)
+	defer every.Stop()
+	for {
+		if err := c.Send(ctx, sub.Destination(), nil, stomp.WithHeader(probeHeader, "yes")); err != nil {
+			return err
+		}
+		select {
+		case _, open := <-sub.C:
+			if !open {
+				return ended(sub)
+			}
+			return nil
+		case <-every.C:
+		case <-ctx.Done():
+			return fmt.Errorf("subscribing to %s: no message of our own comes back: %w", sub.Destination(), ctx.Err())
+		}
+	}
+}
+
+// next receives one frame.
+func next(ctx context.Context, sub *stomp.Subscription[stomp.Frame]) (stomp.Frame, error) {
+	for {
+		select {
+		case f, open := <-sub.C:
+			if !open {
+				return f, ended(sub)
+			}
+			if _, probe := f.Header.Lookup(probeHeader); !probe {
+				return f, nil
+			}
+		case <-ctx.Done():
+			return stomp.Frame{}, fmt.Errorf("waiting for a message of %s: %w", sub.Destination(), ctx.Err())
+		}
+	}
+}
+
+// bodies receives n frames and returns what they hold.
+func bodies(ctx context.Context, sub *stomp.Subscription[stomp.Frame], n int) ([]string, []stomp.Frame, error) {
+	texts, frames := make([]string, 0, n), make([]stomp.Frame, 0, n)
+	for range n {
+		f, err := next(ctx, sub)
+		if err != nil {
+			return texts, frames, fmt.Errorf("after %d of %d messages %.80q: %w", len(texts), n, texts, err)
+		}
+		texts, frames = append(texts, string(f.Body)), append(frames, f)
+	}
+	return texts, frames, nil
+}
+
+func ended(sub *stomp.Subscription[stomp.Frame]) error {
+	return fmt.Errorf("the subscription to %s has ended: %w", sub.Destination(), sub.Err())
+}
+
+// sendAll sends a message for each text, and waits for receipts where there are any.
+func (s *scene) sendAll(ctx context.Context, c *stomp.Client, destination string, texts []string, opts ...stomp.SendOption) error {
+	if s.offers(receiptsName) {
+		opts = append(opts, stomp.WithReceipt())
+	}
+	for _, text := range texts {
+		if err := c.Send(ctx, destination, []byte(text), opts...); err != nil {
+			return err
+		}
+	}
+	return nil
+}

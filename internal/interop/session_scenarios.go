@@ -1,0 +1,288 @@
+package interop
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/webstomp/webstomp/stomp"
+)
+
+// idle is longer than any of the servers waits for an octet of a silent client.
+const idle = 65 * time.Second
+
+// heartBeats: one client with the defaults and one that promised a beat every
+// two seconds and wants as many. Neither has anything to say for a minute.
+func heartBeats(ctx context.Context, s *scene) error {
+	byDefault, err := s.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer byDefault.Close()
+	promised, err := s.connect(ctx, stomp.WithHeartBeat(2*time.Second, 2*time.Second))
+	if err != nil {
+		return err
+	}
+	defer promised.Close()
+	select {
+	case <-time.After(idle):
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	for name, c := range map[string]*stomp.Client{"by default": byDefault, "as promised": promised} {
+		if st := c.Status(); st.Epoch != 1 || st.State != stomp.StateConnected {
+			return fmt.Errorf("%s: the first session ended", name)
+		}
+		session, stats := c.Status().Session, c.Stats()
+		if every := session.HeartBeatReceive; every > 0 && stats.HeartBeatsReceived < uint64(idle/every)/2 {
+			return fmt.Errorf("%s: %d beats came in %v, one each %v was agreed", name, stats.HeartBeatsReceived, idle, every)
+		}
+		if every := session.HeartBeatSend; every > 0 && stats.HeartBeatsSent < uint64(idle/every) {
+			return fmt.Errorf("%s: %d beats went out in %v, one each %v was agreed", name, stats.HeartBeatsSent, idle, every)
+		}
+		if stats.HeartBeatsSent == 0 {
+			return fmt.Errorf("%s: no beat went out", name)
+		}
+		if err := s.roundTrip(ctx, c, []byte("still here")); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// refusal expects Connect to fail for good, in the broker's own words.
+func refusal(c *stomp.Client, err error, words string) error {
+	if err == nil {
+		c.Close()
+		return errors.New("it connects")
+	}
+	var refused *stomp.ConnectError
+	var answer *stomp.Error
+	if !errors.As(err, &refused) || !errors.As(err, &answer) {
+		return fmt.Errorf("the error holds no ERROR: %w", err)
+	}
+	if !refused.Permanent() {
+		return fmt.Errorf("not permanent: %w", err)
+	}
+	if !strings.Contains(err.Error(), words) {
+		return fmt.Errorf("the error does not say %q: %w", words, err)
+	}
+	return nil
+}
+
+func wrongLogin(ctx context.Context, s *scene) error {
+	c, err := s.connect(ctx, stomp.WithLogin("guest", "a wrong one"))
+	return refusal(c, err, "guest")
+}
+
+func wrongVirtualHost(ctx context.Context, s *scene) error {
+	c, err := s.connect(ctx, stomp.WithHost("no-such-host"))
+	return refusal(c, err, "no-such-host")
+}
+
+// refusedDestination: that subscription ends, alone, with the reason; a send
+// there fails; everything else goes on.
+func refusedDestination(ctx context.Context, s *scene) error {
+	c, err := s.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	destination := s.topic()
+	good, err := s.subscribe(ctx, c, destination)
+	if err != nil {
+		return err
+	}
+	bad, err := c.NewSubscription(ctx, s.forbidden)
+	if err != nil {
+		return err
+	}
+	select {
+	case f, open := <-bad.C:
+		if open {
+			return fmt.Errorf("received %v", f)
+		}
+	case <-ctx.Done():
+		return fmt.Errorf("the refused subscription is open; %v: %w", c.Status().Err, ctx.Err())
+	}
+	if bad.Err() == nil {
+		return errors.New("the refused subscription ended without a reason")
+	}
+	if err := c.Send(ctx, s.forbidden, []byte("refused"), stomp.WithReceipt()); err == nil {
+		return errors.New("a send with a receipt was confirmed")
+	} else if ctx.Err() != nil {
+		return fmt.Errorf("a send was not refused: %w", err)
+	}
+	if err := c.Send(ctx, destination, []byte("good"), stomp.WithRetry()); err != nil {
+		return err
+	}
+	if got, _, err := bodies(ctx, good, 1); err != nil || got[0] != "good" {
+		return fmt.Errorf("the other subscription received %q: %w", got, err)
+	}
+	return nil
+}
+
+// queueDeleted: an operator deletes the queue of a subscription. Either it ends
+// with the reason, or it goes on with a new queue; the session's others go on.
+func queueDeleted(ctx context.Context, s *scene) error {
+	c, err := s.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	other := s.topic()
+	good, err := s.subscribe(ctx, c, other)
+	if err != nil {
+		return err
+	}
+	destination := s.queue()
+	sub, err := s.subscribe(ctx, c, destination)
+	if err != nil {
+		return err
+	}
+	if err := s.sendAll(ctx, c, destination, []string{"before"}); err != nil {
+		return err
+	}
+	if _, err := next(ctx, sub); err != nil {
+		return err
+	}
+	keeper := s.Broker
+	if s.Behind != nil {
+		keeper = s.Behind
+	}
+	if err := keeper.DeleteQueue(ctx, strings.TrimPrefix(destination, "/queue/")); err != nil {
+		return err
+	}
+	switch s.deleted {
+	case cancels:
+		if f, err := next(ctx, sub); err == nil {
+			return fmt.Errorf("received %v", f)
+		} else if ctx.Err() != nil {
+			return err
+		}
+		var said *stomp.Error
+		if !errors.As(sub.Err(), &said) {
+			return fmt.Errorf("it ended with %w, want the broker's ERROR", sub.Err())
+		}
+	case renews:
+		publisher, err := s.connect(ctx)
+		if err != nil {
+			return err
+		}
+		defer publisher.Close()
+		if err := arrives(ctx, publisher, sub); err != nil {
+			return err
+		}
+	}
+	return arrives(ctx, c, good)
+}
+
+// arrives sends until the subscription gets something.
+func arrives(ctx context.Context, c *stomp.Client, sub *stomp.Subscription[stomp.Frame]) error {
+	every := time.NewTicker(100 * time.Millisecond)
+	defer every.Stop()
+	for {
+		if err := c.Send(ctx, sub.Destination(), []byte("after")); err != nil {
+			return err
+		}
+		select {
+		case _, open := <-sub.C:
+			if !open {
+				return ended(sub)
+			}
+			return nil
+		case <-every.C:
+		case <-ctx.Done():
+			return fmt.Errorf("nothing arrives at %s; %v: %w", sub.Destination(), c.Status().Err, ctx.Err())
+		}
+	}
+}
+
+// disconnect: what was sent before is not lost, and the end is a clean one.
+func disconnect(ctx context.Context, s *scene) error {
+	destination, sent := s.topic(), numbered(100)
+	receiver, err := s.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer receiver.Close()
+	sub, err := s.subscribe(ctx, receiver, destination)
+	if err != nil {
+		return err
+	}
+	c, err := s.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	for _, text := range sent {
+		if err := c.Send(ctx, destination, []byte(text)); err != nil {
+			return err
+		}
+	}
+	if err := c.Disconnect(ctx); err != nil {
+		return err
+	}
+	if err := c.Err(); err != stomp.ErrClosed {
+		return fmt.Errorf("afterwards Err is %w", err)
+	}
+	got, _, err := bodies(ctx, sub, len(sent))
+	if err != nil {
+		return err
+	}
+	return same(got, sent)
+}
+
+// compression: a body that compresses well takes fewer octets than it has, both
+// ways, unless the server sends none compressed.
+func compression(ctx context.Context, s *scene) error {
+	url := s.URL
+	if s.deflateURL != "" {
+		url = s.deflateURL
+	}
+	c, err := s.connectTo(ctx, url, stomp.WithCompression())
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	body := []byte(strings.Repeat("compress me ", 8000))
+	if err := s.roundTrip(ctx, c, body); err != nil {
+		return err
+	}
+	size := uint64(len(body))
+	if st := c.Stats(); st.BytesSent >= size || st.BytesReceived >= size && !s.inflates {
+		return fmt.Errorf("%d octets went out and %d came in for two bodies of %d each way", st.BytesSent, st.BytesReceived, len(body))
+	}
+	return nil
+}
+
+// tooBig: a frame above the server's limit fails with a reason, and the client goes on.
+func tooBig(ctx context.Context, s *scene) error {
+	url := s.URL
+	if s.limited.url != "" {
+		url = s.limited.url
+	}
+	c, err := s.connectTo(ctx, url, s.limited.connect...)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	destination := s.topic()
+	sub, err := s.subscribe(ctx, c, destination)
+	if err != nil {
+		return err
+	}
+	send := c.Send(ctx, destination, make([]byte, s.limited.size), append(s.limited.options, stomp.WithReceipt())...)
+	if send == nil {
+		return fmt.Errorf("a body of %d octets was confirmed", s.limited.size)
+	}
+	if ctx.Err() != nil {
+		return fmt.Errorf("no refusal came: %w", send)
+	}
+	if !strings.Contains(send.Error(), s.limited.says) {
+		return fmt.Errorf("the error does not say %q: %w", s.limited.says, send)
+	}
+	return arrives(ctx, c, sub)
+}

@@ -1,0 +1,73 @@
+package interop
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Table renders results as Markdown: a row for each scenario, a column for each
+// endpoint, and the reasons of what is not offered below.
+func Table(endpoints []*Endpoint, scenarios []Scenario, results []Result) string {
+	cells := make(map[string]Result)
+	for _, r := range results {
+		cells[r.Scenario.Name+"\x00"+r.Endpoint.Column] = r
+	}
+	var b strings.Builder
+	b.WriteString("| |")
+	for _, e := range endpoints {
+		fmt.Fprintf(&b, " %s<br>%s |", e.Column, e.Broker.Version())
+	}
+	b.WriteString("\n|---|" + strings.Repeat(":-:|", len(endpoints)) + "\n")
+	var notes []string
+	for _, sc := range scenarios {
+		fmt.Fprintf(&b, "| %s |", sc.Name)
+		for _, e := range endpoints {
+			fmt.Fprintf(&b, " %s |", cell(cells[sc.Name+"\x00"+e.Column], &notes))
+		}
+		b.WriteByte('\n')
+	}
+	b.WriteByte('\n')
+	for i, note := range notes {
+		fmt.Fprintf(&b, "%d. not offered: %s\n", i+1, note)
+	}
+	return b.String()
+}
+
+// cell is "ok", "FAILS", or the number of the note that says why it was not tried.
+func cell(r Result, notes *[]string) string {
+	switch {
+	case r.Scenario == nil:
+		return "not run"
+	case r.Missing == "" && r.Err == nil:
+		return "ok"
+	case r.Missing == "":
+		return "**FAILS**"
+	}
+	note := r.Endpoint.name + ": " + r.Missing
+	if r.Missing == bareSocket {
+		note = "TCP: " + bareSocket
+	}
+	i := slices.Index(*notes, note)
+	if i < 0 {
+		i = len(*notes)
+		*notes = append(*notes, note)
+	}
+	return fmt.Sprintf("– (%d)", i+1)
+}
+
+// The README holds the table between these two lines.
+const (
+	begin = "<!-- The table is written by: go run ./internal/interop/cmd/matrix -->\n"
+	end   = "<!-- end of the table -->\n"
+)
+
+// Replace puts a table into a README.
+func Replace(readme, table string) (string, error) {
+	before, rest, ok := strings.Cut(readme, begin)
+	_, after, ok2 := strings.Cut(rest, end)
+	if !ok || !ok2 {
+		return "", fmt.Errorf("there is no place for the table: the lines %q and %q are missing", strings.TrimSpace(begin), strings.TrimSpace(end))
+	}
+	return before + begin + "\n" + table + "\n" + end + after, nil
+}
