@@ -238,7 +238,11 @@ func (a *attempt) connected(f wire.Frame) (Session, error) {
 	switch f.Command {
 	case wire.Connected:
 	case wire.Error:
-		return Session{}, newError(frame)
+		refused := newError(frame)
+		// Nothing is unescaped before a version is agreed, but Artemis escapes
+		// even here.
+		refused.Message = strings.ReplaceAll(refused.Message, `\c`, ":")
+		return Session{}, refused
 	default:
 		return Session{}, &ProtocolError{Reason: "the server answered CONNECT with " + f.Command, Clause: "C4"}
 	}

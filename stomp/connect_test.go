@@ -105,6 +105,19 @@ func TestConnect_C3_ERROR_instead_of_CONNECTED(t *testing.T) {
 	}
 }
 
+// Artemis escapes its ERROR before a version is agreed: what people read has no escape in it, the frame is as it came.
+func TestConnect_ERROR_with_an_escape(t *testing.T) {
+	p, c := onStream(t)
+	p.read()
+	p.send("ERROR\nmessage:Security Error occurred\\c User name [guest] or password is invalid\n\n\x00")
+	err := c.fails()
+	var refused *stomp.Error
+	if !errors.As(err, &refused) || refused.Frame.Header.Get("message") != `Security Error occurred\c User name [guest] or password is invalid` {
+		t.Errorf("the error is %v", err)
+	}
+	wantText(t, err, `stomp: connect tcp://broker.test: broker says ERROR "Security Error occurred: User name [guest] or password is invalid"`)
+}
+
 func TestConnect_C4_anything_else_instead_of_CONNECTED(t *testing.T) {
 	t.Run("another_command", func(t *testing.T) {
 		p, connect := onStream(t)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 
 	"github.com/coder/websocket"
 )
@@ -62,7 +63,7 @@ func (a *attempt) dialWebSocket(t Target, user *http.Client, o DialOptions) (*Co
 	client := *user
 	client.Timeout = 0 // a.ctx has it
 	client.CheckRedirect = redirecting(user.CheckRedirect)
-	up := &upgrader{attempt: a}
+	up := &upgrader{attempt: a, offered: o.Subprotocols}
 	var cleanUp func()
 	up.next, cleanUp = a.transport(client.Transport)
 	defer cleanUp()
@@ -91,6 +92,7 @@ func (a *attempt) dialWebSocket(t Target, user *http.Client, o DialOptions) (*Co
 type upgrader struct {
 	*attempt
 	next     http.RoundTripper
+	offered  []string  // subprotocols
 	upgraded *buffered // set by the 101
 }
 
@@ -102,6 +104,9 @@ func (u *upgrader) RoundTrip(req *http.Request) (*http.Response, error) {
 	if resp.Body == http.NoBody {
 		return resp, nil // it names no protocol that it switches to: the library will say so
 	}
+	if resp.Header.Get(subprotocolHeader) == unasked && !slices.Contains(u.offered, unasked) {
+		resp.Header.Del(subprotocolHeader) // the library would refuse it
+	}
 	rwc, ok := resp.Body.(io.ReadWriteCloser)
 	if !ok {
 		_ = resp.Body.Close() // of no use to anyone
@@ -111,6 +116,13 @@ func (u *upgrader) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp.Body = u.upgraded
 	return resp, nil
 }
+
+const (
+	subprotocolHeader = "Sec-WebSocket-Protocol"
+
+	// unasked is the subprotocol that ActiveMQ Classic 5 selects where none was offered that it knows.
+	unasked = "stomp"
+)
 
 // socket returns the connection beneath the response's body. A foreign RoundTripper may have put something of its own
 // in between, that must not be bypassed: nil then.

@@ -113,6 +113,25 @@ func TestW1_selected_but_not_offered(t *testing.T) {
 	}
 }
 
+// ActiveMQ Classic 5 answers "stomp" to whoever offers nothing that it knows (W1).
+func TestW1_selected_unasked(t *testing.T) {
+	url := serveHTTP(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Sec-WebSocket-Protocol", "stomp")
+		c, err := Accept(w, r, AcceptOptions{})
+		if err == nil {
+			_ = c.CloseNow()
+		}
+	})
+	for _, offered := range [][]string{nil, {"v12.stomp"}} {
+		c, err := Dial(t.Context(), target(t, url), DialOptions{Subprotocols: offered})
+		must(t, err)
+		if got := c.Subprotocol(); got != "" {
+			t.Errorf("offered %q, the subprotocol is %q", offered, got)
+		}
+		must(t, c.CloseNow())
+	}
+}
+
 func TestDialNobodyListens(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
