@@ -148,6 +148,46 @@ func TestHeartBeat_Promise8_silence(t *testing.T) {
 	}
 }
 
+// Promise 8: servers that leave beats out get an interval more. Spring's simple broker is the one without a name, and
+// there on WebSockets alone.
+func TestHeartBeat_Promise8_servers_that_leave_beats_out(t *testing.T) {
+	for name, c := range map[string]struct {
+		connected [][2]string
+		websocket bool
+		want      time.Duration
+	}{
+		"Classic":           {[][2]string{{"version", "1.2"}, {"server", "ActiveMQ/6.1.8"}, {"heart-beat", "10000,0"}}, false, 30 * time.Second},
+		"Artemis":           {[][2]string{{"version", "1.2"}, {"server", "ActiveMQ-Artemis/2.44.0 ActiveMQ Artemis Messaging Engine"}, {"heart-beat", "10000,0"}}, false, 20 * time.Second},
+		"nameless_stream":   {[][2]string{{"version", "1.2"}, {"heart-beat", "10000,0"}}, false, 20 * time.Second},
+		"Spring_simple":     {nil, true, 30 * time.Second},
+		"a_WebSocket_named": {nil, true, 20 * time.Second},
+	} {
+		bubble(t, name, func(t *testing.T) {
+			var client *stomp.Client
+			start := time.Now()
+			if c.websocket {
+				profile := stomptest.Generic
+				if name == "Spring_simple" {
+					profile = stomptest.Spring
+				}
+				b := pipeBroker(t, stomptest.WithProfile(profile), stomptest.WithHeartBeat(10*time.Second, 0))
+				client = joinBroker(t, b, stomp.WithoutReconnect())
+				b.Silence(true)
+			} else {
+				var p *peer
+				client, p = peerRig(t, c.connected)
+				rest := p.rest()
+				defer func() { <-rest }()
+			}
+			<-client.Done()
+			if took := time.Since(start); took != c.want {
+				t.Errorf("declared silent after %v, want %v: %v", took, c.want, client.Err())
+			}
+			matches(t, client.Err(), stomp.ErrHeartBeat)
+		})
+	}
+}
+
 // Promise 8: a session that falls silent is cut, not shaken hands with: a peer that reads nothing costs no second.
 func TestHeartBeat_Promise8_cut_at_once(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

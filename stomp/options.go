@@ -124,8 +124,9 @@ func WithVersions(v ...Version) ConnectOption {
 // is the slower of the two sides' wishes (clause C6) and stands in [Session].
 // Ours go out twice as often as agreed, whatever else is sent; the server is
 // declared silent ([ErrHeartBeat]) after twice the agreed interval without an
-// octet from it. The wire has milliseconds: fractions of one are rounded up.
-// Above 24 days, which brokers cannot read, it is refused.
+// octet from it, and ActiveMQ Classic and Spring's simple broker, which leave
+// beats out, after three times. The wire has milliseconds: fractions of one are
+// rounded up. Above 24 days, which brokers cannot read, it is refused.
 //
 // Without this option, 10 s are wanted of the server, and every 5 s a
 // heart-beat goes out that was not agreed: it keeps the connection alive on all

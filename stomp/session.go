@@ -131,15 +131,29 @@ func (s *session) settle(err error) {
 	close(s.ended)
 }
 
-// watchSilence waits until a loop ends, the session is cut, or the server has
-// been silent for twice the interval agreed, which it returns as a reason
-// (clause M7, promise 8). Time during which we do not read is not silence.
-func (s *session) watchSilence(loopEnded <-chan struct{}) error {
+// patience is for how long the server may be silent: twice the interval agreed
+// (clause M7, promise 8). Two servers look at an interval whether they have sent
+// anything since the last look, and leave the beat out then, so that they can be
+// silent for twice the interval and a few milliseconds: ActiveMQ Classic and
+// Spring's simple broker, which is the one that does not name itself. They get
+// an interval more.
+func (s *session) patience() time.Duration {
 	interval := s.info.HeartBeatReceive
+	if strings.HasPrefix(s.info.Server, "ActiveMQ/") || s.info.Server == "" && !s.conn.IsStream() {
+		return 3 * interval
+	}
+	return 2 * interval
+}
+
+// watchSilence waits until a loop ends, the session is cut, or the server has
+// been silent for longer than it may, which it returns as a reason. Time during
+// which we do not read is not silence.
+func (s *session) watchSilence(loopEnded <-chan struct{}) error {
+	interval, patience := s.info.HeartBeatReceive, s.patience()
 	var due <-chan time.Time
 	var timer *time.Timer
 	if interval > 0 {
-		timer = time.NewTimer(2 * interval)
+		timer = time.NewTimer(patience)
 		defer timer.Stop()
 		due = timer.C
 	}
@@ -151,9 +165,9 @@ func (s *session) watchSilence(loopEnded <-chan struct{}) error {
 			return nil
 		case <-due:
 		}
-		left := 2*interval - s.stall.silence(s.conn.LastRead())
+		left := patience - s.stall.silence(s.conn.LastRead())
 		if left <= 0 {
-			return &lostError{fmt.Errorf("%w for %v (heart-beats every %v were agreed)", ErrHeartBeat, 2*interval, interval)}
+			return &lostError{fmt.Errorf("%w for %v (heart-beats every %v were agreed)", ErrHeartBeat, patience, interval)}
 		}
 		timer.Reset(left)
 	}
