@@ -31,6 +31,7 @@ type conn struct {
 	asking  atomic.Int32 // goroutines in the interceptor: Close tells of them when it hangs
 	session *session     // guarded by Broker.mu; nil before CONNECTED
 	abrupt  bool         // guarded by Broker.mu; CutAfter: however it ends, it is a cut
+	early   wire.Version // guarded by Broker.mu; what an ERROR before CONNECTED is written in; "": nothing is escaped
 
 	born      time.Time
 	lastSTOMP atomic.Int64 // when STOMP's own octets last came, in nanoseconds since born

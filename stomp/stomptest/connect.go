@@ -25,12 +25,17 @@ func (c *conn) connect(f *wire.Frame) *refusal {
 	offer, offered := wire.Lookup(header, "accept-version")
 	version := b.choose(offer, offered)
 	if version == "" {
-		known := b.versionList()
-		return &refusal{class: badVersion, message: "Version mismatch", body: "Supported versions are " + known, header: [][2]string{{"version", known}}}
+		return refuse(badVersion, "Version mismatch", "Supported versions are %s", b.versionList())
 	}
-	agreed, err := b.negotiate(wire.Get(header, "heart-beat"))
-	if err != nil {
-		return refuse(soft, "Bad heart-beat", "%v", err)
+	if b.act.escapesEarly {
+		c.early = version
+	}
+	var agreed beats
+	if !b.bare(version) {
+		var err error
+		if agreed, err = b.negotiate(wire.Get(header, "heart-beat")); err != nil {
+			return refuse(soft, "Bad heart-beat", "%v", err)
+		}
 	}
 	if r := b.admit(header); r != nil {
 		return r
@@ -73,10 +78,10 @@ func (b *Broker) versionList() string {
 
 // admit checks who wants in, and where to.
 func (b *Broker) admit(header [][2]string) *refusal {
-	login := wire.Get(header, "login")
 	if b.cfg.logins != nil {
+		login, given := wire.Lookup(header, "login")
 		if passcode, ok := b.cfg.logins[login]; !ok || passcode != wire.Get(header, "passcode") {
-			return refuse(badLogin, "Bad CONNECT", "Access refused for user '%s'", login)
+			return b.refuseLogin(login, given)
 		}
 	}
 	if host, ok := wire.Lookup(header, "host"); len(b.cfg.virtualHosts) > 0 {
@@ -90,11 +95,26 @@ func (b *Broker) admit(header [][2]string) *refusal {
 	return nil
 }
 
+// refuseLogin has the server's own words for a login or passcode that is wrong.
+func (b *Broker) refuseLogin(login string, given bool) *refusal {
+	if b.act.loginError == "" {
+		return refuse(badLogin, "Bad CONNECT", "Access refused for user '%s'", login)
+	}
+	if !given {
+		login = "null" // which is how Java prints it
+	}
+	text := fmt.Sprintf(b.act.loginError, login)
+	return &refusal{class: badLogin, message: text, body: text}
+}
+
+// bare says that CONNECTED has neither server nor heart-beat in that version.
+func (b *Broker) bare(version wire.Version) bool { return b.act.bare10 && version == wire.V10 }
+
 // connected makes CONNECTED (C5). A client that asked for no version is one of 1.0, which knows no such entry.
 func (b *Broker) connected(c *conn, version wire.Version, offered bool, agreed beats) wire.Frame {
 	f := wire.Frame{Command: wire.Connected}
 	add := func(name, value string) { f.Header = append(f.Header, [2]string{name, value}) }
-	if b.act.server != "" {
+	if b.act.server != "" && !b.bare(version) {
 		add("server", b.act.server)
 	}
 	if b.act.session != "" {

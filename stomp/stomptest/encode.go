@@ -24,7 +24,11 @@ func (w *writer) bytes(it *item) (data []byte, octets bool) {
 	if it.message != nil {
 		dst, octets, err = w.appendMessage(dst, it.message)
 	} else {
-		dst, err = w.enc.AppendFrame(dst, it.frame)
+		enc := w.enc
+		if it.early != "" {
+			enc.Version = it.early
+		}
+		dst, err = enc.AppendFrame(dst, it.frame)
 	}
 	if err != nil {
 		w.b.log.Error("a frame cannot be sent", "connection", w.num, "frame", it.asFrame(&w.b.act), "why", err)
@@ -52,7 +56,9 @@ func (w *writer) appendMessage(dst []byte, m *outMessage) (_ []byte, octets bool
 	if len(m.msg.body) == 0 && w.b.act.lengthAlways {
 		dst = w.appendEntry(dst, "content-length", "0")
 	}
-	counted := !w.b.act.lengthAsSent || m.msg.counted || bytes.IndexByte(m.msg.body, 0) >= 0
+	act := &w.b.act
+	asSent := act.lengthAsSent || act.lengthAsSent10 && w.enc.Version == wire.V10
+	counted := !asSent || m.msg.counted || bytes.IndexByte(m.msg.body, 0) >= 0
 	dst, err = w.enc.AppendBody(dst, wire.Message, m.msg.body, counted)
 	return dst, octets, err
 }

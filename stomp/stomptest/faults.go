@@ -103,42 +103,10 @@ func (b *Broker) SendFrame(command string, header [][2]string, body []byte) erro
 	return nil
 }
 
-// Cancel deletes a queue or topic under its subscriptions, with all that waits in it. Each subscription is told with an
-// ERROR that names it (RabbitMQ's "Server cancelled subscription"); whether its connection outlives that is the
-// profile's affair.
-func (b *Broker) Cancel(destination string) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for _, sub := range b.subscriptions(destination) {
-		s := sub.session
-		s.drop(sub)
-		sub.take(func(*delivery) bool { return true })
-		if s.ended {
-			continue // the ERROR about another of its subscriptions has closed it
-		}
-		r := refuse(cancelled, "Server cancelled subscription", "The server has canceled a subscription.\nSubscription id: 'id=%s'", sub.id)
-		r.header = [][2]string{{"subscription", sub.id}}
-		s.conn.react(nil, r)
-	}
-	delete(b.queues, destination)
-	delete(b.topics, destination)
-}
-
 // Publish brings a message to a destination, as a SEND would.
 func (b *Broker) Publish(destination string, header [][2]string, body []byte) {
 	m := newMessage(destination, header, bytes.Clone(body), b.act.passesJunk)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.route(nil, m)
-}
-
-// subscriptions returns those on a destination. Broker.mu is held.
-func (b *Broker) subscriptions(destination string) (subs []*subscription) {
-	if t := b.topics[destination]; t != nil {
-		subs = append(subs, t.subs...)
-	}
-	if q := b.queues[destination]; q != nil {
-		subs = append(subs, q.subs...)
-	}
-	return subs
 }

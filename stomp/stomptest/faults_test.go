@@ -177,39 +177,6 @@ func TestSendFrame(t *testing.T) {
 	})
 }
 
-func TestCancel(t *testing.T) {
-	for _, test := range []struct {
-		profile stomptest.Profile
-		open    bool
-	}{{stomptest.Generic, false}, {stomptest.RabbitMQ, true}, {stomptest.Spring, false}} {
-		for _, destination := range []string{"/queue/a", "/topic/a"} {
-			inBubble(t, func(t *testing.T, b *stomptest.Broker) {
-				c := connect(t, b)
-				c.send(wire.Subscribe, "", "id", "s", "destination", destination)
-				c.send(wire.Subscribe, "", "id", "t", "destination", "/topic/other")
-				synctest.Wait()
-				if test.profile != stomptest.Spring {
-					b.Publish("/queue/a", nil, nil)
-				}
-				synctest.Wait()
-				for len(c.frames) > 0 {
-					<-c.frames
-				}
-				b.Cancel(destination)
-				c.next(wire.Error, "message", "Server cancelled subscription", "subscription", "s")
-				if !test.open {
-					c.closed(1002, "")
-					return
-				}
-				b.Publish(destination, nil, []byte("unheard"))
-				b.Publish("/topic/other", nil, []byte("heard"))
-				c.message("heard")
-				c.quiet()
-			}, stomptest.WithProfile(test.profile))
-		}
-	}
-}
-
 func TestReceived(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *stomptest.Broker) {
 		x, y := connect(t, b), connect(t, b)

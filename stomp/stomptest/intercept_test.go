@@ -60,6 +60,9 @@ func TestInterceptIn(t *testing.T) {
 		none(t, b)
 		c.sent("/topic/a", "goes on")
 	})
+	each("ReplyError_without_a_message", stomptest.ReplyError("", nil, []byte("because"), false), func(t *testing.T, b *stomptest.Broker, c *client) {
+		c.lacks(c.next(wire.Error, "content-type", "text/plain"), "message")
+	})
 	each("ReplyError_and_close", stomptest.ReplyError("no", nil, nil, true), func(t *testing.T, b *stomptest.Broker, c *client) {
 		c.next(wire.Error, "message", "no")
 		if c.ws.IsStream() {

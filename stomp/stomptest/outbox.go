@@ -10,6 +10,7 @@ import (
 // item is one thing for the writer of a connection to do.
 type item struct {
 	frame   wire.Frame    // sent as it is
+	early   wire.Version  // with an ERROR: what it is written in even before CONNECTED; "": as everything else
 	version wire.Version  // with CONNECTED: what is spoken from here on
 	beat    time.Duration // with CONNECTED: how often a heart-beat follows; 0: never
 	message *outMessage   // a MESSAGE

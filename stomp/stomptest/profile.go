@@ -11,17 +11,21 @@ const (
 	// explains) and closes with code 1002; heart-beats that cease are answered by a cut.
 	Generic Profile = iota
 	// RabbitMQ is Web STOMP 3.10: most mistakes, a wrong password among them, get an ERROR without a receipt-id and leave
-	// the connection open; the worse ones are a bare close 1000 "STOMP died", DISCONNECT too, without its RECEIPT. NUL is
-	// followed by LF, CONNECT is unescaped, heart-beats come in whole seconds, replies through /temp-queue/, and the
-	// receipts of a transaction's SENDs at its COMMIT. 60 s without an octet from the client end the connection.
+	// the connection open; the worse ones are a bare close 1000 "STOMP died". DISCONNECT has the same end and no RECEIPT
+	// on a WebSocket; on a bare socket the RECEIPT comes first. Every ERROR lists the versions. NUL is followed by LF,
+	// CONNECT is unescaped, heart-beats come in whole seconds, replies through /temp-queue/, and the receipts of a
+	// transaction's SENDs at its COMMIT. 60 s without an octet from the client end the connection.
 	RabbitMQ
 	// Classic is ActiveMQ Classic on its ws transport: one frame per WebSocket message, the rest is dropped, part of a
 	// frame closes; binary messages are ignored; what is not UTF-8 comes out as U+FFFD under the old content-length; text
-	// messages above 64 KiB are a close 1009. ERROR carries receipt-id and leaves the connection open.
+	// messages above 64 KiB are a close 1009. MESSAGE has a content-length where SEND had one. ERROR carries receipt-id and
+	// leaves the connection open.
 	Classic
-	// Artemis sends binary messages and closes after ERROR without a close frame, except in STOMP 1.0 and 1.1. It sends a
-	// content-length where the sender did, takes NACK for an ACK, and acks at once in a transaction. A WebSocket fragment
-	// above 64 KiB cuts the connection.
+	// Artemis sends binary messages and closes after ERROR without a close frame, except in STOMP 1.0 and 1.1. ERROR has no
+	// receipt-id where it is about a SUBSCRIBE, and escapes its header before CONNECTED already. MESSAGE has a
+	// content-length whenever its body is not empty (in STOMP 1.0 where SEND had one), and an ack that is its message-id.
+	// NACK is taken for an ACK, and acks take effect at once in a transaction. A client of STOMP 1.0 learns version and
+	// session from CONNECTED, and has no heart-beats. A WebSocket fragment above 64 KiB cuts the connection.
 	Artemis
 	// Spring is its simple broker on Tomcat: every destination is a topic, RECEIPT answers DISCONNECT alone and the
 	// connection stays open after it, acks and transactions mean nothing, text messages above 16,640 octets and binary
@@ -40,6 +44,7 @@ type behaviour struct {
 	server, session  string // of the latter %d is the connection's number; "": no such entry
 	unescapesConnect bool
 	exactVersions    bool // accept-version is not trimmed
+	bare10           bool // in STOMP 1.0 neither server nor heart-beat, and no heart-beats
 	beats            beatStyle
 
 	// what is taken
@@ -63,6 +68,7 @@ type behaviour struct {
 	mangles         bool // what is not UTF-8 becomes U+FFFD in text messages
 	trailingLF      bool
 	lengthAsSent    bool // MESSAGE has a content-length where SEND had one
+	lengthAsSent10  bool // in STOMP 1.0
 	lengthAlways    bool // even of an empty body
 	saysRedelivered bool // redelivered is there when it is false, too
 	ids             idStyle
@@ -73,10 +79,16 @@ type behaviour struct {
 	remotePrefix         string // of temporary queues, seen by others
 	tempRepliesOnly      bool   // /temp-queue/ is for reply-to alone
 	noReceipts           bool   // but for DISCONNECT
-	dropsLastReceipt     bool   // of DISCONNECT
+	dropsLastReceipt     bool   // of DISCONNECT, on a WebSocket
 	staysAfterDisconnect bool
 	disconnectEnd        closing
+	loginError           string // message and body of the ERROR to a wrong login, which is %s in it; "": RabbitMQ's words
 	noReceiptInError     bool
+	noReceiptOfSubscribe bool // in ERROR
+	versionsInError      bool // in every one
+	escapesEarly         bool // ERROR before CONNECTED is escaped as the version wants that CONNECT led to
+	cancelsNamelessly    bool // the ERROR of Cancel has neither message nor subscription
+	outlivesCancel       bool // subscriptions hear nothing of Cancel
 	noAcks               bool
 	nackIsAck            bool
 	nackDiscards         bool
@@ -140,7 +152,7 @@ func rabbitMQ() behaviour {
 		ids:          idStyle{message: "T_", ack: "T_", separator: "@@", subscription: true},
 		remotePrefix: "/reply-queue/amq.gen-", tempRepliesOnly: true,
 		dropsLastReceipt: true, disconnectEnd: died,
-		noReceiptInError: true, ackReceiptFirst: true, beginResets: true, confirmsAtCommit: true,
+		noReceiptInError: true, versionsInError: true, ackReceiptFirst: true, beginResets: true, confirmsAtCommit: true,
 		idOptional: true, lenient10: true,
 		reactions: all(reaction{open: true}),
 	}
@@ -164,7 +176,7 @@ func classic() behaviour {
 		ids:           idStyle{message: "ID:stomptest-34589-1:", ack: "ID:ack-34589-1:", separator: ":"},
 		remotePrefix:  "/remote-temp-queue/ID:stomptest-",
 		disconnectEnd: closing{code: 1000},
-		nackDiscards:  true, takesDuplicates: true,
+		nackDiscards:  true, takesDuplicates: true, outlivesCancel: true,
 		reactions: all(reaction{open: true}),
 	}
 	a.reactions[badLogin], a.reactions[badVersion] = end, end
@@ -178,10 +190,12 @@ func artemis() behaviour {
 		server: "ActiveMQ-Artemis/2.44.0 ActiveMQ Artemis Messaging Engine", session: "%d",
 		exactVersions: true, beats: beatStyle{ifAsked: true, echo: true, leastSend: 500 * time.Millisecond, otherwise: 30 * time.Second},
 		idle: 60 * time.Second, clientPicks: true, maxPiece: 65536,
-		messageType: MessageBinary, trailingLF: true, lengthAsSent: true, saysRedelivered: true, passesJunk: true,
-		ids:          idStyle{message: "m", ack: "a", separator: ","},
+		bare10: true, messageType: MessageBinary, trailingLF: true, lengthAsSent10: true, saysRedelivered: true, passesJunk: true,
+		ids:          idStyle{message: "", ack: "", separator: ","},
 		remotePrefix: "/remote-temp-queue/",
 		nackIsAck:    true, acksAtOnce: true,
+		loginError:           "Security Error occurred: User name [%s] or password is invalid",
+		noReceiptOfSubscribe: true, escapesEarly: true, cancelsNamelessly: true,
 		reactions: all(reaction{open11: true}),
 	}
 	for _, c := range []class{badLogin, badVersion, framing, tooBig, silent} {
@@ -200,7 +214,7 @@ func spring() behaviour {
 		ids:          idStyle{message: "", ack: "", separator: "-"},
 		remotePrefix: "/remote-temp-queue/",
 		allTopics:    true, noReceipts: true, staysAfterDisconnect: true, noReceiptInError: true,
-		noAcks: true, noTransactions: true, takesDuplicates: true, ignoresBadSubscribe: true,
+		noAcks: true, noTransactions: true, takesDuplicates: true, ignoresBadSubscribe: true, outlivesCancel: true,
 		reactions: all(reaction{closing: closing{code: 1002}}),
 	}
 	a.reactions[badVersion] = reaction{ignore: true}

@@ -1,7 +1,6 @@
 package stomptest_test
 
 import (
-	"bytes"
 	"net/http"
 	"strings"
 	"testing"
@@ -109,71 +108,6 @@ func TestClassic(t *testing.T) {
 			}
 			c.ack(wire.Nack, frames[0])
 			c.quiet()
-		}},
-	)
-}
-
-func TestArtemis(t *testing.T) {
-	habits(t, stomptest.Artemis,
-		habit{"S2_ERROR_then_a_cut_in_1.2", nil, func(t *testing.T, b *stomptest.Broker) {
-			c := connect(t, b)
-			c.send(wire.Unsubscribe, "", "id", "unknown", "receipt", "r")
-			c.next(wire.Error, "receipt-id", "r")
-			c.cut()
-		}},
-		habit{"S2_ERROR_leaves_1.1_open", nil, func(t *testing.T, b *stomptest.Broker) {
-			c := connect(t, b, "accept-version", "1.1")
-			c.send(wire.Unsubscribe, "", "id", "unknown")
-			c.next(wire.Error)
-			c.sent("/queue/a", "goes on")
-			d := dial(t, b)
-			d.send(wire.Connect, "", "accept-version", "1.3, 1.2")
-			d.next(wire.Error, "version", "1.0,1.1,1.2")
-			d.cut()
-		}},
-		habit{"NACK_is_ACK_and_transactions_do_not_hold_it", nil, func(t *testing.T, b *stomptest.Broker) {
-			c, frames := filled(t, b, "1.2", "client-individual", 2)
-			c.ack(wire.Nack, frames[0])
-			c.send(wire.Begin, "", "transaction", "t")
-			c.ack(wire.Ack, frames[1], "transaction", "t")
-			if n := b.Unacked("/queue/a") + b.QueueLen("/queue/a"); n != 0 {
-				t.Errorf("%d messages are left", n)
-			}
-		}},
-		habit{"M6_DISCONNECT_then_a_cut", nil, func(t *testing.T, b *stomptest.Broker) {
-			c := connect(t, b)
-			c.send(wire.Disconnect, "", "receipt", "r")
-			c.next(wire.Receipt)
-			c.cut()
-		}},
-		habit{"W2_fragments_above_64_KiB", nil, func(t *testing.T, b *stomptest.Broker) {
-			c := connect(t, b)
-			c.sent("/queue/a", strings.Repeat("x", 300_000)) // in fragments: fine
-			resp, err := b.Client().Transport.RoundTrip(upgradeRequest(t, b))
-			if err != nil {
-				t.Fatal(err)
-			}
-			pipe := resp.Body.(interface {
-				Read([]byte) (int, error)
-				Write([]byte) (int, error)
-				Close() error
-			})
-			defer pipe.Close()
-			frame := func(n int) []byte { // a masked binary frame of n NULs' mask
-				return append([]byte{0x82, 0xff, 0, 0, 0, 0, 0, byte(n >> 16), byte(n >> 8), byte(n), 0, 0, 0, 0}, bytes.Repeat([]byte{'\n'}, n)...)
-			}
-			if _, err := pipe.Write(frame(65536)); err != nil {
-				t.Fatal(err)
-			}
-			synctest.Wait()
-			if n := b.Connections(); n != 2 {
-				t.Errorf("65,536 octets in a fragment were not taken")
-			}
-			go func() { _, _ = pipe.Write(frame(65537)) }()
-			synctest.Wait()
-			if n := b.Connections(); n != 1 {
-				t.Errorf("65,537 octets in a fragment were taken")
-			}
 		}},
 	)
 }

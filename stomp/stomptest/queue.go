@@ -23,6 +23,9 @@ type queue struct {
 
 func (q *queue) len() int { return len(q.ready) - q.head }
 
+// clear forgets what waits.
+func (q *queue) clear() { q.ready, q.head = nil, 0 }
+
 // push adds a message at the end. dispatch has to follow.
 func (q *queue) push(m *message) {
 	q.last++

@@ -1,6 +1,8 @@
 package stomptest_test
 
 import (
+	"errors"
+	"io"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -69,6 +71,45 @@ func TestRabbitMQ(t *testing.T) {
 			c := connect(t, b)
 			c.send(wire.Disconnect, "", "receipt", "r")
 			died(c)
+		}},
+		habit{"M6_DISCONNECT_has_its_RECEIPT_on_a_stream", nil, func(t *testing.T, b *stomptest.Broker) {
+			c := session(dialStream(t, b))
+			c.send(wire.Disconnect, "", "receipt", "r")
+			c.next(wire.Receipt, "receipt-id", "r")
+			c.cut()
+			if !errors.Is(c.err, io.EOF) {
+				t.Errorf("the stream ended with %v, want EOF", c.err)
+			}
+		}},
+		habit{"S2_every_ERROR_has_versions_and_a_type", login, func(t *testing.T, b *stomptest.Broker) {
+			c := dial(t, b)
+			refused := func() {
+				t.Helper()
+				f := c.next(wire.Error, "version", "1.0,1.1,1.2", "content-type", "text/plain")
+				if len(f.Body) == 0 {
+					t.Errorf("ERROR explains nothing: %v", f.Header)
+				}
+				names := make(map[string]bool)
+				for _, e := range f.Header {
+					if names[e[0]] {
+						t.Errorf("%s is there twice in %v", e[0], f.Header)
+					}
+					names[e[0]] = true
+				}
+			}
+			c.send(wire.Subscribe, "", "id", "s", "destination", "/queue/a") // before CONNECT
+			refused()
+			c.send(wire.Connect, "", "accept-version", "1.9")
+			refused()
+			c.send(wire.Connect, "", "accept-version", "1.2", "login", "guest", "passcode", "guess")
+			refused()
+			c.send(wire.Connect, "", "accept-version", "1.2", "login", "guest", "passcode", `a\c\\`)
+			c.next(wire.Connected)
+			c.send(wire.Commit, "", "transaction", "unknown")
+			refused()
+			c.subscribe("s", "/queue/a")
+			b.Cancel("/queue/a")
+			refused()
 		}},
 		habit{"S4_what_a_MESSAGE_carries", nil, func(t *testing.T, b *stomptest.Broker) {
 			c := connect(t, b)

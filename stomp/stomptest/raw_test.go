@@ -174,6 +174,16 @@ func (c *client) next(command string, header ...string) wire.Frame {
 	return f
 }
 
+// lacks sees that a frame has no entries of these names.
+func (c *client) lacks(f wire.Frame, names ...string) {
+	c.t.Helper()
+	for _, name := range names {
+		if v, ok := wire.Lookup(f.Header, name); ok {
+			c.t.Fatalf("%s has %s:%s, in %v", f.Command, name, v, f.Header)
+		}
+	}
+}
+
 // message returns the next frame, a MESSAGE of that body.
 func (c *client) message(body string, header ...string) wire.Frame {
 	c.t.Helper()

@@ -66,19 +66,26 @@ func (c *conn) react(f *wire.Frame, r *refusal) {
 }
 
 func (c *conn) sendError(f *wire.Frame, r *refusal) {
-	header := r.header
-	if f != nil && !c.b.act.noReceiptInError {
+	act := &c.b.act
+	var header [][2]string
+	if f != nil && !act.noReceiptInError && !(act.noReceiptOfSubscribe && f.Command == wire.Subscribe) {
 		if id, ok := wire.Lookup(f.Header, "receipt"); ok {
-			header = append([][2]string{{"receipt-id", id}}, header...)
+			header = append(header, [2]string{"receipt-id", id})
 		}
 	}
-	c.out.push(item{frame: wire.Frame(errorFrame(r.message, header, r.body))})
+	if r.class == badVersion || act.versionsInError {
+		header = append(header, [2]string{"version", c.b.versionList()})
+	}
+	header = append(header, r.header...)
+	c.out.push(item{frame: wire.Frame(errorFrame(r.message, header, r.body)), early: c.early})
 }
 
-// errorFrame makes an ERROR.
+// errorFrame makes an ERROR. An empty message is left out.
 func errorFrame(message string, header [][2]string, body string) Frame {
 	f := Frame{Command: wire.Error, Body: []byte(body)}
-	f.Header = append(f.Header, [2]string{"message", oneLine(message)})
+	if message != "" {
+		f.Header = append(f.Header, [2]string{"message", oneLine(message)})
+	}
 	f.Header = append(f.Header, header...)
 	if body != "" {
 		f.Header = append(f.Header, [2]string{"content-type", "text/plain"})

@@ -78,7 +78,7 @@ func (s *session) disconnect(f *wire.Frame) *refusal {
 	s.end()
 	act := &s.b.act
 	_, asked := wire.Lookup(f.Header, "receipt")
-	if !act.dropsLastReceipt {
+	if !act.dropsLastReceipt || s.conn.ws.IsStream() {
 		s.conn.receipt(wire.Get(f.Header, "receipt"))
 	}
 	switch {

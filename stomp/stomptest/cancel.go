@@ -1,0 +1,61 @@
+package stomptest
+
+import "strings"
+
+// Cancel deletes a queue or topic under its subscriptions, with all that waits in it or is not acked. What they hear of
+// it is the profile's affair:
+//   - Generic and RabbitMQ end each with an ERROR that names it, "Server cancelled subscription"; Generic closes the
+//     connection behind it.
+//   - Artemis ends each with an ERROR that names nobody and has no message, and closes a connection of STOMP 1.2 behind it.
+//   - Classic makes the queue anew for its subscriptions, and Spring has no queues that could be deleted: nothing is said,
+//     and they go on.
+func (b *Broker) Cancel(destination string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	subs := b.subscriptions(destination)
+	if q := b.queues[destination]; q != nil {
+		q.clear()
+	}
+	for _, sub := range subs {
+		sub.take(func(*delivery) bool { return true })
+		sub.queue.clear() // on a topic each has its own
+	}
+	if b.act.outlivesCancel && len(subs) > 0 {
+		return
+	}
+	delete(b.queues, destination)
+	delete(b.topics, destination)
+	for _, sub := range subs {
+		b.cancel(sub)
+	}
+}
+
+// cancel ends a subscription whose queue or topic is gone, and tells its client. Broker.mu is held.
+func (b *Broker) cancel(sub *subscription) {
+	s := sub.session
+	s.drop(sub)
+	if s.ended {
+		return // the ERROR about another of its subscriptions has closed it
+	}
+	name, kind := sub.id, "id"
+	if sub.anon {
+		name, kind = strings.TrimPrefix(sub.id, anonymous("")), "destination"
+	}
+	r := refuse(cancelled, "Server cancelled subscription", "The server has canceled a subscription.\nNo more messages will be delivered for \"%s='%s'\".", kind, name)
+	r.header = [][2]string{{"subscription", name}}
+	if b.act.cancelsNamelessly {
+		r = refuse(cancelled, "", "consumer with ID ServerConsumerImpl [queue=%s] disconnected by server", sub.queue.name)
+	}
+	s.conn.react(nil, r)
+}
+
+// subscriptions returns those on a destination. Broker.mu is held.
+func (b *Broker) subscriptions(destination string) (subs []*subscription) {
+	if t := b.topics[destination]; t != nil {
+		subs = append(subs, t.subs...)
+	}
+	if q := b.queues[destination]; q != nil {
+		subs = append(subs, q.subs...)
+	}
+	return subs
+}
