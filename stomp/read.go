@@ -2,6 +2,7 @@ package stomp
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/webstomp/webstomp/internal/wire"
@@ -229,7 +230,26 @@ func (s *session) brokerError(f wire.Frame) error {
 	if s.leaving.Load() {
 		return errLeft
 	}
+	s.awaitClose()
 	return &lostError{e}
+}
+
+// awaitClose lets the server be the first to close after an ERROR that ends the
+// session, where it is known to: Artemis 2.44 deadlocks inside, and deletes no
+// queue ever after, when the client closes while it is about to. Others are
+// left at once, RabbitMQ because it does not close.
+func (s *session) awaitClose() {
+	if !strings.HasPrefix(s.info.Server, "ActiveMQ-Artemis") || s.info.Version != V12 {
+		return
+	}
+	s.out.fail(&overError{ErrConnectionLost}) // nothing more is accepted that could only be lost
+	late := time.AfterFunc(lastWords, func() { s.conn.CloseNow() })
+	defer late.Stop()
+	for {
+		if _, _, err := s.conn.Read(); err != nil {
+			return
+		}
+	}
 }
 
 // strayError counts an ERROR that names what is over already.

@@ -7,7 +7,9 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
+	"github.com/webstomp/webstomp/internal/wire"
 	"github.com/webstomp/webstomp/internal/ws"
 	"github.com/webstomp/webstomp/stomp"
 	"github.com/webstomp/webstomp/stomp/stomptest"
@@ -182,6 +184,38 @@ func TestSession_W5_close_frames(t *testing.T) {
 			t.Errorf("the Client ended with %v, want EOF and no close", err)
 		}
 	})
+}
+
+// Artemis deadlocks when the client closes while it is about to: after an ERROR in 1.2 it is given a second.
+func TestSession_Promise12_Artemis_closes_first(t *testing.T) {
+	const artemis = "ActiveMQ-Artemis/2.44.0 ActiveMQ Artemis Messaging Engine"
+	for name, c := range map[string]struct {
+		version, server string
+		closes, want    time.Duration // after the ERROR; 0: the server does not close
+	}{
+		"it_closes":      {"1.2", artemis, 30 * time.Millisecond, 30 * time.Millisecond},
+		"it_does_not":    {"1.2", artemis, 0, time.Second},
+		"nor_in_1.1":     {"1.1", artemis, 0, 0},
+		"others_are_cut": {"1.2", "RabbitMQ/3.10.8", 0, 0},
+	} {
+		bubble(t, name, func(t *testing.T) {
+			client, p := peerRig(t, [][2]string{{"version", c.version}, {"server", c.server}})
+			start := time.Now()
+			p.send(wire.Error, "consumer disconnected by server")
+			if c.closes > 0 {
+				time.Sleep(c.closes)
+				p.nc.Close()
+			}
+			<-client.Done()
+			if took := time.Since(start); took != c.want {
+				t.Errorf("the session ended after %v, want %v", took, c.want)
+			}
+			var said *stomp.Error
+			if err := client.Err(); !errors.As(err, &said) || !errors.Is(err, stomp.ErrConnectionLost) {
+				t.Errorf("the Client ended with %v, want the server's ERROR", err)
+			}
+		})
+	}
 }
 
 // Promise 12: what waits when a session breaks learns why, not only that.
