@@ -115,6 +115,9 @@ func (d *Decoder) next(f *Frame) (bool, error) {
 		if ok, err := d.skipEOLs(); !ok {
 			return false, err
 		}
+		if d.readWhole(f) {
+			return true, nil
+		}
 		d.state = inHead
 		d.line, d.seen, d.lines = 0, 0, 0
 	}

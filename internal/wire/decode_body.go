@@ -47,16 +47,41 @@ func (d *Decoder) readCounted() (body []byte, ok bool, err error) {
 	return d.readRepair()
 }
 
+// Room returns where what comes next of the body under way belongs, so that it can be read from the connection without
+// a copy; nil where its length is not known, or all of it has come. What is put there is announced by Filled. It may
+// only be asked for after Next has returned false.
+func (d *Decoder) Room() []byte {
+	if d.state != inCounted || len(d.body) == d.length {
+		return nil
+	}
+	if len(d.body) == cap(d.body) {
+		d.grow(d.length)
+	}
+	return d.body[len(d.body):cap(d.body)]
+}
+
+// Filled tells that so many octets were put where Room said. final says that they end a WebSocket message.
+func (d *Decoder) Filled(octets int, final bool) {
+	d.body = d.body[:len(d.body)+octets]
+	d.final = final
+}
+
 // gather moves octets from d.in to d.body until that holds n. The room for them grows as they come, at most to n.
 func (d *Decoder) gather(n int) {
 	take := min(n-len(d.body), len(d.in))
-	if need := len(d.body) + take; need > cap(d.body) {
-		grown := make([]byte, len(d.body), min(n, max(need, 2*cap(d.body), firstBody)))
-		copy(grown, d.body)
-		d.body = grown
+	if len(d.body)+take > cap(d.body) {
+		d.grow(n)
 	}
 	d.body = append(d.body, d.in[:take]...)
 	d.in = d.in[take:]
+}
+
+// grow makes room for more of a body of n octets, in proportion to what has come.
+func (d *Decoder) grow(n int) {
+	need := len(d.body) + min(n-len(d.body), len(d.in))
+	grown := make([]byte, len(d.body), min(n, max(need, 2*cap(d.body), firstBody)))
+	copy(grown, d.body)
+	d.body = grown
 }
 
 // readOpen reads a body up to the first NUL (F4). On a command that has none, the NUL has to come first (F9).

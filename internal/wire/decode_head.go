@@ -212,7 +212,7 @@ func (d *Decoder) setLength() error {
 	if !ok {
 		return nil
 	}
-	n, ok := parseLength(value)
+	n, ok := parseDigits(value)
 	if !ok {
 		return protocolErrorf("F3", "content-length of %s is not a number of octets", d.command)
 	}
@@ -226,8 +226,8 @@ func (d *Decoder) setLength() error {
 	return nil
 }
 
-// parseLength reads digits, and nothing but digits, as an int64.
-func parseLength(s string) (n int64, ok bool) {
+// parseDigits reads digits, and nothing but digits, as an int64.
+func parseDigits[T string | []byte](s T) (n int64, ok bool) {
 	for i := 0; i < len(s); i++ {
 		digit := int64(s[i]) - '0'
 		if digit < 0 || digit > 9 || n > (math.MaxInt64-digit)/10 {
@@ -235,5 +235,5 @@ func parseLength(s string) (n int64, ok bool) {
 		}
 		n = n*10 + digit
 	}
-	return n, s != ""
+	return n, len(s) > 0
 }

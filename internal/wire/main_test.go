@@ -36,23 +36,31 @@ func decode(cfg wire.DecoderConfig, version wire.Version, pieces []piece) (r res
 	if version != "" {
 		d.SetVersion(version)
 	}
-	for _, p := range pieces {
-		fed := slices.Clone(p.p)
-		d.Feed(fed, p.final)
+	next := func() bool {
 		for {
 			var f wire.Frame
 			ok, err := d.Next(&f)
-			if err != nil {
-				r.err = err
-				return r
-			}
 			if !ok {
-				break
+				r.err = err
+				return err == nil
 			}
 			r.frames = append(r.frames, f)
 			if v, ok := wire.Lookup(f.Header, "version"); ok && f.Command == wire.Connected && version == "" {
 				d.SetVersion(wire.Version(v))
 			}
+		}
+	}
+	for _, p := range pieces {
+		fed := slices.Clone(p.p)
+		if len(fed)%2 == 1 { // some of them straight into the body, as far as they belong there
+			n := copy(d.Room(), fed)
+			fed = fed[n:]
+			if d.Filled(n, p.final && len(fed) == 0); !next() {
+				return r
+			}
+		}
+		if d.Feed(fed, p.final); !next() {
+			return r
 		}
 		for i := range fed {
 			fed[i] = 0xaa
