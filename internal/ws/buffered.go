@@ -70,6 +70,7 @@ func (b *buffered) Close() error {
 // cut ends the connection at once and for good: no flush, no farewell. The first cause is the one that Read, Write and
 // Flush report. It may be called from anywhere and again.
 func (b *buffered) cut(cause error) {
+	b.over.Store(true)
 	b.fail(cause)
 	hardClose(b.nc)
 	_ = b.close() // it is broken off: how its end went interests nobody

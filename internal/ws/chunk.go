@@ -11,6 +11,14 @@ type chunk [chunkSize]byte
 
 var chunks = sync.Pool{New: func() any { return new(chunk) }}
 
+// between is a part of c; of no chunk, nothing.
+func (c *chunk) between(lo, hi int) []byte {
+	if c == nil {
+		return nil
+	}
+	return c[lo:hi]
+}
+
 func getChunk() *chunk { return chunks.Get().(*chunk) }
 
 func putChunk(c *chunk) { chunks.Put(c) }

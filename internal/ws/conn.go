@@ -78,6 +78,10 @@ func keepsMessages(nc net.Conn) bool {
 	return addr != nil && addr.Network() == "websocket"
 }
 
+// Gathers tells whether what is written waits for a Flush, so that a Write of a message below a chunk never waits for
+// the connection after one that flushed all.
+func (c *Conn) Gathers() bool { return !c.whole }
+
 // IsStream tells whether this is a bare stream, without messages, types, pings or a close handshake.
 func (c *Conn) IsStream() bool { return c.ws == nil }
 

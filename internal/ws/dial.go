@@ -84,7 +84,7 @@ func (a *attempt) dialWebSocket(t Target, user *http.Client, o DialOptions) (*Co
 		return nil, a.explain(t, resp, err)
 	}
 	conn.SetReadLimit(-1) // W6: ours is what counts
-	up.upgraded.judged = true
+	up.upgraded.judged, up.upgraded.byFrame = true, true
 	return &Conn{b: up.upgraded, ws: conn, readLimit: o.ReadLimit}, nil
 }
 

@@ -36,6 +36,10 @@ func (c *Conn) readMessage() (p []byte, final bool, err error) {
 	// ends a Read as well.
 	if c.msg == nil {
 		c.dropPiece()
+		if typ, p, ok := c.b.aMessage(); ok {
+			c.typ = typ
+			return c.within(p, int64(len(p)), true)
+		}
 		typ, msg, err := c.ws.Reader(context.Background())
 		if err != nil {
 			return nil, false, c.readFailure(err)
@@ -45,9 +49,51 @@ func (c *Conn) readMessage() (p []byte, final bool, err error) {
 	if c.piece == nil {
 		c.piece = getChunk()
 	}
-	n := 0
-	for n < len(c.piece) && !final {
-		m, err := c.msg.Read(c.piece[n:])
+	into := c.piece[:]
+	if c.msgSize == 0 && c.b.byFrame {
+		into = into[:firstPiece]
+	}
+	n, final, err := c.more(into)
+	if err != nil {
+		return nil, false, err
+	}
+	return c.within(into[:n], c.msgSize, final)
+}
+
+// firstPiece is how much of a message a client's first Read of it hands out: enough to tell where the rest belongs,
+// which ReadInto takes there, and no more than the library has read with the frame's head: to ask for an octet beyond
+// that would make it read ahead, and what is read ahead has to be copied.
+const firstPiece = fillSize - maxHeader
+
+// ReadInto goes on with the message that Read has begun, straight into p, until p is full or the message ends. Where
+// there is none, n is 0 and Read has to go on. On a stream it is one read. What Read says of errors holds here too.
+func (c *Conn) ReadInto(p []byte) (n int, final bool, err error) {
+	if c.readErr != nil {
+		return 0, false, c.readErr
+	}
+	switch {
+	case c.ws == nil:
+		n, err = c.b.nextInto(p)
+		if err != nil {
+			err = c.readFailure(err)
+		}
+	case c.msg != nil:
+		if n, final, err = c.more(p); err == nil {
+			_, _, err = c.within(p, c.msgSize, final)
+		}
+	}
+	if err != nil {
+		c.dropPiece()
+		c.readErr = err
+		return 0, false, err
+	}
+	return n, final, nil
+}
+
+// more reads from the message under way until p is full or the message ends.
+func (c *Conn) more(p []byte) (n int, final bool, err error) {
+	for n < len(p) && !final {
+		m, err := c.msg.Read(p[n:])
 		n += m
 		switch {
 		case err == io.EOF && c.b.readError() == nil:
@@ -55,13 +101,19 @@ func (c *Conn) readMessage() (p []byte, final bool, err error) {
 		case err != nil:
 			// The library takes the end of the connection for the end of the message, inside a message too:
 			// what was cut short must not pass for complete.
-			return nil, false, c.readFailure(err)
+			return 0, false, c.readFailure(err)
 		}
 	}
-	if c.msgSize += int64(n); c.readLimit > 0 && c.msgSize > c.readLimit {
+	c.msgSize += int64(n)
+	return n, final, nil
+}
+
+// within holds a message of so many octets to the limit.
+func (c *Conn) within(p []byte, size int64, final bool) ([]byte, bool, error) {
+	if c.readLimit > 0 && size > c.readLimit {
 		return nil, false, fmt.Errorf("%w: more than %d octets", ErrTooBig, c.readLimit)
 	}
-	return c.piece[:n], final, nil
+	return p, final, nil
 }
 
 func (c *Conn) readStream() ([]byte, error) {

@@ -2,6 +2,7 @@ package ws
 
 import (
 	"io"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -9,18 +10,28 @@ import (
 // fillSize is the buffer of a bufio.Reader, which is what the library reads small things with.
 const fillSize = 4 << 10
 
-// source is the reading half of buffered. Owned by the reader; in the close handshake the library reads in its stead.
+// source is the reading half of buffered. A quiet connection reads straight into its caller's slice and holds no
+// memory. When such a read fills the slice, more is probably there, and the next one takes a whole chunk.
 //
-// A quiet connection reads straight into its caller's slice and holds no memory. When such a read fills the slice, more
-// is probably there, and the next one takes a whole chunk.
+// It has two readers. The library reads one frame at a time and no octet of the next one; where the next one is a whole
+// message that was read ahead, Conn.Read takes it out of the buffer without the library. Usually that is one goroutine;
+// in the close handshake the library reads on its own account as well, so the buffer has a lock. No read from the
+// connection happens under it: those are the library's alone (or, of a stream, the reader's), which has a lock for that.
 type source struct {
-	buf    *chunk // what was read ahead; nil when there is none
-	lo, hi int    // what of buf was not handed out yet
-	early  []byte // came together with the handshake; handed out before anything is read
-	more   bool   // the last read filled what it was given
+	readMu sync.Mutex // guards the following; never held across I/O
+	buf    *chunk     // what was read ahead; nil when there is none
+	lo, hi int        // what of buf was not handed out yet
+	lent   bool       // aMessage has handed out a part of buf: it must not go back to the pool
+	early  []byte     // came together with the handshake; handed out before anything is read
+	frame  boundary   // where the library is; only followed where byFrame
+
+	byFrame bool // it is a client's WebSocket: the library is held to the frame. Set in the handshake
+
+	more bool // the last read filled what it was given. Owned by whoever reads from the connection
 
 	judged bool // false: the handshake is not over, see Read
 
+	over   atomic.Bool           // the connection was cut: what was read ahead is of no use any more
 	failed atomic.Pointer[error] // the failure that Read has reported; nil before. Anyone may look
 }
 
@@ -34,26 +45,71 @@ func (b *buffered) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
-	if b.buffer(); b.lo == b.hi {
-		if !b.more || len(p) >= chunkSize/2 { // a large slice is better filled without a copy
-			return b.fetch(p)
-		}
-		if err := b.fill(); err != nil {
-			return 0, err
-		}
+	if n := b.take(p); n > 0 {
+		return n, nil
 	}
-	n := copy(p, b.buf[b.lo:b.hi])
-	b.lo += n
-	if b.lo == b.hi {
+	if !b.more || len(p) >= chunkSize/2 { // a large slice is better filled without a copy
+		n, err := b.fetch(p)
+		return b.keep(p[:n]), err
+	}
+	if err := b.fill(); err != nil {
+		return 0, err
+	}
+	return b.take(p), nil
+}
+
+// take moves octets from the buffer to p, of one frame at most.
+func (b *buffered) take(p []byte) int {
+	b.readMu.Lock()
+	defer b.readMu.Unlock()
+	b.unpack()
+	n := copy(p, b.buf.between(b.lo, b.hi))
+	if b.byFrame && n > 0 {
+		n = b.frame.through(p[:n])
+	}
+	if b.lo += n; b.lo == b.hi {
 		b.release()
 	}
-	return n, nil
+	return n
+}
+
+// keep takes note of octets that went to the library past the buffer. What is not of its frame goes there.
+func (b *buffered) keep(p []byte) int {
+	if !b.byFrame || len(p) == 0 {
+		return len(p)
+	}
+	b.readMu.Lock()
+	defer b.readMu.Unlock()
+	n := b.frame.through(p)
+	if n < len(p) { // the buffer is empty, and p is no longer than a chunk: of a payload nothing is left over
+		b.buf = getChunk()
+		b.lo, b.hi = 0, copy(b.buf[:], p[n:])
+	}
+	return n
+}
+
+// aMessage takes a message out of the buffer, if there is a complete one and the library is between two frames. It is
+// lent until aMessage is called again.
+func (b *buffered) aMessage() (typ MessageType, message []byte, ok bool) {
+	b.readMu.Lock()
+	defer b.readMu.Unlock()
+	if b.lent = false; b.lo == b.hi {
+		b.release()
+		b.unpack()
+	}
+	if !b.byFrame || !b.frame.between() || b.over.Load() {
+		return 0, nil, false
+	}
+	typ, message, n := wholeMessage(b.buf.between(b.lo, b.hi))
+	b.lo += n
+	b.lent = n > 0
+	return typ, message, n > 0
 }
 
 // next returns what is there, for a stream: without a copy where it was read ahead, else in small. It is valid until
 // the next call.
 func (b *buffered) next(small []byte) ([]byte, error) {
-	if b.buffer(); b.lo == b.hi {
+	if b.unpack(); b.lo == b.hi {
 		b.release()
 		if !b.more {
 			n, err := b.fetch(small)
@@ -68,8 +124,19 @@ func (b *buffered) next(small []byte) ([]byte, error) {
 	return p, nil
 }
 
-// buffer moves a part of early, if there is any, to where all reads look first.
-func (b *buffered) buffer() {
+// nextInto returns how much was put into p, for a stream.
+func (b *buffered) nextInto(p []byte) (int, error) {
+	if b.unpack(); b.lo == b.hi {
+		b.release()
+		return b.fetch(p)
+	}
+	n := copy(p, b.buf[b.lo:b.hi])
+	b.lo += n
+	return n, nil
+}
+
+// unpack moves a part of early, if there is any, to where all reads look first.
+func (b *buffered) unpack() {
 	if len(b.early) == 0 || b.lo < b.hi {
 		return
 	}
@@ -82,20 +149,24 @@ func (b *buffered) buffer() {
 
 // fill reads ahead into a chunk of its own. After nil there is at least one octet.
 func (b *buffered) fill() error {
-	b.buf = getChunk()
-	n, err := b.fetch(b.buf[:])
-	b.lo, b.hi = 0, n
+	c := getChunk()
+	n, err := b.fetch(c[:])
 	if n == 0 {
-		b.release()
+		putChunk(c)
+		return err
 	}
+	b.readMu.Lock()
+	defer b.readMu.Unlock()
+	b.buf, b.lo, b.hi = c, 0, n
 	return err
 }
 
+// release lets go of an empty buffer.
 func (b *buffered) release() {
-	if b.buf != nil {
+	if b.buf != nil && !b.lent {
 		putChunk(b.buf)
 	}
-	b.buf, b.lo, b.hi = nil, 0, 0
+	b.buf, b.lo, b.hi, b.lent = nil, 0, 0, false
 }
 
 // fetch is one read from the connection: some octets and nil, or none and an error, which stays.
