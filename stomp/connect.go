@@ -200,6 +200,9 @@ func (a *attempt) shakeHands(ctx context.Context, conn *ws.Conn, hello wire.Fram
 		ended:     make(chan struct{}),
 		detached:  make(chan struct{}),
 	}
+	if conn.Gathers() {
+		s.out.write = s.writeInline
+	}
 	s.replies.init()
 	return s, nil
 }

@@ -3,6 +3,7 @@ package stomp
 import (
 	"context"
 	"sync"
+	"time"
 )
 
 // outboxBound is how many octets may wait for the write loop before Send waits.
@@ -17,13 +18,22 @@ const outboxBound = 1 << 20
 // Frames are numbered from 1 in the order in which they will be written. A
 // frame is taken when the write loop may have begun to write it, and flushed
 // when it has been handed to the operating system.
+//
+// One goroutine at a time is the writer, who takes frames and writes to the
+// connection: the write loop, unless it sleeps and a sender has taken its place
+// for one frame (see writeInline).
 type outbox struct {
-	wake chan struct{} // capacity 1: the write loop sleeps and there is work
+	wake  chan struct{} // capacity 1: the write loop sleeps and there is work
+	write func(*batch)  // writes what a sender has taken, and calls inlined; nil: none may. Set before the first frame
+	made  time.Time
 
-	mu       sync.Mutex // guards what follows; never held across a wait
-	waiting  *batch     // nil while the write loop is asleep and nothing waits
-	octets   int        // in waiting
-	asleep   bool
+	mu       sync.Mutex    // guards what follows; never held across a wait
+	waiting  *batch        // nil while the write loop is asleep and nothing waits
+	octets   int           // in waiting
+	asleep   bool          // the write loop waits to be woken
+	inline   bool          // a sender is the writer
+	quiet    chan struct{} // closed when it no longer is; nil while nobody waits for that
+	wrote    time.Duration // when something was written last, since made
 	closed   error         // set: nothing is accepted any more
 	err      error         // set: nothing is written any more
 	room     chan struct{} // closed when there is room again; nil while nobody waits
@@ -33,7 +43,7 @@ type outbox struct {
 	progress chan struct{} // closed when flushed moves or err is set; nil while nobody waits
 }
 
-func newOutbox() *outbox { return &outbox{wake: make(chan struct{}, 1)} }
+func newOutbox() *outbox { return &outbox{wake: make(chan struct{}, 1), made: time.Now()} }
 
 // reserve waits, within ctx, until there is room, and returns with mu held:
 // the caller appends one frame to waiting.buf and calls commit, or cancel.
@@ -112,16 +122,36 @@ func (o *outbox) add(f outgoing, octets int) uint64 {
 	o.octets += octets
 	o.accepted++
 	number := o.accepted
-	wake := o.asleep
-	o.asleep = false
+	if o.write != nil && o.asleep && !o.inline && octets <= inlineOctets && time.Since(o.made)-o.wrote >= inlineGap {
+		o.inline = true
+		b, _ := o.takeLocked(nil) // nobody waits for room: the outbox was empty
+		o.mu.Unlock()
+		o.write(b)
+		return number
+	}
+	wake := o.rouse()
 	o.mu.Unlock()
 	if wake {
-		select {
-		case o.wake <- struct{}{}:
-		default: // woken already, and not yet come to it
-		}
+		o.signal()
 	}
 	return number
+}
+
+// rouse tells whether the write loop is to be woken: it sleeps, and there is
+// something to write that no sender is at. mu is held.
+func (o *outbox) rouse() bool {
+	if !o.asleep || o.inline || o.waiting == nil || len(o.waiting.frames) == 0 {
+		return false
+	}
+	o.asleep = false
+	return true
+}
+
+func (o *outbox) signal() {
+	select {
+	case o.wake <- struct{}{}:
+	default: // woken already, and not yet come to it
+	}
 }
 
 // withdraw takes a frame back that has not been taken yet, and reports whether
@@ -136,30 +166,18 @@ func (o *outbox) withdraw(number uint64) bool {
 	return true
 }
 
-// take gives the write loop all that waits; nil when there is nothing, and the
-// loop is asleep until wake. done is the batch of the call before, or nil.
+// take gives the write loop all that waits; nil when there is nothing. done is
+// the batch of the call before, or nil.
 func (o *outbox) take(done *batch) *batch {
-	if done == nil {
-		done = batches.Get().(*batch)
-	}
-	done.empty()
 	o.mu.Lock()
 	if o.waiting == nil || len(o.waiting.frames) == 0 {
-		o.asleep = true
-		unused := o.waiting
-		o.waiting = nil
 		o.mu.Unlock()
-		batches.Put(done)
-		if unused != nil {
-			batches.Put(unused)
+		if done != nil {
+			batches.Put(done.empty())
 		}
 		return nil
 	}
-	b := o.waiting
-	o.waiting, o.octets = done, 0
-	o.taken = o.accepted
-	room := o.room
-	o.room = nil
+	b, room := o.takeLocked(done)
 	o.mu.Unlock()
 	if room != nil {
 		close(room)
@@ -167,11 +185,87 @@ func (o *outbox) take(done *batch) *batch {
 	return b
 }
 
+// takeLocked takes all that waits and leaves done in its place. mu is held; room
+// is to be closed afterwards, if it is not nil.
+func (o *outbox) takeLocked(done *batch) (b *batch, room chan struct{}) {
+	if done != nil {
+		done.empty()
+	}
+	b, o.waiting, o.octets = o.waiting, done, 0
+	o.taken = o.accepted
+	room, o.room = o.room, nil
+	return b, room
+}
+
+// sleep is the write loop's word that it goes to sleep, having flushed; false
+// when there is something to write after all.
+func (o *outbox) sleep() bool {
+	o.mu.Lock()
+	if o.waiting != nil && len(o.waiting.frames) > 0 {
+		o.mu.Unlock()
+		return false
+	}
+	o.asleep = true
+	unused := o.waiting
+	o.waiting = nil
+	o.mu.Unlock()
+	if unused != nil {
+		batches.Put(unused)
+	}
+	return true
+}
+
+// claim makes the write loop the writer again, whatever has woken it. A sender
+// that is the writer is waited for: it never blocks.
+func (o *outbox) claim() {
+	o.mu.Lock()
+	o.asleep = false
+	var quiet chan struct{}
+	if o.inline {
+		quiet = make(chan struct{})
+		o.quiet = quiet
+	}
+	o.mu.Unlock()
+	if quiet != nil {
+		<-quiet
+	}
+}
+
+// inlined is a sender's word that it has written what it took. flushed: all of
+// it has left; else the write loop has to finish.
+func (o *outbox) inlined(flushed bool) {
+	o.mu.Lock()
+	o.inline = false
+	o.wrote = time.Since(o.made)
+	var progress chan struct{}
+	if flushed {
+		o.flushed = o.taken
+		progress, o.progress = o.progress, nil
+	}
+	wake := o.rouse()
+	if !flushed && o.asleep {
+		o.asleep, wake = false, true
+	}
+	quiet := o.quiet
+	o.quiet = nil
+	o.mu.Unlock()
+	if wake {
+		o.signal()
+	}
+	if progress != nil {
+		close(progress)
+	}
+	if quiet != nil {
+		close(quiet)
+	}
+}
+
 // flush notes that everything taken so far has been handed to the operating
 // system.
 func (o *outbox) flush() {
 	o.mu.Lock()
 	o.flushed = o.taken
+	o.wrote = time.Since(o.made)
 	progress := o.progress
 	o.progress = nil
 	o.mu.Unlock()

@@ -44,7 +44,7 @@ func (s *session) newReceipt(p posting) (*pendingReceipt, error) {
 		return nil, nil
 	}
 	r := &pendingReceipt{
-		Receipt: &Receipt{done: make(chan struct{}), op: p.op, number: s.client.receiptIDs.Add(1)},
+		Receipt: Receipt{done: make(chan struct{}), op: p.op, number: s.client.receiptIDs.Add(1)},
 		asked:   p.receipt == askedReceipt,
 		forced:  p.forced,
 		refused: p.refused,

@@ -15,12 +15,31 @@ func (s *session) readLoop() error {
 		if err := s.handOut(); err != nil {
 			return err
 		}
-		p, final, err := s.conn.Read()
-		if err != nil {
+		if err := s.readMore(); err != nil {
 			return s.endReason(err)
 		}
-		s.dec.Feed(p, final)
 	}
+}
+
+// largeRoom is from which size the rest of a body is read straight to where it
+// belongs.
+const largeRoom = 8 << 10
+
+// readMore gives the decoder what comes next.
+func (s *session) readMore() error {
+	if room := s.dec.Room(); len(room) >= largeRoom {
+		n, final, err := s.conn.ReadInto(room)
+		if n > 0 || err != nil {
+			s.dec.Filled(n, final)
+			return err
+		}
+	}
+	p, final, err := s.conn.Read()
+	if err != nil {
+		return err
+	}
+	s.dec.Feed(p, final)
+	return nil
 }
 
 // handOut takes every frame out of the decoder.

@@ -26,7 +26,7 @@ type receipts struct {
 
 // pendingReceipt is one entry.
 type pendingReceipt struct {
-	*Receipt
+	Receipt
 	asked   bool         // by a caller, not by us of our own accord
 	forced  bool         // its frame has to be written, whoever leaves
 	refused func(*Error) // what else to do when an ERROR answers it; nil: nothing
@@ -36,6 +36,11 @@ type pendingReceipt struct {
 
 // receiptID is the receipt header: "r" and the number (clause M8).
 func receiptID(number uint64) string { return "r" + strconv.FormatUint(number, 10) }
+
+// appendReceipt appends the header line of a receipt, which needs no escapes.
+func appendReceipt(dst []byte, number uint64) []byte {
+	return append(strconv.AppendUint(append(dst, "receipt:r"...), number, 10), '\n')
+}
 
 // receiptNumber is the inverse of receiptID.
 func receiptNumber(id string) (uint64, bool) {
@@ -121,6 +126,7 @@ func (p *pendingReceipt) settle(err error) {
 	p.err = err
 	p.place.mu.Lock()
 	p.place.answered = true
+	p.place.resend = nil // whoever keeps the Receipt need not keep the frame
 	unwatch := p.place.unwatch
 	p.place.mu.Unlock()
 	close(p.done)

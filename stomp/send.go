@@ -50,7 +50,7 @@ func (c *Client) SendAsync(ctx context.Context, destination string, body []byte,
 	if cfg.retry {
 		c.watch(ctx, r)
 	}
-	return r.Receipt, nil
+	return &r.Receipt, nil
 }
 
 // Flush waits, within ctx, until all that was accepted so far is written to
@@ -215,8 +215,9 @@ func (s *session) appendSend(dst []byte, destination string, body []byte, cfg *s
 	entry("content-type", cfg.contentType)
 	entry("reply-to", cfg.replyTo)
 	entry("transaction", tx.name())
-	if r != nil {
-		entry("receipt", receiptID(r.number))
+	if r != nil && err == nil {
+		entries++
+		dst = appendReceipt(dst, r.number)
 	}
 	for _, e := range cfg.header {
 		if err == nil {

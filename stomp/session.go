@@ -24,8 +24,9 @@ import (
 //	                       heart-beats ┘                       └▶ receipts
 //
 // serve runs both loops under an errgroup, watches for silence itself, and
-// joins the loops. The read loop alone touches dec and reads from conn; the
-// write loop alone writes to conn.
+// joins the loops. The read loop alone touches dec and reads from conn. One
+// goroutine at a time writes to conn: the write loop, or, while that sleeps, a
+// sender in its place (see outbox).
 type session struct {
 	client *Client
 	conn   *ws.Conn
@@ -45,10 +46,11 @@ type session struct {
 	finish  chan context.Context // capacity 1: flush, close handshake within that ctx, end
 	leaving atomic.Bool          // our DISCONNECT is out: any end is a clean one
 
-	// Owned by the write loop.
+	// Owned by the writer of the moment.
 	begun     uint64           // number of the last frame whose writing began
 	batch     *batch           // what it is writing; nil: nothing
 	unflushed int              // octets written since the last flush, more or less
+	inlineErr error            // what a sender met that wrote in the loop's place
 	beat      <-chan time.Time // when a heart-beat is due; nil: none was agreed
 
 	readErr   error         // why the read loop ended; set before readEnded is closed

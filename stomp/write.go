@@ -34,23 +34,30 @@ func (s *session) writeLoop() error {
 		if err := s.writeWaiting(); err != nil {
 			return s.writeFailed(err)
 		}
+		var leave context.Context
+		beat := false
 		select {
 		case <-s.out.wake:
 		case <-s.conn.Pending():
-			if err := s.conn.Flush(); err != nil {
-				return s.writeFailed(err)
-			}
 		case <-s.beat:
-			if err := s.writeBeat(); err != nil {
-				return s.writeFailed(err)
-			}
-			if err := s.conn.Flush(); err != nil {
-				return s.writeFailed(err)
-			}
-		case ctx := <-s.finish:
-			return s.leave(ctx)
+			beat = true
+		case leave = <-s.finish:
 		case <-s.cut:
 			return ErrConnectionLost
+		}
+		s.out.claim()
+		err := s.inlineErr
+		if err == nil && beat {
+			err = s.writeBeat()
+		}
+		if err == nil {
+			err = s.flush() // a pong, the beat, or what a sender could not finish
+		}
+		switch {
+		case err != nil:
+			return s.writeFailed(err)
+		case leave != nil:
+			return s.leave(leave)
 		}
 	}
 }
@@ -96,11 +103,19 @@ const breath = 256 << 10
 
 // writeWaiting writes until the outbox is empty, and flushes.
 func (s *session) writeWaiting() error {
-	b := s.out.take(nil)
-	if b == nil {
-		return nil
-	}
-	for b != nil {
+	var done *batch
+	for {
+		b := s.out.take(done)
+		done = b
+		if b == nil {
+			if s.unflushed == 0 && s.out.sleep() {
+				return nil
+			}
+			if err := s.flush(); err != nil {
+				return err
+			}
+			continue
+		}
 		s.batch = b // an error leaves it for the next session
 		if err := s.writeBatch(b); err != nil {
 			return err
@@ -111,9 +126,7 @@ func (s *session) writeWaiting() error {
 				return err
 			}
 		}
-		b = s.out.take(b)
 	}
-	return s.flush()
 }
 
 // flush sends what was written of all that was taken.
@@ -124,6 +137,35 @@ func (s *session) flush() error {
 	}
 	s.out.flush()
 	return nil
+}
+
+const (
+	// inlineOctets is up to which size a sender writes its frame itself.
+	inlineOctets = 16 << 10
+
+	// inlineGap is for how long nothing must have been written for that: longer
+	// than a goroutine that sends in a loop takes from one frame to the next, whose
+	// frames had better share system calls, and shorter than any round trip.
+	inlineGap = 10 * time.Microsecond
+)
+
+// writeInline writes a lone frame in the place of the write loop, which sleeps:
+// waking it would take longer than the system call does. It does not block, and
+// leaves the rest to the loop where the connection does not take all of it.
+func (s *session) writeInline(b *batch) {
+	s.batch = b
+	err := s.writeBatch(b)
+	flushed := false
+	if err == nil {
+		s.batch = nil
+		batches.Put(b.empty())
+		flushed, err = s.conn.TryFlush()
+	}
+	if flushed {
+		s.unflushed = 0
+	}
+	s.inlineErr = err
+	s.out.inlined(flushed)
 }
 
 func (s *session) writeBatch(b *batch) error {
