@@ -17,8 +17,10 @@ var heartBeat = []byte{'\n'} // clause W4
 // writeLoop writes what senders put into the outbox, heart-beats, and what the
 // WebSocket has to say itself (pongs). It takes all that is there, writes it
 // into the connection's buffer and flushes once, so that frames sent at the
-// same time share a system call.
+// same time share a system call. While it sleeps, a lone frame is written by its
+// sender: see writeInline.
 func (s *session) writeLoop() error {
+	defer s.out.claim() // no sender writes any more when the loop has returned
 	// Twice as often as agreed: a beat may be late by half an interval, and
 	// ActiveMQ grants no grace (clause M7).
 	interval := max(s.info.HeartBeatSend/2, time.Millisecond)
