@@ -3,6 +3,7 @@ package stomp
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"time"
 	"unicode/utf8"
 
@@ -106,13 +107,22 @@ const breath = 256 << 10
 // writeWaiting writes until the outbox is empty, and flushes.
 func (s *session) writeWaiting() error {
 	var done *batch
+	yielded := false
 	for {
 		b := s.out.take(done)
 		done = b
-		if b == nil {
-			if s.unflushed == 0 && s.out.sleep() {
-				return nil
-			}
+		switch {
+		case b != nil:
+			yielded = false
+		case s.unflushed == 0 && s.out.sleep():
+			return nil
+		case s.unflushed > 0 && !yielded:
+			// Whoever is ready to run may be about to send: their frames had
+			// better share this system call, which costs many times as much.
+			yielded = true
+			runtime.Gosched()
+			continue
+		default:
 			if err := s.flush(); err != nil {
 				return err
 			}
