@@ -1,0 +1,66 @@
+package main
+
+import (
+	"os"
+	"strings"
+	"testing"
+)
+
+// itself is our client in a process of its own: the test's program.
+func itself(t *testing.T) contender {
+	t.Helper()
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return contender{name: "webstomp", command: []string{program}}
+}
+
+func TestRounds(t *testing.T) {
+	small := plan{messages: 20, size: 16, rounds: 2}
+	result, err := besidePeer(t.Context(), []contender{itself(t)}, small)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range result.rows {
+		if len(r.time) != small.rounds || len(r.cpu) != small.rounds {
+			t.Errorf("%s: %d times and %d of CPU after %d rounds", r.work, len(r.time), len(r.cpu), small.rounds)
+		}
+	}
+	if len(result.rows) != 3 {
+		t.Errorf("%d rows, want one for each of the three works", len(result.rows))
+	}
+}
+
+// What a worker complains about is in the error.
+func TestContender_that_fails(t *testing.T) {
+	_, err := itself(t).run(t.Context(), task{Work: "doze"})
+	if err == nil || !strings.Contains(err.Error(), "webstomp, doze: ") || !strings.Contains(err.Error(), "no such work") {
+		t.Errorf("%v, want who failed at what, and its own words", err)
+	}
+	if _, err := (contender{command: []string{"/there/is/no/such/program"}}).run(t.Context(), task{}); err == nil {
+		t.Error("a program that does not exist gave figures")
+	}
+}
+
+// The others' clients, each at every piece of work.
+func TestForeign(t *testing.T) {
+	if os.Getenv("WEBSTOMP_INTEROP") == "" {
+		t.Skip("needs Node and stomp.py; set WEBSTOMP_INTEROP=1 to run it (internal/interop/install installs them)")
+	}
+	clients, err := contenders(t.Context(), t.TempDir(), func(reason error) { t.Error(reason) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := places(t)
+	for _, c := range clients[2:] { // ours are in TestWorks
+		for _, work := range []string{workReceive, workSend, workEcho, workTopic} {
+			t.Run(c.name+", "+work, func(t *testing.T) {
+				f, err := c.run(t.Context(), plan{messages: 2000, size: 256}.task(work, c, at[work]))
+				if err != nil || f.Seconds <= 0 || f.CPU <= 0 {
+					t.Errorf("%+v, %v", f, err)
+				}
+			})
+		}
+	}
+}

@@ -1,0 +1,187 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"runtime/pprof"
+	"slices"
+	"time"
+)
+
+// A Sample is one measurement of one variant.
+type Sample struct {
+	N     int     // operations
+	Value float64 // ns an operation, or octets a connection
+	Count float64 // allocations an operation, or goroutines a connection
+}
+
+// A Result has the samples of all rounds.
+type Result struct {
+	Measure
+	samples [][]Sample // by variant, then by round
+}
+
+// Labels of a CPU profile: whose goroutine it was (a variant's name, or "peer"),
+// and the measure.
+const (
+	viaLabel     = "via"
+	measureLabel = "measure"
+)
+
+// Run measures each measure in that many rounds, the variants in turns, so that
+// what changes on the machine changes for all of them. d is how long one sample
+// takes, after its warm-up. done, if not nil, is called after each measure.
+func Run(ctx context.Context, measures []Measure, rounds int, d time.Duration, done func(Result)) ([]Result, error) {
+	var results []Result
+	for _, m := range measures {
+		r := Result{m, make([][]Sample, len(m.variants))}
+		for range rounds {
+			for i, v := range m.variants {
+				s, err := m.take(ctx, v, d)
+				if ctx.Err() != nil {
+					return results, context.Cause(ctx)
+				}
+				if err != nil {
+					return results, fmt.Errorf("%s, %s: %w", m.Name, v.name, err)
+				}
+				r.samples[i] = append(r.samples[i], s)
+			}
+		}
+		results = append(results, r)
+		if done != nil {
+			done(r)
+		}
+	}
+	return results, nil
+}
+
+func (m Measure) take(ctx context.Context, v variant, d time.Duration) (s Sample, err error) {
+	pprof.Do(ctx, pprof.Labels(viaLabel, v.name, measureLabel, m.Bench), func(ctx context.Context) {
+		s, err = m.kind.take(ctx, v, d)
+	})
+	return s, err
+}
+
+// takeMean divides a span of time by the operations in it.
+func takeMean(ctx context.Context, v variant, d time.Duration) (Sample, error) {
+	return takeLoad(ctx, v, d, func(l *load, n int) (float64, error) {
+		start := time.Now()
+		err := l.run(n)
+		return float64(time.Since(start)) / float64(n), err
+	})
+}
+
+// takeMedian times each operation.
+func takeMedian(ctx context.Context, v variant, d time.Duration) (Sample, error) {
+	return takeLoad(ctx, v, d, func(l *load, n int) (float64, error) {
+		laps := make([]float64, n)
+		if err := l.laps(laps); err != nil {
+			return 0, err
+		}
+		return median(laps), nil
+	})
+}
+
+// laps runs as many operations as laps has room for and puts their times there.
+func (l *load) laps(laps []float64) error {
+	for i := range laps {
+		start := time.Now()
+		if err := l.run(1); err != nil {
+			return err
+		}
+		laps[i] = float64(time.Since(start))
+	}
+	return nil
+}
+
+// takeLoad opens v, warms it up, measures and closes it.
+func takeLoad(ctx context.Context, v variant, d time.Duration, measure func(l *load, n int) (float64, error)) (s Sample, err error) {
+	l, err := v.open(ctx)
+	if err != nil {
+		return Sample{}, err
+	}
+	defer func() { err = errors.Join(err, l.close()) }()
+	s.N, err = l.warmUp(d)
+	if err != nil {
+		return Sample{}, err
+	}
+	runtime.GC() // what came before is not this sample's to clear away
+	before := mallocs()
+	if s.Value, err = measure(l, s.N); err != nil {
+		return Sample{}, err
+	}
+	s.Count = float64(mallocs()-before) / float64(s.N)
+	return s, nil
+}
+
+// warmUp runs for a tenth of d at least and returns how many operations d has.
+func (l *load) warmUp(d time.Duration) (int, error) {
+	for n := 64; ; n *= 4 {
+		start := time.Now()
+		if err := l.run(n); err != nil {
+			return 0, err
+		}
+		if took := time.Since(start); took > d/10 {
+			return max(1, int(float64(n)*float64(d)/float64(took))), nil
+		}
+	}
+}
+
+// mallocs is how often the process has allocated so far.
+func mallocs() uint64 {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.Mallocs
+}
+
+// ratios are the client's values against the ceiling's, round by round.
+func (r Result) ratios() []float64 {
+	var of []float64
+	for i, s := range r.samples[client] {
+		of = append(of, s.Value/r.samples[ceiling][i].Value)
+	}
+	return of
+}
+
+// Ratio is the median of the client's ratios to the ceiling, and their extremes.
+func (r Result) Ratio() (mid, least, most float64) {
+	of := r.ratios()
+	return median(of), slices.Min(of), slices.Max(of)
+}
+
+// values are the median Value and Count of a variant.
+func (r Result) values(variant int) (value, count float64) {
+	var values, counts []float64
+	for _, s := range r.samples[variant] {
+		values, counts = append(values, s.Value), append(counts, s.Count)
+	}
+	return median(values), median(counts)
+}
+
+// countSlack is what a count may be above its target: pools that a collection
+// has emptied and buffers that grow, spread over the operations of a sample.
+const countSlack = 0.25
+
+// RatioMet reports whether the client is within its Target.
+func (r Result) RatioMet() bool {
+	mid, _, _ := r.Ratio()
+	return mid <= r.Target
+}
+
+// CountMet reports whether the client is within its Count.
+func (r Result) CountMet() bool {
+	_, count := r.values(client)
+	return r.Count == noTarget || count <= r.Count+countSlack
+}
+
+// median sorts values. There must be one.
+func median(values []float64) float64 {
+	slices.Sort(values)
+	half := len(values) / 2
+	if len(values)%2 == 1 {
+		return values[half]
+	}
+	return (values[half-1] + values[half]) / 2
+}
