@@ -147,16 +147,12 @@ func (s *scene) escapes(ctx context.Context, c *stomp.Client, v stomp.Version) e
 // manyMessages sends 10,000 as fast as it goes.
 func manyMessages(ctx context.Context, s *scene) error {
 	const n = 10_000
-	c, err := s.connect(ctx)
+	destination := s.topic()
+	c, sub, err := s.listen(ctx, destination)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	destination := s.topic()
-	sub, err := s.subscribe(ctx, c, destination)
-	if err != nil {
-		return err
-	}
 	for i := range n {
 		if err := c.Send(ctx, destination, strconv.AppendInt(nil, int64(i), 10)); err != nil {
 			return err

@@ -12,15 +12,11 @@ import (
 // transactionOfSends: nothing arrives before COMMIT, nothing after ABORT.
 func transactionOfSends(ctx context.Context, s *scene) error {
 	destination := s.queue()
-	c, err := s.connect(ctx)
+	c, sub, err := s.listen(ctx, destination)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	sub, err := s.subscribe(ctx, c, destination)
-	if err != nil {
-		return err
-	}
 	aborted, err := c.Begin(ctx, stomp.WithReceipt())
 	if err != nil {
 		return err

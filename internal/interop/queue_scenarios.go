@@ -112,15 +112,11 @@ func ackIndividual(ctx context.Context, s *scene) error {
 // subscriber gets the others.
 func (s *scene) acks(ctx context.Context, mode stomp.AckMode, which []int, left []string) error {
 	destination := s.queue()
-	c, err := s.connect(ctx)
+	c, sub, err := s.listen(ctx, destination, stomp.WithAck(mode))
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	sub, err := s.subscribe(ctx, c, destination, stomp.WithAck(mode))
-	if err != nil {
-		return err
-	}
 	if err := s.sendAll(ctx, c, destination, numbered(5)); err != nil {
 		return err
 	}
@@ -139,15 +135,11 @@ func (s *scene) acks(ctx context.Context, mode stomp.AckMode, which []int, left 
 
 // remain expects just these messages in a queue.
 func (s *scene) remain(ctx context.Context, destination string, want []string) error {
-	c, err := s.connect(ctx)
+	c, sub, err := s.listen(ctx, destination)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	sub, err := s.subscribe(ctx, c, destination)
-	if err != nil {
-		return err
-	}
 	if err := s.sendAll(ctx, c, destination, []string{"last"}); err != nil {
 		return err
 	}
@@ -165,15 +157,11 @@ func (s *scene) remain(ctx context.Context, destination string, want []string) e
 // nack: what the server does with a refused message, and that the session goes on.
 func nack(ctx context.Context, s *scene) error {
 	destination := s.queue()
-	c, err := s.connect(ctx)
+	c, sub, err := s.listen(ctx, destination, stomp.WithAck(stomp.AckClientIndividual))
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	sub, err := s.subscribe(ctx, c, destination, stomp.WithAck(stomp.AckClientIndividual))
-	if err != nil {
-		return err
-	}
 	text := "refused " + s.fresh()
 	if err := c.Send(ctx, destination, []byte(text), s.persistent, stomp.WithReceipt()); err != nil {
 		return err
@@ -313,15 +301,11 @@ func prefetch(ctx context.Context, s *scene) error {
 // selector: only what it matches arrives.
 func selector(ctx context.Context, s *scene) error {
 	destination := s.topic()
-	c, err := s.connect(ctx)
+	c, sub, err := s.listen(ctx, destination, stomp.WithSelector("kind = 'good' AND size = '7'"))
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	sub, err := s.subscribe(ctx, c, destination, stomp.WithSelector("kind = 'good' AND size = '7'"))
-	if err != nil {
-		return err
-	}
 	for i, kind := range strings.Fields("good bad good bad good") {
 		for _, size := range []string{"3", "7"} {
 			if err := c.Send(ctx, destination, fmt.Appendf(nil, "%d %s %s", i, kind, size), stomp.WithHeader("kind", kind), stomp.WithHeader("size", size)); err != nil {

@@ -115,6 +115,20 @@ func (s *scene) connectTo(ctx context.Context, url string, opts ...stomp.Connect
 	return c, nil
 }
 
+// listen connects, and returns when the server has taken a subscription.
+func (s *scene) listen(ctx context.Context, destination string, opts ...stomp.SubscribeOption) (*stomp.Client, *stomp.Subscription[stomp.Frame], error) {
+	c, err := s.connect(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	sub, err := s.subscribe(ctx, c, destination, opts...)
+	if err != nil {
+		c.Close()
+		return nil, nil, err
+	}
+	return c, sub, nil
+}
+
 // subscribe returns when the server has taken the subscription. Where there are
 // no receipts, a message of our own has to come back first.
 func (s *scene) subscribe(ctx context.Context, c *stomp.Client, destination string, opts ...stomp.SubscribeOption) (*stomp.Subscription[stomp.Frame], error) {
@@ -134,10 +148,15 @@ const probeHeader = "x-probe"
 // probe sends until something arrives: a server that sends no receipts keeps no
 // order between a SUBSCRIBE and a SEND either.
 func probe(ctx context.Context, c *stomp.Client, sub *stomp.Subscription[stomp.Frame]) error {
+	return arrives(ctx, c, sub, stomp.WithHeader(probeHeader, "yes"))
+}
+
+// arrives sends until the subscription gets something.
+func arrives(ctx context.Context, c *stomp.Client, sub *stomp.Subscription[stomp.Frame], opts ...stomp.SendOption) error {
 	every := time.NewTicker(50 * time.Millisecond)
 	defer every.Stop()
 	for {
-		if err := c.Send(ctx, sub.Destination(), nil, stomp.WithHeader(probeHeader, "yes")); err != nil {
+		if err := c.Send(ctx, sub.Destination(), nil, opts...); err != nil {
 			return err
 		}
 		select {
@@ -148,7 +167,7 @@ func probe(ctx context.Context, c *stomp.Client, sub *stomp.Subscription[stomp.F
 			return nil
 		case <-every.C:
 		case <-ctx.Done():
-			return fmt.Errorf("subscribing to %s: no message of our own comes back: %w", sub.Destination(), ctx.Err())
+			return fmt.Errorf("nothing that is sent to %s arrives; %v: %w", sub.Destination(), c.Status().Err, ctx.Err())
 		}
 	}
 }

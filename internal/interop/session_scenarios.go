@@ -179,27 +179,6 @@ func queueDeleted(ctx context.Context, s *scene) error {
 	return arrives(ctx, c, good)
 }
 
-// arrives sends until the subscription gets something.
-func arrives(ctx context.Context, c *stomp.Client, sub *stomp.Subscription[stomp.Frame]) error {
-	every := time.NewTicker(100 * time.Millisecond)
-	defer every.Stop()
-	for {
-		if err := c.Send(ctx, sub.Destination(), []byte("after")); err != nil {
-			return err
-		}
-		select {
-		case _, open := <-sub.C:
-			if !open {
-				return ended(sub)
-			}
-			return nil
-		case <-every.C:
-		case <-ctx.Done():
-			return fmt.Errorf("nothing arrives at %s; %v: %w", sub.Destination(), c.Status().Err, ctx.Err())
-		}
-	}
-}
-
 // disconnect: what was sent before is not lost, and the end is a clean one.
 func disconnect(ctx context.Context, s *scene) error {
 	destination, sent := s.topic(), numbered(100)
