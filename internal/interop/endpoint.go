@@ -43,6 +43,8 @@ type dialect struct {
 	deflateURL string
 	// inflates: it takes compressed messages and sends none.
 	inflates bool
+	// losesERROR: now and then only its close arrives, and not the ERROR before.
+	losesERROR bool
 	// rawNames: header names pass as they are, so that no escape can be tried.
 	rawNames bool
 }
