@@ -105,3 +105,20 @@ func TestSendAllocates(t *testing.T) {
 		t.Errorf("%v allocations a Send", n)
 	}
 }
+
+// A frame that was withdrawn while the write loop was busy counts as flushed, or Flush and Disconnect would wait for it.
+func TestFlush_after_a_withdrawn_frame(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, client := streamSession(t, connected12)
+		defer client.Close()
+		fine(t, client.Send(t.Context(), "/a", []byte("one"))) // the loop waits for the peer to read this
+		synctest.Wait()
+		err := client.Send(within(t, time.Second), "/a", []byte("two"), stomp.WithReceipt())
+		if !stomp.Unsent(err) {
+			t.Fatal(err)
+		}
+		p.read()
+		synctest.Wait()
+		fine(t, client.Flush(within(t, time.Hour)))
+	})
+}

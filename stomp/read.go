@@ -261,7 +261,6 @@ func (s *session) awaitClose() {
 	if !strings.HasPrefix(s.info.Server, "ActiveMQ-Artemis") || s.info.Version != V12 {
 		return
 	}
-	s.out.fail(&overError{ErrConnectionLost}) // nothing more is accepted that could only be lost
 	late := time.AfterFunc(lastWords, func() { s.conn.CloseNow() })
 	defer late.Stop()
 	for {

@@ -133,6 +133,9 @@ func (s *session) writeWaiting() error {
 			return err
 		}
 		s.batch = nil
+		if s.unflushed == 0 {
+			s.out.flush() // all of it was withdrawn: no system call will say so
+		}
 		if s.unflushed >= breath {
 			if err := s.flush(); err != nil {
 				return err
@@ -166,7 +169,9 @@ const (
 // leaves the rest to the loop where the connection does not take all of it.
 func (s *session) writeInline(b *batch) {
 	s.batch = b
+	s.conn.Hold(true)
 	err := s.writeBatch(b)
+	s.conn.Hold(false)
 	flushed := false
 	if err == nil {
 		s.batch = nil

@@ -25,7 +25,7 @@ type buffered struct {
 	closing  sync.Once // closes rwc
 	closeErr error     // of rwc.Close; set in closing
 
-	source // what only the reader touches
+	source // the reading half
 
 	start        time.Time    // when the connection was made
 	lastReadAt   atomic.Int64 // nanoseconds after start
@@ -41,6 +41,7 @@ type buffered struct {
 	writing  bool          // somebody writes; nobody else may
 	quiet    chan struct{} // closed when writing ends; made by who waits for that
 	corked   bool          // a Flush will come: no need for Pending
+	held     bool          // no write flushes, however much waits
 	direct   bool          // whatever is written goes out at once: the close handshake
 	writeErr error         // the first failure to write; nothing is written after it
 	cause    error         // why the connection was cut; nil while it was not

@@ -47,6 +47,8 @@ func (c *Conn) shake(code int, reason string) error {
 		c.b.fail(net.ErrClosed) // what a Read reports
 		return c.b.close()
 	}
+	// The library reads as well from here on: a message that it has left behind must not be taken before another.
+	c.b.over.Store(true)
 	// From here on nobody flushes any more but the handshake itself.
 	c.b.goDirect()
 	err := c.b.flush(true)

@@ -78,9 +78,11 @@ func keepsMessages(nc net.Conn) bool {
 	return addr != nil && addr.Network() == "websocket"
 }
 
-// Gathers tells whether what is written waits for a Flush, so that a Write of a message below a chunk never waits for
-// the connection after one that flushed all.
+// Gathers tells whether what is written waits for a Flush.
 func (c *Conn) Gathers() bool { return !c.whole }
+
+// Hold makes Write gather without a bound and never wait for the connection, where Gathers is true, until Hold(false).
+func (c *Conn) Hold(held bool) { c.b.hold(held) }
 
 // IsStream tells whether this is a bare stream, without messages, types, pings or a close handshake.
 func (c *Conn) IsStream() bool { return c.ws == nil }

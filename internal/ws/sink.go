@@ -49,16 +49,23 @@ func (b *buffered) writeWhole(p []byte) error {
 }
 
 // cork announces that something is about to be written and that a flush will follow, and makes room for n octets: what
-// waits goes out first where both together would not fit a chunk.
+// waits goes out first where both together would not fit a chunk, unless it is held.
 func (b *buffered) cork(n int) error {
 	b.mu.Lock()
 	b.corked = true
-	full := len(b.waiting.p) > 0 && len(b.waiting.p)+n > chunkSize
+	full := !b.held && len(b.waiting.p) > 0 && len(b.waiting.p)+n > chunkSize
 	b.mu.Unlock()
 	if full {
 		return b.flush(false)
 	}
 	return nil
+}
+
+// hold says whether what is written must not make anything go out: pongs may wait in any number.
+func (b *buffered) hold(held bool) {
+	b.mu.Lock()
+	b.held = held
+	b.mu.Unlock()
 }
 
 // goDirect ends the gathering: from now on each write goes out by itself.

@@ -31,7 +31,7 @@ type source struct {
 
 	judged bool // false: the handshake is not over, see Read
 
-	over   atomic.Bool           // the connection was cut: what was read ahead is of no use any more
+	over   atomic.Bool           // no message is taken out of buf any more: the connection was cut, or is being closed
 	failed atomic.Pointer[error] // the failure that Read has reported; nil before. Anyone may look
 }
 

@@ -3,6 +3,7 @@ package ws
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"net"
 	"sync"
@@ -77,15 +78,18 @@ func TestReadMixed(t *testing.T) {
 	}
 }
 
-// What Read handed out stays as it is until the next Read, also when the close handshake reads on beside it.
+// What Read handed out stays as it is until the next Read, also when the close handshake reads on beside it; and what
+// comes out is a part of the stream without a gap, whichever of the two has read it.
 func TestCloseDuringMessages(t *testing.T) {
 	for range 50 {
 		client, server := tcpPair(t)
 		c, p := peered(t, client, server, DialOptions{})
-		message := frame{true, opText, bytes.Repeat([]byte("m"), 300)}.bytes()
 		var peer sync.WaitGroup
 		peer.Go(func() { // ends with the client's close frame
-			flood := bytes.Repeat(message, 2000)
+			var flood []byte
+			for i := range 2000 {
+				flood = append(flood, frame{true, opText, fmt.Appendf(nil, "%0300d", i)}.bytes()...)
+			}
 			peer.Go(func() { server.Write(flood) })
 			for {
 				f, err := p.read()
@@ -108,8 +112,9 @@ func TestCloseDuringMessages(t *testing.T) {
 				if n == 100 {
 					close(first)
 				}
-				if final && (len(got) != 300 || bytes.Count(got, []byte("m")) != 300) {
-					t.Errorf("a message of %d octets: %.40q", len(got), got)
+				if want := fmt.Sprintf("%0300d", n); !final || string(got) != want {
+					t.Errorf("message %d of %d octets: %q", n, len(got), got)
+					return
 				}
 			}
 		})
@@ -158,6 +163,29 @@ func TestReadInto(t *testing.T) {
 	}
 	if _, _, err := c.ReadInto(make([]byte, 30_000)); !errors.Is(err, ErrTooBig) {
 		t.Errorf("beyond the limit: %v", err)
+	}
+}
+
+// While held, a Write sends nothing, however many pongs wait: it would wait for a peer that does not read.
+func TestHold(t *testing.T) {
+	client, server := tcpPair(t)
+	c, _ := peered(t, client, server, DialOptions{})
+	go func() { // ends with its last write
+		ping := frame{true, opPing, make([]byte, 125)}.bytes()
+		server.Write(append(bytes.Repeat(ping, 450), frame{true, opText, []byte("x")}.bytes()...))
+	}()
+	_, _, err := c.Read()
+	must(t, err)
+	before := c.BytesWritten()
+	c.Hold(true)
+	must(t, c.Write(Text, make([]byte, 16<<10)))
+	c.Hold(false)
+	if n := c.BytesWritten() - before; n != 0 {
+		t.Errorf("%d octets went out", n)
+	}
+	must(t, c.Flush())
+	if n := c.BytesWritten() - before; n < 16<<10+450*125 {
+		t.Errorf("after Flush %d octets went out", n)
 	}
 }
 
