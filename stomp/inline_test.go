@@ -7,9 +7,7 @@ import (
 	"net"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/webstomp/webstomp/stomp"
 )
@@ -30,44 +28,53 @@ func onSocket(t *testing.T) (*stomp.Client, *net.TCPConn, *bufio.Reader) {
 	return connect.succeeds(), nc.(*net.TCPConn), p.r
 }
 
-// next reads a frame and returns its body.
-func nextBody(r *bufio.Reader) (string, error) {
+// nextFrame reads a frame and takes its header and its body apart.
+func nextFrame(r *bufio.Reader) (header, body string, err error) {
 	frame, err := r.ReadString(0)
-	_, body, _ := strings.Cut(frame, "\n\n")
-	return strings.TrimRight(body, "\x00"), err
+	header, body, _ = strings.Cut(frame, "\n\n")
+	return header, strings.TrimRight(body, "\x00"), err
 }
 
-// Frames that their senders write and those that the write loop writes keep their order, whoever is at it.
+// Frames that their senders write and those that the write loop writes keep their order, whoever is at it. After a
+// receipt a sender finds the line idle, the more often the fewer they are; in between it does not.
 func TestInline_order(t *testing.T) {
-	client, _, r := onSocket(t)
-	defer client.Close()
-	const senders, each = 4, 2000
-	var sending sync.WaitGroup
-	for s := range senders {
-		sending.Go(func() { // joined below
-			for i := range each {
-				if err := client.Send(context.Background(), "/a", fmt.Appendf(nil, "%d %d", s, i)); err != nil {
-					t.Error(err)
-					return
+	for _, senders := range []int{1, 4} {
+		client, nc, r := onSocket(t)
+		const each = 2000
+		var sending sync.WaitGroup
+		for s := range senders {
+			sending.Go(func() { // joined below
+				for i := range each {
+					var opts []stomp.SendOption
+					if i%(s+2) == 0 {
+						opts = append(opts, stomp.WithReceipt())
+					}
+					if err := client.Send(t.Context(), "/a", fmt.Appendf(nil, "%d %d", s, i), opts...); err != nil {
+						t.Error(err)
+						return
+					}
 				}
-				if i%(s+2) == 0 {
-					time.Sleep(20 * time.Microsecond) // the line falls idle, for some more often than for others
-				}
-			}
-		})
-	}
-	next := make([]int, senders)
-	for range senders * each {
-		body, err := nextBody(r)
-		fine(t, err)
-		var s, i int
-		if _, err := fmt.Sscan(body, &s, &i); err != nil || next[s] != i {
-			t.Fatalf("received %q, want number %d of that sender", body, next[s])
+			})
 		}
-		next[s]++
+		next := make([]int, senders)
+		for range senders * each {
+			header, body, err := nextFrame(r)
+			fine(t, err)
+			var s, i int
+			if _, err := fmt.Sscan(body, &s, &i); err != nil || next[s] != i {
+				t.Fatalf("received %q, want number %d of that sender", body, next[s])
+			}
+			next[s]++
+			if _, after, asked := strings.Cut(header, "\nreceipt:"); asked {
+				id, _, _ := strings.Cut(after, "\n")
+				_, err := fmt.Fprintf(nc, "RECEIPT\nreceipt-id:%s\n\n\x00", id)
+				fine(t, err)
+			}
+		}
+		sending.Wait()
+		fine(t, client.Flush(t.Context()))
+		client.Close()
 	}
-	sending.Wait()
-	fine(t, client.Flush(t.Context()))
 }
 
 // What the socket does not take at once is left to the write loop: Send returns, and nothing is lost.
@@ -76,7 +83,7 @@ func TestInline_a_peer_that_does_not_read(t *testing.T) {
 	defer client.Close()
 	const frames = 4000
 	body := strings.Repeat("x", 4<<10)
-	var accepted atomic.Int64
+	waits := make(chan struct{}) // closed when 800 KiB were accepted: that is always, as the outbox holds 1 MiB
 	var sending sync.WaitGroup
 	sending.Go(func() { // joined below
 		for i := range frames {
@@ -84,14 +91,14 @@ func TestInline_a_peer_that_does_not_read(t *testing.T) {
 				t.Error(err)
 				return
 			}
-			accepted.Add(1)
+			if i == 200 {
+				close(waits)
+			}
 		}
 	})
-	for accepted.Load() < 200 { // the outbox takes them, whatever the socket does
-		time.Sleep(time.Millisecond)
-	}
+	<-waits
 	for i := range frames {
-		got, err := nextBody(r)
+		_, got, err := nextFrame(r)
 		fine(t, err)
 		if got != fmt.Sprintf("%d %s", i, body) {
 			t.Fatalf("frame %d: %.20q", i, got)
@@ -106,8 +113,7 @@ func TestInline_a_broken_connection(t *testing.T) {
 	client, nc, _ := onSocket(t)
 	fine(t, nc.SetLinger(0)) // RST
 	nc.Close()
-	for client.Send(t.Context(), "/a", nil) == nil {
-		time.Sleep(time.Millisecond)
+	for client.Send(t.Context(), "/a", nil) == nil { // until the session is over: the outbox is bounded
 	}
 	<-client.Done()
 	matches(t, client.Err(), stomp.ErrConnectionLost)
