@@ -201,9 +201,12 @@ func (c *Client) Err() error {
 	return c.err
 }
 
+// traces reports whether frames are logged.
+func (c *Client) traces() bool { return c.log.Enabled(context.Background(), slog.LevelDebug) }
+
 // trace logs a frame at debug level.
 func (c *Client) trace(what string, f wire.Frame) {
-	if c.log.Enabled(context.Background(), slog.LevelDebug) {
+	if c.traces() {
 		// Resolved here: the frame may be its receiver's, or its body a
 		// caller's, by the time that a handler looks at it.
 		c.log.Debug("stomp: "+what, "frame", frameOf(f).LogValue())

@@ -40,8 +40,8 @@ func newSubscribeConfig(destination string, opts []SubscribeOption) (*subscribeC
 	return c, checkHeader(c.header)
 }
 
-// sendConfig is what the options of one SEND add up to. Without options it is
-// built without an allocation.
+// sendConfig is what the options of one SEND add up to. Without options, and for
+// WithReceipt alone, it is built without an allocation.
 type sendConfig struct {
 	header          Header
 	contentType     string
@@ -59,6 +59,9 @@ func newSendConfig(destination string, opts []SendOption) (sendConfig, error) {
 	}
 	if len(opts) == 0 {
 		return sendConfig{contentType: defaultContentType}, nil
+	}
+	if _, ok := opts[0].(receiptOption); ok && len(opts) == 1 {
+		return sendConfig{contentType: defaultContentType, receipt: true}, nil
 	}
 	c := &sendConfig{contentType: defaultContentType}
 	for _, o := range opts {

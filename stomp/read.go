@@ -45,7 +45,15 @@ func (s *session) readMore() error {
 // handOut takes every frame out of the decoder.
 func (s *session) handOut() error {
 	var f wire.Frame
+	traced := s.client.traces()
 	for {
+		if !traced { // else it has to be a frame
+			if id, ok := s.dec.Receipt(); ok {
+				s.received.Add(1)
+				s.receipt(string(id))
+				continue
+			}
+		}
 		ok, err := s.dec.Next(&f)
 		if err != nil {
 			return s.endReason(err)
@@ -202,18 +210,9 @@ func (s *session) unmatched(f Frame) {
 // receipt answers the frame that asked for it. One whose waiter has left is
 // dropped: nobody is there to be told.
 func (s *session) receipt(id string) {
-	s.receipts.answered()
-	if p := s.takeReceipt(id); p != nil {
+	if p := s.receipts.answer(receiptNumber(id)); p != nil {
 		p.settle(nil)
 	}
-}
-
-func (s *session) takeReceipt(id string) *pendingReceipt {
-	number, ok := receiptNumber(id)
-	if !ok {
-		return nil
-	}
-	return s.receipts.remove(number)
 }
 
 // brokerError lays an ERROR where it belongs (promise 12, clause S2): at the
@@ -223,7 +222,7 @@ func (s *session) brokerError(f wire.Frame) error {
 	e := newError(frameOf(f))
 	e.Frame.Epoch = s.epoch
 	if e.ReceiptID != "" {
-		if p := s.takeReceipt(e.ReceiptID); p != nil {
+		if p := s.receipts.remove(receiptNumber(e.ReceiptID)); p != nil {
 			if p.refused != nil {
 				p.refused(e) // a SUBSCRIBE: it ends alone (promise 5), before its waiter could unsubscribe
 			}

@@ -42,14 +42,18 @@ func appendReceipt(dst []byte, number uint64) []byte {
 	return append(strconv.AppendUint(append(dst, "receipt:r"...), number, 10), '\n')
 }
 
-// receiptNumber is the inverse of receiptID.
-func receiptNumber(id string) (uint64, bool) {
+// receiptNumber is the inverse of receiptID; 0, which no receipt has, for an id
+// that is none of ours.
+func receiptNumber(id string) uint64 {
 	digits, ok := strings.CutPrefix(id, "r")
 	if !ok {
-		return 0, false
+		return 0
 	}
 	n, err := strconv.ParseUint(digits, 10, 64)
-	return n, err == nil
+	if err != nil {
+		return 0
+	}
+	return n
 }
 
 func newReceipts() *receipts {
@@ -111,6 +115,19 @@ func (t *receipts) lifted() bool {
 func (t *receipts) remove(number uint64) *pendingReceipt {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	return t.removeLocked(number)
+}
+
+// answer is remove for a RECEIPT that has come: this server answers receipts.
+func (t *receipts) answer(number uint64) *pendingReceipt {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.known = true
+	return t.removeLocked(number)
+}
+
+// removeLocked is remove with mu held.
+func (t *receipts) removeLocked(number uint64) *pendingReceipt {
 	p := t.pending[number]
 	if p != nil {
 		delete(t.pending, number)
@@ -149,13 +166,6 @@ func (c *Client) watch(ctx context.Context, p *pendingReceipt) {
 	if answered {
 		unwatch()
 	}
-}
-
-// answered notes that this server answers receipts.
-func (t *receipts) answered() {
-	t.mu.Lock()
-	t.known = true
-	t.mu.Unlock()
 }
 
 // answers reports whether a RECEIPT has come in this session.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"log/slog"
 
 	"github.com/webstomp/webstomp/internal/wire"
 )
@@ -184,7 +183,7 @@ func (s *session) postBig(ctx context.Context, destination string, body []byte, 
 // traceSend logs a SEND at debug level: put together again for that, since it
 // is encoded without a frame.
 func (s *session) traceSend(destination string, body []byte, cfg *sendConfig, tx *Transaction, r *pendingReceipt) {
-	if !s.client.log.Enabled(context.Background(), slog.LevelDebug) {
+	if !s.client.traces() {
 		return
 	}
 	f := wire.Frame{Command: wire.Send, Header: [][2]string{{"destination", destination}}, Body: body}

@@ -48,6 +48,9 @@ func FuzzDecode(f *testing.F) {
 		"MESSAGE\ncontent-length:67108864\n\n",
 		"SUBSCRIBE\nid:1\n\n\x00SEND\ndestination:/q\n\nx\x00DISCONNECT\n\n\x00",
 		"MESSAGE\na:\\r\\t\n\n\x00",
+		"\n\nRECEIPT\nreceipt-id:r12\n\n\x00\nRECEIPT\nreceipt-id:\n\n\x00RECEIPT\nreceipt-id:r\\c1\n\n\x00RECEIPT\nreceipt-id:r1\r\n\n\x00",
+		"RECEIPT\nreceipt-id:r1\nsession:2\n\n\x00\rRECEIPT\nreceipt-id:r2\n\n\x00",
+		"RECEIPT\nreceipt-id:r1\n\nbody\x00",
 		"\r\r",
 		"HTTP/1.1 400 Bad Request\r\n\r\n",
 	} {
@@ -77,6 +80,9 @@ func FuzzDecode(f *testing.F) {
 					}
 					if diff := want.same(decode(cfg, version, octets(messages))); diff != "" {
 						t.Errorf("version %q, %+v, octet by octet: %s", version, cfg, diff)
+					}
+					if diff := want.same(decodeWith(cfg, version, pieces, receiptFirst)); diff != "" {
+						t.Errorf("version %q, %+v, with Receipt: %s", version, cfg, diff)
 					}
 				}
 			}

@@ -31,7 +31,20 @@ type result struct {
 
 // decode feeds the pieces to a new decoder and returns what comes out. A CONNECTED that names a version sets it, as a
 // session does, unless one was given. Each piece is overwritten as soon as the decoder has to be done with it.
-func decode(cfg wire.DecoderConfig, version wire.Version, pieces []piece) (r result) {
+func decode(cfg wire.DecoderConfig, version wire.Version, pieces []piece) result {
+	return decodeWith(cfg, version, pieces, (*wire.Decoder).Next)
+}
+
+// receiptFirst is Next of a caller that asks for Receipt before.
+func receiptFirst(d *wire.Decoder, f *wire.Frame) (bool, error) {
+	if id, ok := d.Receipt(); ok {
+		*f = wire.Frame{Command: wire.Receipt, Header: [][2]string{{"receipt-id", string(id)}}}
+		return true, nil
+	}
+	return d.Next(f)
+}
+
+func decodeWith(cfg wire.DecoderConfig, version wire.Version, pieces []piece, nextFrame func(*wire.Decoder, *wire.Frame) (bool, error)) (r result) {
 	d := wire.NewDecoder(cfg)
 	if version != "" {
 		d.SetVersion(version)
@@ -39,7 +52,7 @@ func decode(cfg wire.DecoderConfig, version wire.Version, pieces []piece) (r res
 	next := func() bool {
 		for {
 			var f wire.Frame
-			ok, err := d.Next(&f)
+			ok, err := nextFrame(d, &f)
 			if !ok {
 				r.err = err
 				return err == nil
