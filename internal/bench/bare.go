@@ -52,20 +52,27 @@ func (b *bare) write(message []byte) error {
 }
 
 // A handover is a bare with one goroutine that reads and does nothing but hand
-// over to one channel: the least that any library with channels costs.
+// over to one channel: the least that any library with channels costs. Where
+// messages are their receiver's, each is read into memory of its own: the least
+// that any library costs whose messages may be kept.
 type handover struct {
 	*bare
+	kept     bool          // a message is its receiver's
 	messages chan []byte   // closed at the end of the reading
 	err      error         // set before messages is closed
 	done     chan struct{} // closed by close: nobody takes messages any more
 }
 
-// handOver starts the reader, which close joins.
-func handOver(b *bare) *handover {
-	h := &handover{bare: b, messages: make(chan []byte), done: make(chan struct{})}
+// handOver starts the reader, which close joins, with room for so many messages
+// in the channel.
+func handOver(b *bare, room int, kept bool) *handover {
+	h := &handover{bare: b, kept: kept, messages: make(chan []byte, room), done: make(chan struct{})}
 	go func() { // joined by close, which waits for the end of messages
 		defer close(h.messages)
 		for {
+			if h.kept {
+				b.buf = make([]byte, len(b.buf))
+			}
 			message, err := b.read()
 			if err != nil {
 				h.err = err
@@ -81,8 +88,8 @@ func handOver(b *bare) *handover {
 	return h
 }
 
-// read returns the next message, which the reader may overwrite once another
-// one arrives.
+// read returns the next message. Unless it is its receiver's, the reader may
+// overwrite it once another one arrives.
 func (h *handover) read() ([]byte, error) {
 	message, open := <-h.messages
 	if !open {

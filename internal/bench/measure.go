@@ -78,9 +78,9 @@ var Measures = []Measure{
 		variants: []variant{{"bare", sendBare}, {"client", sendClient}},
 	},
 	{
-		Name: "send with a receipt, 64 outstanding, against one bare write", Bench: "Receipt/outstanding=64",
+		Name: "send with a receipt, 64 outstanding", Bench: "Receipt/outstanding=64",
 		Target: 0.35, Count: noTarget, kind: perOperation,
-		variants: []variant{{"bare", sendBare}, {"client", sendConfirmed(64)}},
+		variants: []variant{{"bare", sendBareConfirmed(64)}, {"client", sendConfirmed(64)}},
 	},
 	{
 		Name: "send with a receipt, one at a time, p50", Bench: "Receipt/outstanding=1",
@@ -110,7 +110,7 @@ var Measures = []Measure{
 // receiving is the measure of the receiver for one size of body.
 func receiving(name, bench string, size int, target float64) Measure {
 	return Measure{Name: name, Bench: bench, Target: target, Count: 3, kind: perOperation,
-		variants: []variant{{"bare", receiveBare(size)}, {"client", receiveClient(1, size)}}}
+		variants: []variant{{"bare", receiveBare(size)}, {"client", receiveClient(1, size)}, {"handover", receiveHandedOver(size)}}}
 }
 
 // connect returns a Client without heart-beats and without a second chance: what
@@ -153,4 +153,22 @@ func withBare(ctx context.Context, p *peer, size int, run func(b *bare) func(n i
 		_ = b.ws.CloseNow() // it is the end of it all, whatever it says
 		return p.close()
 	}}, nil
+}
+
+// withHandover is withBare with a reader goroutine, which it joins.
+func withHandover(ctx context.Context, p *peer, size, room int, kept bool, run func(h *handover) func(int) error) (*load, error) {
+	var h *handover
+	l, err := withBare(ctx, p, size, func(b *bare) func(int) error {
+		h = handOver(b, room, kept)
+		return run(h)
+	})
+	if err != nil {
+		return nil, err
+	}
+	closeBare := l.close
+	l.close = func() error {
+		h.close()
+		return closeBare()
+	}
+	return l, nil
 }

@@ -14,17 +14,34 @@ func receiveBare(body int) func(context.Context) (*load, error) {
 		if err != nil {
 			return nil, err
 		}
-		return withBare(ctx, p, len(message)+1, func(b *bare) func(int) error {
-			return func(n int) error {
-				p.flood(n)
-				for range n {
-					if _, err := b.read(); err != nil {
-						return err
-					}
-				}
-				return nil
+		return withBare(ctx, p, len(message)+1, func(b *bare) func(int) error { return taking(p, b.read) })
+	}
+}
+
+// receiveHandedOver is receiveBare through a channel with room for as many
+// messages as the client's has, each of which may be kept.
+func receiveHandedOver(body int) func(context.Context) (*load, error) {
+	return func(ctx context.Context) (*load, error) {
+		message := messageFor(subscriptionID(0), body)
+		p, err := flooding(ctx, message)
+		if err != nil {
+			return nil, err
+		}
+		const room = 32
+		return withHandover(ctx, p, len(message)+1, room, true, func(h *handover) func(int) error { return taking(p, h.read) })
+	}
+}
+
+// taking asks the flood for messages and reads them.
+func taking(p *peer, read func() ([]byte, error)) func(n int) error {
+	return func(n int) error {
+		p.flood(n)
+		for range n {
+			if _, err := read(); err != nil {
+				return err
 			}
-		})
+		}
+		return nil
 	}
 }
 

@@ -31,7 +31,7 @@ func someResults() []Result {
 func TestMarkdown(t *testing.T) {
 	got := Markdown(someResults())
 	want := strings.Join([]string{
-		"| bodies of 256 B | client | ceiling | with a reader goroutine | client ÷ ceiling | target | allocations | target |",
+		"| bodies of 256 B | client | ceiling | ceiling, through a channel | client ÷ ceiling | target | allocations | target |",
 		"|---|---|---|---|---|---|---|---|",
 		"| quick & small | 1.50 µs | 1.00 µs |  | 1.50 (1.00 to 2.00) | ≤ 1.6 | 3 | ≤ 3 |",
 		"| slow | 24.7 µs | 12.3 µs | 150 µs | **2.00** (2.00 to 2.00) | ≤ 1.35 | **1.4** | ≤ 0 |",

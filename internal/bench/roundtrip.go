@@ -27,20 +27,9 @@ func roundTripHandedOver(listen func(context.Context) (*peer, error), message []
 		if err != nil {
 			return nil, err
 		}
-		var h *handover
-		l, err := withBare(ctx, p, inSize, func(b *bare) func(int) error {
-			h = handOver(b)
+		return withHandover(ctx, p, inSize, 0, false, func(h *handover) func(int) error {
 			return turns(message, h.write, h.read)
 		})
-		if err != nil {
-			return nil, err
-		}
-		closeBare := l.close
-		l.close = func() error {
-			h.close()
-			return closeBare()
-		}
-		return l, nil
 	}
 }
 

@@ -32,7 +32,7 @@ func library() string {
 // target is in bold.
 func Markdown(results []Result) string {
 	var b strings.Builder
-	b.WriteString("| bodies of 256 B | client | ceiling | with a reader goroutine | client ÷ ceiling | target | allocations | target |\n")
+	b.WriteString("| bodies of 256 B | client | ceiling | ceiling, through a channel | client ÷ ceiling | target | allocations | target |\n")
 	b.WriteString("|---|---|---|---|---|---|---|---|\n")
 	for _, r := range results {
 		value, count := r.values(client)
