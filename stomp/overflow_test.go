@@ -150,6 +150,7 @@ func TestPromise2_bytes(t *testing.T) {
 		}
 		each := s.QueuedBytes / 9
 		<-sub.C
+		synctest.Wait() // the queue moves up
 		if s = sub.Stats(); s.Queued != 8 || s.QueuedBytes != 8*each && s.QueuedBytes != 9*each-s.QueuedBytes%each {
 			t.Logf("a frame is about %d octets", each)
 			t.Errorf("after one was taken: %+v", s)

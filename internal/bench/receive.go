@@ -27,7 +27,7 @@ func receiveHandedOver(body int) func(context.Context) (*load, error) {
 		if err != nil {
 			return nil, err
 		}
-		const room = 32
+		const room = 8
 		return withHandover(ctx, p, len(message)+1, room, true, func(h *handover) func(int) error { return taking(p, h.read) })
 	}
 }
