@@ -93,7 +93,7 @@ func Connect(ctx context.Context, url string, opts ...ConnectOption) (*Client, e
 	}
 	v := &supervisor{client: c, endpoint: endpoint}
 	v.begin(s)
-	go v.run(s) // joined by whoever waits for done
+	v.serve(s)
 	if cfg.lifetime != nil {
 		c.watchLifetime(cfg.lifetime)
 	}

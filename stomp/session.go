@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -23,12 +24,13 @@ import (
 //	                                   ▲                       │          └▶ inboxes
 //	                       heart-beats ┘                       └▶ receipts
 //
-// serve runs both loops under an errgroup, watches for silence itself, and
-// joins the loops. The read loop alone touches dec and reads from conn. One
+// start starts both loops under an errgroup, which join joins; a timer watches
+// for silence. The read loop alone touches dec and reads from conn. One
 // goroutine at a time writes to conn: the write loop, or, while that sleeps, a
 // sender in its place (see outbox).
 type session struct {
 	client *Client
+	loops  errgroup.Group
 	conn   *ws.Conn
 	dec    *wire.Decoder
 	enc    wire.Encoder
@@ -59,8 +61,9 @@ type session struct {
 	restore func() error  // restores the subscriptions while the loops run; nil: that is done
 	alone   *subscription // owned by restore, then by the supervisor: whose SUBSCRIBE is under way alone
 
-	stall stallClock
-	jam   jam
+	watchdog *time.Timer // nil: no heart-beats were agreed. Set before the loops start
+	stall    stallClock
+	jam      jam
 
 	// Counted by the loop whose work it is, read by Stats.
 	received, beatsReceived, repaired atomic.Uint64
@@ -77,29 +80,46 @@ type session struct {
 // errLeft is how a session ends that was asked to.
 var errLeft = fmt.Errorf("%w: disconnected", ErrClosed)
 
-// serve runs the session until it ends, joins its goroutines and answers
-// everybody who waits. It returns why it ended, never nil.
-func (s *session) serve() error {
+// start lets the session run until it ends. over is then called, in a goroutine
+// of its own, and has to call join.
+func (s *session) start(over func()) {
 	s.receipts.beginSession()
-	g, failed := errgroup.WithContext(context.Background())
-	g.Go(func() error { // both are joined by g.Wait below
-		s.readErr = s.readLoop()
-		close(s.readEnded)
-		return s.readErr
-	})
-	g.Go(s.writeLoop)
+	s.watchSilence()
+	s.loop(s.writeLoop)
 	if every := s.client.cfg.ping; every > 0 {
-		g.Go(func() error { return s.pingLoop(failed, every) })
+		s.loop(func() error { return s.pingLoop(every) })
 	}
 	if s.restore != nil {
-		g.Go(s.restore)
+		s.loop(s.restore)
 	}
-	silence := s.watchSilence(failed.Done())
-	if silence == nil {
-		silence = context.Cause(failed) // what a loop returned; nil where s was cut, and then abort does nothing
+	s.loop(func() error {
+		s.readErr = s.readLoop()
+		close(s.readEnded)
+		s.abort(s.readErr)
+		go over() // joined by whoever waits for the Client's done
+		return s.readErr
+	})
+}
+
+// loop runs f beside the others until the session ends, which f's error brings
+// about.
+func (s *session) loop(f func() error) {
+	s.loops.Go(func() error { // joined by join
+		err := f()
+		if err != nil {
+			s.abort(err)
+		}
+		return err
+	})
+}
+
+// join joins the goroutines of a session that is over and answers everybody who
+// waits. It returns why it ended, never nil.
+func (s *session) join() error {
+	err := s.loops.Wait()
+	if s.watchdog != nil {
+		s.watchdog.Stop()
 	}
-	s.abort(silence)
-	err := g.Wait()
 	if s.cutErr != nil {
 		err = s.cutErr
 	}
@@ -113,12 +133,16 @@ func (s *session) serve() error {
 // abort ends the session at once: nothing is flushed, no hands are shaken. The
 // first reason counts.
 func (s *session) abort(reason error) {
+	first := false
 	s.cutOnce.Do(func() {
+		first = true
 		s.cutErr = reason
 		close(s.cut)
+	})
+	if first { // outside of the Once, which others would wait for
 		s.out.fail(&overError{reason})
 		s.conn.CloseNow()
-	})
+	}
 }
 
 // settle answers everybody who waits for something of this session, and keeps
@@ -147,32 +171,29 @@ func (s *session) patience() time.Duration {
 	return 2 * interval
 }
 
-// watchSilence waits until a loop ends, the session is cut, or the server has
-// been silent for longer than it may, which it returns as a reason. Time during
-// which we do not read is not silence.
-func (s *session) watchSilence(loopEnded <-chan struct{}) error {
-	interval, patience := s.info.HeartBeatReceive, s.patience()
-	var due <-chan time.Time
-	var timer *time.Timer
-	if interval > 0 {
-		timer = time.NewTimer(patience)
-		defer timer.Stop()
-		due = timer.C
+// watchSilence ends the session when the server is silent for longer than it
+// may be. Time during which we do not read is not silence.
+func (s *session) watchSilence() {
+	if s.info.HeartBeatReceive == 0 {
+		return
 	}
-	for {
-		select {
-		case <-loopEnded:
-			return nil
-		case <-s.cut:
-			return nil
-		case <-due:
-		}
-		left := patience - s.stall.silence(s.conn.LastRead())
-		if left <= 0 {
-			return &lostError{fmt.Errorf("%w for %v (heart-beats every %v were agreed)", ErrHeartBeat, patience, interval)}
-		}
-		timer.Reset(left)
+	s.watchdog = time.AfterFunc(math.MaxInt64, s.listen) // which needs the timer: it is set afterwards
+	s.watchdog.Reset(s.patience())
+}
+
+// listen is the watchdog's: it looks how long the server has been silent, and
+// when to look again.
+func (s *session) listen() {
+	if s.isCut() {
+		return
 	}
+	patience := s.patience()
+	left := patience - s.stall.silence(s.conn.LastRead())
+	if left <= 0 {
+		s.abort(&lostError{fmt.Errorf("%w for %v (heart-beats every %v were agreed)", ErrHeartBeat, patience, s.info.HeartBeatReceive)})
+		return
+	}
+	s.watchdog.Reset(left)
 }
 
 // stallClock knows when OverflowBlock keeps the read loop from reading.

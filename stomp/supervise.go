@@ -20,8 +20,10 @@ const attemptLimit = 15 * time.Second
 // to refuse who we are (401, 403, ERROR to CONNECT) until that is believed.
 const refusalsBelieved = 3
 
-// supervisor is the state of the one goroutine that owns the Client's sessions:
-// it serves one, backs off, dials, and serves again.
+// supervisor owns the Client's sessions: it serves one, backs off, dials, and
+// serves again. While a session runs, its loops are all there is: the supervisor
+// has a goroutine only from the end of one to the start of the next, and what
+// follows is that goroutine's.
 type supervisor struct {
 	client   *Client
 	endpoint int       // of the present or last session
@@ -31,25 +33,29 @@ type supervisor struct {
 	suspects bool      // the last session may have ended for a SUBSCRIBE
 }
 
-// run serves s and its successors until the Client ends, and ends it.
-func (v *supervisor) run(s *session) {
+// serve runs s and its successors until the Client ends, and ends it. It does
+// not wait for that.
+func (v *supervisor) serve(s *session) {
+	began := time.Now()
+	s.start(func() { v.succeed(s, began) })
+}
+
+// succeed finds a successor for a session that is over, or ends the Client.
+func (v *supervisor) succeed(s *session, began time.Time) {
 	c := v.client
-	var err error
-	for {
-		began := time.Now()
-		err = s.serve()
-		v.bury(s, err)
-		if time.Since(began) >= c.cfg.backoff.Max {
-			v.delays = 0
-		}
-		if c.cfg.once || c.ending() != nil {
-			break
-		}
+	err := s.join()
+	v.bury(s, err)
+	if time.Since(began) >= c.cfg.backoff.Max {
+		v.delays = 0
+	}
+	if !c.cfg.once && c.ending() == nil {
 		c.log.Warn("stomp: connection lost", "error", err, "epoch", s.epoch)
-		if s, err = v.reconnect(err); s == nil {
-			break
+		var next *session
+		if next, err = v.reconnect(err); next != nil {
+			v.begin(next)
+			v.serve(next)
+			return
 		}
-		v.begin(s)
 	}
 	c.end(err, len(v.carried) > 0)
 }

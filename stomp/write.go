@@ -259,29 +259,27 @@ const closeNormal = 1000
 
 // pingLoop sends WebSocket pings, and ends the session when one is followed by
 // nothing at all from the server until the next is due.
-func (s *session) pingLoop(ended context.Context, every time.Duration) error {
+func (s *session) pingLoop(every time.Duration) error {
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	for {
 		select {
-		case <-ended.Done():
-			return ErrConnectionLost
 		case <-s.cut:
 			return ErrConnectionLost
 		case <-ticker.C:
 		}
-		if err := s.ping(ended, every); err != nil {
+		if err := s.ping(every); err != nil {
 			return err
 		}
 	}
 }
 
-func (s *session) ping(ended context.Context, within time.Duration) error {
-	ctx, cancel := context.WithTimeout(ended, within)
+func (s *session) ping(within time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.Background(), within) // the connection's end ends it as well
 	defer cancel()
 	err := s.conn.Ping(ctx)
 	switch {
-	case err == nil || ended.Err() != nil:
+	case err == nil || s.isCut():
 		return nil
 	case ctx.Err() == nil:
 		return nil // the connection is over, and the read loop knows why
