@@ -28,7 +28,11 @@ func (sub *subscription) confirmed(ctx context.Context) error {
 		if r != nil {
 			select {
 			case <-r.done:
-				if r.err == nil || !errors.Is(r.err, ErrConnectionLost) {
+				if r.err == nil {
+					sub.accept(r)
+					return nil
+				}
+				if !errors.Is(r.err, ErrConnectionLost) {
 					return r.err
 				}
 				// of a session that is over: the next one asks again
@@ -66,6 +70,24 @@ func (sub *subscription) confirmation() (*pendingReceipt, *session) {
 		return nil, nil
 	}
 	return sub.confirm, sub.route.session
+}
+
+// accepted stands for every receipt that has come and that nobody asks for any
+// more.
+var accepted = func() *pendingReceipt {
+	p := &pendingReceipt{Receipt: Receipt{done: make(chan struct{})}}
+	close(p.done)
+	return p
+}()
+
+// accept lets go of a receipt that has come: a subscription may last for long.
+func (sub *subscription) accept(r *pendingReceipt) {
+	sub.mu.Lock()
+	defer sub.mu.Unlock()
+	if sub.confirm == r {
+		sub.confirm = accepted
+		sub.renewed = nil // those who wait for that wait for the receipt as well
+	}
 }
 
 // withdraw takes SUBSCRIBE back, and reports whether that came before a single

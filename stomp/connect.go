@@ -186,19 +186,18 @@ func (a *attempt) shakeHands(ctx context.Context, conn *ws.Conn, hello wire.Fram
 	info.Subprotocol = conn.Subprotocol()
 	dec.SetVersion(wire.Version(info.Version))
 	s := &session{
-		client:    a.client,
-		conn:      conn,
-		dec:       dec,
-		enc:       a.cfg.encoder(info.Version),
-		info:      info,
-		out:       newOutbox(),
-		receipts:  a.client.receipts,
-		routes:    newRoutes(),
-		cut:       make(chan struct{}),
-		readEnded: make(chan struct{}),
-		finish:    make(chan context.Context, 1),
-		ended:     make(chan struct{}),
-		detached:  make(chan struct{}),
+		client:   a.client,
+		conn:     conn,
+		dec:      dec,
+		enc:      a.cfg.encoder(info.Version),
+		info:     info,
+		out:      newOutbox(),
+		receipts: a.client.receipts,
+		routes:   newRoutes(),
+		cut:      make(chan struct{}),
+		finish:   make(chan context.Context, 1),
+		ended:    make(chan struct{}),
+		detached: make(chan struct{}),
 	}
 	if conn.Gathers() {
 		s.out.write = s.writeInline

@@ -55,9 +55,6 @@ type session struct {
 	inlineErr error            // what a sender met that wrote in the loop's place
 	beat      <-chan time.Time // when a heart-beat is due; nil: none was agreed
 
-	readErr   error         // why the read loop ended; set before readEnded is closed
-	readEnded chan struct{} // closed by the read loop's goroutine
-
 	restore func() error  // restores the subscriptions while the loops run; nil: that is done
 	alone   *subscription // owned by restore, then by the supervisor: whose SUBSCRIBE is under way alone
 
@@ -93,11 +90,10 @@ func (s *session) start(over func()) {
 		s.loop(s.restore)
 	}
 	s.loop(func() error {
-		s.readErr = s.readLoop()
-		close(s.readEnded)
-		s.abort(s.readErr)
+		err := s.readLoop()
+		s.abort(err)
 		go over() // joined by whoever waits for the Client's done
-		return s.readErr
+		return err
 	})
 }
 

@@ -70,14 +70,12 @@ func (s *session) writeLoop() error {
 // unread here. A local connection needs microseconds.
 const lastWords = time.Second
 
-// writeFailed says why the connection ended, where writing found out first:
-// what the read loop learns says more.
+// writeFailed says why the connection ended, where writing found out first: what
+// the read loop learns says more, and cuts the session, which counts then.
 func (s *session) writeFailed(err error) error {
 	timer := time.NewTimer(lastWords)
 	defer timer.Stop()
 	select {
-	case <-s.readEnded:
-		return s.readErr
 	case <-s.cut:
 	case <-timer.C:
 	}
