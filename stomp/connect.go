@@ -191,11 +191,10 @@ func (a *attempt) shakeHands(ctx context.Context, conn *ws.Conn, hello wire.Fram
 		dec:      dec,
 		enc:      a.cfg.encoder(info.Version),
 		info:     info,
-		out:      newOutbox(),
+		out:      newOutbox(conn.Pending()),
 		receipts: a.client.receipts,
 		routes:   newRoutes(),
 		cut:      make(chan struct{}),
-		finish:   make(chan context.Context, 1),
 		ended:    make(chan struct{}),
 		detached: make(chan struct{}),
 	}

@@ -23,8 +23,8 @@ const outboxBound = 1 << 20
 // connection: the write loop, unless it sleeps and a sender has taken its place
 // for one frame (see writeInline).
 type outbox struct {
-	wake  chan struct{} // capacity 1: the write loop sleeps and there is work
-	write func(*batch)  // writes what a sender has taken, and calls inlined; nil: none may. Set before the first frame
+	wake  chan<- struct{} // capacity 1, the connection's own: the write loop sleeps and there is work
+	write func(*batch)    // writes what a sender has taken, and calls inlined; nil: none may. Set before the first frame
 	made  time.Time
 
 	mu       sync.Mutex    // guards what follows; never held across a wait
@@ -43,7 +43,7 @@ type outbox struct {
 	progress chan struct{} // closed when flushed moves or err is set; nil while nobody waits
 }
 
-func newOutbox() *outbox { return &outbox{wake: make(chan struct{}, 1), made: time.Now()} }
+func newOutbox(wake chan<- struct{}) *outbox { return &outbox{wake: wake, made: time.Now()} }
 
 // reserve waits, within ctx, until there is room, and returns with mu held:
 // the caller appends one frame to waiting.buf and calls commit, or cancel.

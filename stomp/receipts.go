@@ -138,6 +138,13 @@ func (t *receipts) removeLocked(number uint64) *pendingReceipt {
 	return p
 }
 
+// holds reports whether p still waits for its answer.
+func (t *receipts) holds(p *pendingReceipt) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.pending[p.number] == p
+}
+
 // settle answers an entry that was removed.
 func (p *pendingReceipt) settle(err error) {
 	p.err = err

@@ -143,16 +143,26 @@ func (s *session) awaitAnswer(sub *subscription) bool {
 	if confirm == nil {
 		return true // it has ended
 	}
-	select {
-	case <-confirm.done:
-	case <-sub.over:
-	case <-s.cut:
-	case <-s.client.life.Done():
-		s.abort(ErrClosed)
-	case <-timer.C:
-		return false
+	for over := sub.over; ; {
+		select {
+		case <-confirm.done:
+			return true
+		case <-over:
+			if !s.receipts.holds(confirm) {
+				return true // withdrawn: nobody will hear of an answer
+			}
+			// Its user has ended it. What the server has to say to its SUBSCRIBE
+			// must not be laid at the door of the next one all the same.
+			over = nil
+		case <-s.cut:
+			return true
+		case <-s.client.life.Done():
+			s.abort(ErrClosed)
+			return true
+		case <-timer.C:
+			return false
+		}
 	}
-	return true
 }
 
 // judge is asked when a session has ended: it ends a subscription that was

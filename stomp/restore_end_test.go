@@ -61,8 +61,12 @@ func TestRestore_Ends(t *testing.T) {
 		p.want(wire.Subscribe)
 		cancel()
 		p.want(wire.Unsubscribe)
+		start := time.Now()
 		if f := p.want(wire.Subscribe); wire.Get(f.Header, "destination") != "/queue/b" {
 			t.Errorf("%v", f.Header)
+		}
+		if d := time.Since(start); d != time.Second { // the other one may still be refused
+			t.Errorf("the next one was tried after %v", d)
 		}
 		fine(t, first.Err())
 		l.attend(p)

@@ -45,8 +45,8 @@ type session struct {
 	cut     chan struct{} // closed by abort: end at once
 	cutErr  error         // set before cut is closed
 	cutOnce sync.Once
-	finish  chan context.Context // capacity 1: flush, close handshake within that ctx, end
-	leaving atomic.Bool          // our DISCONNECT is out: any end is a clean one
+	finish  atomic.Pointer[context.Context] // set, and the write loop woken: flush, close handshake within that ctx, end
+	leaving atomic.Bool                     // our DISCONNECT is out: any end is a clean one
 
 	// Owned by the writer of the moment.
 	begun     uint64           // number of the last frame whose writing began

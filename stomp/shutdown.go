@@ -128,7 +128,8 @@ func (s *session) depart(ctx context.Context) error {
 			err = s.farewell(ctx, r)
 		}
 		if err == nil {
-			s.finish <- ctx // has room: this is done once
+			s.finish.Store(&ctx)
+			s.out.signal()
 		}
 	}
 	select { // where the session ended of itself after DISCONNECT, likewise

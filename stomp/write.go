@@ -37,17 +37,15 @@ func (s *session) writeLoop() error {
 		if err := s.writeWaiting(); err != nil {
 			return s.writeFailed(err)
 		}
-		var leave context.Context
 		beat := false
 		select {
-		case <-s.out.wake:
-		case <-s.conn.Pending():
+		case <-s.conn.Pending(): // the outbox signals it too
 		case <-s.beat:
 			beat = true
-		case leave = <-s.finish:
 		case <-s.cut:
 			return ErrConnectionLost
 		}
+		leave := s.finish.Load()
 		s.out.claim()
 		err := s.inlineErr
 		if err == nil && beat {
@@ -60,7 +58,7 @@ func (s *session) writeLoop() error {
 		case err != nil:
 			return s.writeFailed(err)
 		case leave != nil:
-			return s.leave(leave)
+			return s.leave(*leave)
 		}
 	}
 }

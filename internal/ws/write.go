@@ -97,5 +97,6 @@ func (c *Conn) TryFlush() (done bool, err error) {
 }
 
 // Pending is signalled when bytes wait that no Write announced, and that only Flush will send: a ping, the answer to
-// one, the reply to a close. A signal may be stale: Flush has nothing to do then.
-func (c *Conn) Pending() <-chan struct{} { return c.b.pending }
+// one, the reply to a close. A signal may be stale: Flush has nothing to do then. It has room for one; what else has to
+// wake the goroutine that writes may signal it too, if it does not block for that.
+func (c *Conn) Pending() chan struct{} { return c.b.pending }
