@@ -38,7 +38,7 @@ type Client struct {
 
 	mu              sync.Mutex // guards what follows
 	status          Status
-	changed         chan struct{} // closed when status changes, and replaced
+	changed         chan struct{} // closed when status changes; nil while nobody waits
 	sess            *session
 	past            Stats // of sessions that are over
 	subs            map[string]*subscription
@@ -78,7 +78,6 @@ func Connect(ctx context.Context, url string, opts ...ConnectOption) (*Client, e
 	c := &Client{
 		cfg:      cfg,
 		log:      cfg.logger,
-		changed:  make(chan struct{}),
 		subs:     make(map[string]*subscription),
 		gone:     make(chan struct{}),
 		done:     make(chan struct{}),
@@ -108,12 +107,16 @@ func (c *Client) session(ctx context.Context, noWait bool) (*session, error) {
 			return nil, ctxError(ctx)
 		}
 		c.mu.Lock()
-		s, err, changed := c.sess, c.endingLocked(), c.changed
+		s, err := c.sess, c.endingLocked()
 		why := c.status.Err
-		c.mu.Unlock()
 		if s != nil && s.isCut() {
 			s, why = nil, s.cutErr
 		}
+		var changed <-chan struct{}
+		if s == nil {
+			changed = c.changedLocked()
+		}
+		c.mu.Unlock()
 		switch {
 		case err != nil:
 			return nil, err

@@ -27,7 +27,7 @@ func (c *Client) report(ctx context.Context, out chan Status) {
 	defer close(out)
 	for {
 		c.mu.Lock()
-		now, changed := c.status, c.changed
+		now, changed := c.status, c.changedLocked()
 		c.mu.Unlock()
 		select {
 		case <-out: // nobody has read it, and it is old
@@ -51,7 +51,17 @@ func (c *Client) setStatus(change func(*Status)) {
 	c.mu.Lock()
 	change(&c.status)
 	changed := c.changed
-	c.changed = make(chan struct{})
+	c.changed = nil
 	c.mu.Unlock()
-	close(changed)
+	if changed != nil {
+		close(changed)
+	}
+}
+
+// changedLocked is closed when the status changes next. mu is held.
+func (c *Client) changedLocked() <-chan struct{} {
+	if c.changed == nil {
+		c.changed = make(chan struct{})
+	}
+	return c.changed
 }

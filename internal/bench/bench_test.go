@@ -181,7 +181,7 @@ func TestEveryVariantEndsWithItsContext(t *testing.T) {
 
 func TestIdle(t *testing.T) {
 	const connections = 8
-	goroutines := map[string]float64{"bare": 1, "client": 3}
+	goroutines := map[string]float64{"bare": 1, "client": 2}
 	for variant, want := range goroutines {
 		s, err := idle(t.Context(), variant, connections)
 		if err != nil {

@@ -19,7 +19,7 @@ const everybody = "/topic/everybody"
 const (
 	atOnce     = 64 // clients that connect at the same time
 	broadcasts = 5  // the median of their times is told
-	perClient  = 3  // goroutines that an idle client may have
+	perClient  = 2  // goroutines that an idle client may have
 
 	// Octets that may be left on the heap after n clients: of each, what the
 	// runtime has of stopped timers, and less than any part of a client; and what
@@ -35,7 +35,7 @@ type member struct {
 
 // Many clients in this one process, over WebSockets on loopback TCP, connected
 // in parallel to one broker in a process of its own: a message to all reaches
-// each of them once, an idle client has three goroutines, and nothing is left
+// each of them once, an idle client has two goroutines, and nothing is left
 // when they are closed.
 func TestManyClients(t *testing.T) {
 	broker := startBroker(t)
