@@ -15,10 +15,10 @@ import (
 // goroutine. A Client that is no longer needed must be ended, by Drain,
 // Disconnect or Close.
 //
-// One goroutine supervises; a session adds one that reads and one that writes
-// (and one that pings, with [WithPing]). A subscription has a goroutine only
-// while more waits for its consumer than its channel holds. All of them are
-// joined before Done is closed.
+// A session has one goroutine that reads and one that writes (and one that
+// pings, with [WithPing]); between two sessions one supervises. A subscription
+// has a goroutine only while more waits for its consumer than its channel holds.
+// All of them are joined before Done is closed.
 type Client struct {
 	cfg *connectConfig
 	log *slog.Logger
@@ -44,13 +44,12 @@ type Client struct {
 	subs            map[string]*subscription
 	subscriptionIDs uint64
 	subsMade        uint64
-	epoch           uint64
 	reason          error  // why the Client is ending, by its user's wish; nil: it is not
-	draining        bool   // no new subscriptions
 	err             error  // why it has ended; set before any channel is closed
+	unwatch         func() // stops watching WithLifetime's ctx; nil: there is none
+	draining        bool   // no new subscriptions
 	finished        bool   // nothing joins wg any more
 	abandoned       bool   // frames that were accepted had to be dropped at the end
-	unwatch         func() // stops watching WithLifetime's ctx; nil: there is none
 
 	gone chan struct{} // closed by finish: converters give up
 	done chan struct{} // closed by the supervisor, last of all
@@ -164,7 +163,7 @@ func (c *Client) endingLocked() error {
 func (c *Client) whenDone(ctx context.Context, f func()) (stop func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.finished {
+	if c.finished || ctx.Done() == nil {
 		return func() {}
 	}
 	c.wg.Add(1)

@@ -196,7 +196,6 @@ func (a *attempt) shakeHands(ctx context.Context, conn *ws.Conn, hello wire.Fram
 		routes:   newRoutes(),
 		cut:      make(chan struct{}),
 		ended:    make(chan struct{}),
-		detached: make(chan struct{}),
 	}
 	if conn.Gathers() {
 		s.out.write = s.writeInline

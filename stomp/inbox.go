@@ -30,7 +30,6 @@ type inbox struct {
 	ch    chan Frame
 	cut   chan struct{} // closed by end: feeder and converter give up; waits for room end
 	idle  chan struct{} // closed when ch is
-	room  chan struct{} // capacity 1: a stall may be over
 	spawn func(func())  // starts a feeder; whoever owns the inbox joins it
 
 	// By these put takes the baton from a feeder: see takeBaton. nil, unless the
@@ -44,8 +43,9 @@ type inbox struct {
 	queue    ring
 	baton    bool
 	state    inboxState
-	isCut    bool // end was called
-	stalled  bool // the queue was full, and is not half empty yet
+	isCut    bool          // end was called
+	stalled  bool          // the queue was full, and is not half empty yet
+	room     chan struct{} // capacity 1: a stall may be over; nil until the first begins
 	stats    SubscriptionStats
 	held     int64   // octets in queue, channel and the feeder's hand
 	sizes    []int64 // of the last cap(ch) frames sent, by sent%cap
@@ -85,7 +85,6 @@ func newInbox(b buffer, spawn func(func()), dropped *atomic.Uint64) *inbox {
 		ch:    make(chan Frame, room),
 		cut:   make(chan struct{}),
 		idle:  make(chan struct{}),
-		room:  make(chan struct{}, 1),
 		spawn: spawn,
 		lost:  dropped,
 		sizes: make([]int64, room),
@@ -148,6 +147,9 @@ func (in *inbox) enqueue(f Frame, n int64) verdict {
 			if !in.stalled {
 				result = putFilled
 				in.stalled = true
+				if in.room == nil {
+					in.room = make(chan struct{}, 1)
+				}
 				in.stats.Stalls++
 			}
 		case OverflowDropNewest:
@@ -200,8 +202,9 @@ func (in *inbox) drain() {
 		return
 	}
 	in.state = inboxDraining
+	room := in.room
 	in.finishIfIdle()
-	in.signalRoom() // whoever waits out a stall need not any more
+	signal(room) // whoever waits out a stall need not any more
 }
 
 // end closes the channel now: its buffer stays readable, what is queued behind

@@ -57,13 +57,6 @@ func (in *inbox) halfEmpty() bool {
 	return queued == 0 || in.waiting() <= in.bound.frames/2 && in.held <= in.bound.bytes/2
 }
 
-func (in *inbox) signalRoom() {
-	select {
-	case in.room <- struct{}{}:
-	default:
-	}
-}
-
 // isStalled reports whether the bound was reached and the queue is not half
 // empty yet. A signal on room means that it may have changed.
 func (in *inbox) isStalled() bool {

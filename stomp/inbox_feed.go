@@ -116,8 +116,9 @@ func (in *inbox) feed() {
 		}
 		if in.stalled && in.halfEmpty() {
 			in.stalled = false
+			room := in.room
 			in.mu.Unlock()
-			in.signalRoom()
+			signal(room)
 			in.mu.Lock()
 		}
 	}

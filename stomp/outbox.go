@@ -147,12 +147,7 @@ func (o *outbox) rouse() bool {
 	return true
 }
 
-func (o *outbox) signal() {
-	select {
-	case o.wake <- struct{}{}:
-	default: // woken already, and not yet come to it
-	}
-}
+func (o *outbox) signal() { signal(o.wake) }
 
 // withdraw takes a frame back that has not been taken yet, and reports whether
 // it could.

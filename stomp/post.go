@@ -189,7 +189,7 @@ func (s *session) isCut() bool {
 // awaitEnd waits, within ctx, until the Client has seen this session end.
 func (s *session) awaitEnd(ctx context.Context) error {
 	select {
-	case <-s.detached:
+	case <-s.ended:
 		return nil
 	case <-ctx.Done():
 		return ctxError(ctx)

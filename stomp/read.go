@@ -152,13 +152,14 @@ func (s *session) deliver(r *route, f Frame) error {
 func (s *session) waitOut(sub *subscription) error {
 	s.stall.set(true)
 	defer s.stall.set(false)
+	lift := s.receipts.lifting()
 	look := time.NewTicker(stuckAfter)
 	defer look.Stop()
 	for sub.inbox.isStalled() && !s.receipts.lifted() && !s.jam.holds(s.out) {
 		select {
 		case <-sub.inbox.room:
 		case <-sub.inbox.cut:
-		case <-s.receipts.lift:
+		case <-lift:
 		case <-look.C:
 			s.jam.look(s.out)
 		case <-s.cut:

@@ -14,14 +14,13 @@ import (
 // Entries end with the session on which their frame was written, but for those
 // whose frame goes out again on the next (see endSession).
 type receipts struct {
-	lift chan struct{} // capacity 1: lifted has become true
-
 	mu      sync.Mutex // guards what follows
 	pending map[uint64]*pendingReceipt
-	err     error // set when the Client has ended: nothing is added any more
-	asked   int   // entries that callers asked for
-	waiters int   // who waits for another answer: see await
-	known   bool  // a RECEIPT has come in this session: this server answers
+	err     error         // set when the Client has ended: nothing is added any more
+	asked   int           // entries that callers asked for
+	waiters int           // who waits for another answer: see await
+	known   bool          // a RECEIPT has come in this session: this server answers
+	lift    chan struct{} // capacity 1: lifted has become true; nil until somebody wants to hear of that
 }
 
 // pendingReceipt is one entry.
@@ -57,7 +56,7 @@ func receiptNumber(id string) uint64 {
 }
 
 func newReceipts() *receipts {
-	return &receipts{lift: make(chan struct{}, 1), pending: make(map[uint64]*pendingReceipt)}
+	return &receipts{pending: make(map[uint64]*pendingReceipt)}
 }
 
 // add registers an entry.
@@ -69,22 +68,32 @@ func (t *receipts) add(p *pendingReceipt) error {
 		return err
 	}
 	t.pending[p.number] = p
-	lift := false
+	var lift chan<- struct{}
 	if p.asked {
-		t.asked++
-		lift = t.asked == 1
+		if t.asked++; t.asked == 1 {
+			lift = t.lift
+		}
 	}
 	t.mu.Unlock()
-	if lift {
-		t.signalLift()
-	}
+	signal(lift)
 	return nil
 }
 
-func (t *receipts) signalLift() {
+// lifting is signalled when lifted has become true.
+func (t *receipts) lifting() <-chan struct{} {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.lift == nil {
+		t.lift = make(chan struct{}, 1)
+	}
+	return t.lift
+}
+
+// signal leaves word in a channel of capacity 1, or in none, nil.
+func signal(c chan<- struct{}) {
 	select {
-	case t.lift <- struct{}{}:
-	default:
+	case c <- struct{}{}:
+	default: // there is word already
 	}
 }
 
@@ -93,8 +102,9 @@ func (t *receipts) signalLift() {
 func (t *receipts) await() {
 	t.mu.Lock()
 	t.waiters++
+	lift := t.lift
 	t.mu.Unlock()
-	t.signalLift()
+	signal(lift)
 }
 
 func (t *receipts) unawait() {

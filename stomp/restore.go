@@ -30,11 +30,9 @@ const probationGrace = time.Second
 // begin makes s the session that stands, or sees to it that serve does, where
 // the subscriptions have to be restored one by one.
 func (v *supervisor) begin(s *session) {
-	c := v.client
-	c.mu.Lock()
-	c.epoch++
-	s.epoch = c.epoch
-	c.mu.Unlock()
+	v.sessions++
+	s.epoch = v.sessions
+	v.alone = nil
 	if v.suspects {
 		s.restore = func() error {
 			if v.restoreOneByOne(s) {
@@ -94,7 +92,7 @@ func (v *supervisor) subscribe(s *session, sub *subscription) {
 }
 
 // restoreOneByOne sends each SUBSCRIBE alone and waits for its answer. It is
-// false when the session ended meanwhile: s.alone is the one that was under way.
+// false when the session ended meanwhile: v.alone is the one that was under way.
 //
 // A server that sends no RECEIPT is given time to refuse one of them per
 // session, and gets the others at once: should it refuse one of those, the next
@@ -111,13 +109,13 @@ func (v *supervisor) restoreOneByOne(s *session) bool {
 			if sub.cleared != cleared || !sub.wants(s) {
 				continue
 			}
-			s.alone = sub
+			v.alone = sub
 			v.subscribe(s, sub)
 			answered := s.awaitAnswer(sub)
 			if s.isCut() {
 				return false
 			}
-			s.alone = nil
+			v.alone = nil
 			sub.closes = 0
 			if !answered {
 				sub.cleared = true
@@ -173,9 +171,9 @@ func (v *supervisor) judge(s *session, err error) (suspects bool) {
 	byError := errors.As(err, &refused)
 	byClose := errors.As(err, &closed) && closed.accuses()
 	if !byError && !byClose {
-		return v.suspects && s.restore != nil && s.alone != nil // the connection was lost before all were tried
+		return v.suspects && v.alone != nil // the connection was lost before all were tried
 	}
-	if sub := s.alone; sub != nil {
+	if sub := v.alone; sub != nil {
 		if confirm, on := sub.confirmation(); confirm == nil || on != s {
 			return true // the session ended before that SUBSCRIBE was accepted
 		}

@@ -24,8 +24,8 @@ import (
 //	                                   ▲                       │          └▶ inboxes
 //	                       heart-beats ┘                       └▶ receipts
 //
-// start starts both loops under an errgroup, which join joins; a timer watches
-// for silence. The read loop alone touches dec and reads from conn. One
+// start starts both loops under an errgroup, which join joins; one timer watches
+// for silence, another says when a heart-beat is due. The read loop alone touches dec and reads from conn. One
 // goroutine at a time writes to conn: the write loop, or, while that sleeps, a
 // sender in its place (see outbox).
 type session struct {
@@ -49,29 +49,24 @@ type session struct {
 	leaving atomic.Bool                     // our DISCONNECT is out: any end is a clean one
 
 	// Owned by the writer of the moment.
-	begun     uint64           // number of the last frame whose writing began
-	batch     *batch           // what it is writing; nil: nothing
-	unflushed int              // octets written since the last flush, more or less
-	inlineErr error            // what a sender met that wrote in the loop's place
-	beat      <-chan time.Time // when a heart-beat is due; nil: none was agreed
+	begun     uint64 // number of the last frame whose writing began
+	batch     *batch // what it is writing; nil: nothing
+	unflushed int    // octets written since the last flush, more or less
+	inlineErr error  // what a sender met that wrote in the loop's place
 
-	restore func() error  // restores the subscriptions while the loops run; nil: that is done
-	alone   *subscription // owned by restore, then by the supervisor: whose SUBSCRIBE is under way alone
+	restore func() error // restores the subscriptions while the loops run; nil: that is done
 
-	watchdog *time.Timer // nil: no heart-beats were agreed. Set before the loops start
-	stall    stallClock
-	jam      jam
+	watchdog  *time.Timer // nil: no heart-beats of the server's were agreed. Set before the loops start
+	metronome *time.Timer // nil: we send none. Likewise
+	beatDue   atomic.Bool // a heart-beat of ours: set by the metronome, and the write loop woken
+	stall     stallClock
+	jam       jam
 
 	// Counted by the loop whose work it is, read by Stats.
 	received, beatsReceived, repaired atomic.Uint64
 	sent, beatsSent                   atomic.Uint64
 
-	ended chan struct{} // closed when the loops are joined and everybody was answered
-	err   error         // why it ended; set before ended is closed
-
-	carried []carried // what goes out on the next session; set before ended is closed
-
-	detached chan struct{} // closed by the supervisor when the Client has let go of it
+	ended chan struct{} // closed by the supervisor: the loops are joined, everybody was answered, the Client has let go of it
 }
 
 // errLeft is how a session ends that was asked to.
@@ -82,6 +77,7 @@ var errLeft = fmt.Errorf("%w: disconnected", ErrClosed)
 func (s *session) start(over func()) {
 	s.receipts.beginSession()
 	s.watchSilence()
+	s.beatTime()
 	s.loop(s.writeLoop)
 	if every := s.client.cfg.ping; every > 0 {
 		s.loop(func() error { return s.pingLoop(every) })
@@ -110,11 +106,13 @@ func (s *session) loop(f func() error) {
 }
 
 // join joins the goroutines of a session that is over and answers everybody who
-// waits. It returns why it ended, never nil.
-func (s *session) join() error {
+// waits. It returns why it ended, never nil, and what goes out on the next one.
+func (s *session) join() (left []carried, _ error) {
 	err := s.loops.Wait()
-	if s.watchdog != nil {
-		s.watchdog.Stop()
+	for _, timer := range []*time.Timer{s.watchdog, s.metronome} {
+		if timer != nil {
+			timer.Stop() // one that is just firing sees that the session is cut
+		}
 	}
 	if s.cutErr != nil {
 		err = s.cutErr
@@ -122,8 +120,7 @@ func (s *session) join() error {
 	if s.leaving.Load() {
 		err = errLeft
 	}
-	s.settle(err)
-	return err
+	return s.settle(err), err
 }
 
 // abort ends the session at once: nothing is flushed, no hands are shaken. The
@@ -141,16 +138,15 @@ func (s *session) abort(reason error) {
 	}
 }
 
-// settle answers everybody who waits for something of this session, and keeps
-// what goes out on the next one in s.carried, in order.
-func (s *session) settle(err error) {
+// settle answers everybody who waits for something of this session, and returns
+// what goes out on the next one, in order.
+func (s *session) settle(err error) []carried {
 	s.out.fail(&overError{err})
-	s.carried = s.out.leftover(s.batch, s.begun, s.info.Version)
-	s.carried = append(s.carried, s.receipts.endSession(err, s.out, s.begun, s.carried)...)
-	slices.SortFunc(s.carried, func(a, b carried) int { return cmp.Compare(a.order, b.order) })
+	left := s.out.leftover(s.batch, s.begun, s.info.Version)
+	left = append(left, s.receipts.endSession(err, s.out, s.begun, left)...)
+	slices.SortFunc(left, func(a, b carried) int { return cmp.Compare(a.order, b.order) })
 	s.replies.fail(err)
-	s.err = err
-	close(s.ended)
+	return left
 }
 
 // patience is for how long the server may be silent: twice the interval agreed

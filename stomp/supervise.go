@@ -22,15 +22,18 @@ const refusalsBelieved = 3
 
 // supervisor owns the Client's sessions: it serves one, backs off, dials, and
 // serves again. While a session runs, its loops are all there is: the supervisor
-// has a goroutine only from the end of one to the start of the next, and what
-// follows is that goroutine's.
+// has a goroutine only from the end of one to the start of the next. What
+// follows is that goroutine's, or the one's that restores a session.
 type supervisor struct {
 	client   *Client
+	sessions uint64    // so far
 	endpoint int       // of the present or last session
 	delays   int       // n of the next delay's ceiling; since a session that lasted
 	refusals int       // in a row
 	carried  []carried // what goes out first on the next session
 	suspects bool      // the last session may have ended for a SUBSCRIBE
+
+	alone *subscription // whose SUBSCRIBE is under way alone; nil: none is
 }
 
 // serve runs s and its successors until the Client ends, and ends it. It does
@@ -43,7 +46,8 @@ func (v *supervisor) serve(s *session) {
 // succeed finds a successor for a session that is over, or ends the Client.
 func (v *supervisor) succeed(s *session, began time.Time) {
 	c := v.client
-	err := s.join()
+	left, err := s.join()
+	v.carried = append(left, v.carried...)
 	v.bury(s, err)
 	if time.Since(began) >= c.cfg.backoff.Max {
 		v.delays = 0
@@ -63,13 +67,12 @@ func (v *supervisor) succeed(s *session, began time.Time) {
 // bury lets go of a session that has ended.
 func (v *supervisor) bury(s *session, err error) {
 	c := v.client
-	v.carried = append(s.carried, v.carried...)
 	v.suspects = v.judge(s, err)
 	c.mu.Lock()
 	s.addTo(&c.past)
 	c.sess = nil
 	c.mu.Unlock()
-	close(s.detached)
+	close(s.ended)
 	if c.cfg.once || c.ending() != nil {
 		return // the Client ends, and its subscriptions with it
 	}

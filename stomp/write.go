@@ -3,6 +3,7 @@ package stomp
 import (
 	"context"
 	"fmt"
+	"math"
 	"runtime"
 	"time"
 	"unicode/utf8"
@@ -22,33 +23,19 @@ var heartBeat = []byte{'\n'} // clause W4
 // sender: see writeInline.
 func (s *session) writeLoop() error {
 	defer s.out.claim() // no sender writes any more when the loop has returned
-	// Twice as often as agreed: a beat may be late by half an interval, and
-	// ActiveMQ grants no grace (clause M7).
-	interval := max(s.info.HeartBeatSend/2, time.Millisecond)
-	if s.info.HeartBeatSend == 0 {
-		interval = s.client.cfg.beatUnasked
-	}
-	if interval > 0 {
-		ticker := time.NewTicker(interval)
-		defer ticker.Stop()
-		s.beat = ticker.C
-	}
 	for {
 		if err := s.writeWaiting(); err != nil {
 			return s.writeFailed(err)
 		}
-		beat := false
 		select {
 		case <-s.conn.Pending(): // the outbox signals it too
-		case <-s.beat:
-			beat = true
 		case <-s.cut:
 			return ErrConnectionLost
 		}
 		leave := s.finish.Load()
 		s.out.claim()
 		err := s.inlineErr
-		if err == nil && beat {
+		if err == nil {
 			err = s.writeBeat()
 		}
 		if err == nil {
@@ -88,8 +75,33 @@ func writeNow(conn *ws.Conn, typ ws.MessageType, message []byte) error {
 	return conn.Flush()
 }
 
-// writeBeat writes a heart-beat.
+// beatTime has the write loop send heart-beats at a fixed rate, twice as often
+// as agreed: a beat may be late by half an interval, and ActiveMQ grants no grace
+// (clause M7).
+func (s *session) beatTime() {
+	interval := max(s.info.HeartBeatSend/2, time.Millisecond)
+	if s.info.HeartBeatSend == 0 {
+		interval = s.client.cfg.beatUnasked
+	}
+	if interval == 0 {
+		return
+	}
+	s.metronome = time.AfterFunc(math.MaxInt64, func() { // a ticker's channel would hold more memory
+		if s.isCut() {
+			return
+		}
+		s.beatDue.Store(true)
+		s.out.signal()
+		s.metronome.Reset(interval)
+	})
+	s.metronome.Reset(interval)
+}
+
+// writeBeat writes a heart-beat if one is due.
 func (s *session) writeBeat() error {
+	if !s.beatDue.CompareAndSwap(true, false) {
+		return nil
+	}
 	s.beatsSent.Add(1)
 	return s.conn.Write(s.typeOf(nil), heartBeat)
 }
@@ -203,12 +215,8 @@ func (s *session) writeBatch(b *batch) error {
 			continue
 		}
 		written = 0
-		select {
-		case <-s.beat:
-			if err := s.writeBeat(); err != nil {
-				return err
-			}
-		default:
+		if err := s.writeBeat(); err != nil {
+			return err
 		}
 	}
 	return nil
