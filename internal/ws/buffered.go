@@ -32,7 +32,7 @@ type buffered struct {
 	bytesRead    atomic.Uint64
 	bytesWritten atomic.Uint64
 
-	raw     *rawWriter    // writes without blocking; nil where that cannot be done. Owned by who has set writing
+	raw     *rawSocket    // the connection as a plain socket; nil where it is none. Its writing is whose writing is
 	pending chan struct{} // capacity 1
 
 	mu       sync.Mutex    // guards the following; never held across I/O or a channel operation
@@ -53,7 +53,7 @@ func newBuffered(rwc io.ReadWriteCloser, nc net.Conn) *buffered {
 		rwc:     rwc,
 		nc:      nc,
 		start:   time.Now(),
-		raw:     newRawWriter(nc),
+		raw:     newRawSocket(nc),
 		pending: make(chan struct{}, 1),
 	}
 }

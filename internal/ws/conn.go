@@ -7,7 +7,8 @@
 //	                         +--> memory (gather) -+
 //	Conn.Read  --> library --+    a pong, a close reply: Pending is signalled
 //	    ^
-//	    +--------- library <---- large reads <------------------------------ connection
+//	    +--------- library <--+- memory (source) <-------------------------- connection
+//	    +----- a whole message +
 //
 // Nothing that the library writes touches the connection: so a reader never blocks on the pong that it owes, and many
 // messages go out in one system call. Who may call what, and when:

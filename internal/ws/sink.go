@@ -116,7 +116,7 @@ func (b *buffered) tryFlush() (bool, error) {
 
 	full := false
 	for len(p) > 0 && !full {
-		n, err := b.raw.try(p)
+		n, err := b.raw.tryWrite(p)
 		b.mu.Lock()
 		if full = n < len(p) && err == nil; full {
 			ended = b.pause(n)

@@ -14,20 +14,25 @@ const fillSize = 4 << 10
 // memory. When such a read fills the slice, more is probably there, and the next one takes a whole chunk.
 //
 // It has two readers. The library reads one frame at a time and no octet of the next one; where the next one is a whole
-// message that was read ahead, Conn.Read takes it out of the buffer without the library. Usually that is one goroutine;
-// in the close handshake the library reads on its own account as well, so the buffer has a lock. No read from the
-// connection happens under it: those are the library's alone (or, of a stream, the reader's), which has a lock for that.
+// message that was read ahead, Conn.Read takes it out of the buffer without the library, and between two messages of a
+// plain socket it reads ahead itself. Usually that is one goroutine; in the close handshake the library reads on its own
+// account as well, so the buffer has a lock. No read from the connection happens under it: the library (or, of a stream,
+// the reader) has a lock for that, and waits for a readAhead that is under way.
 type source struct {
-	readMu sync.Mutex // guards the following; never held across I/O
-	buf    *chunk     // what was read ahead; nil when there is none
-	lo, hi int        // what of buf was not handed out yet
-	lent   bool       // aMessage has handed out a part of buf: it must not go back to the pool
-	early  []byte     // came together with the handshake; handed out before anything is read
-	frame  boundary   // where the library is; only followed where byFrame
+	readMu sync.Mutex    // guards the following; never held across I/O
+	buf    *chunk        // what was read ahead; nil when there is none
+	lo, hi int           // what of buf was not handed out yet
+	lent   bool          // aMessage has handed out a part of buf: it must not go back to the pool
+	early  []byte        // came together with the handshake; handed out before anything is read
+	frame  boundary      // where the library is; only followed where byFrame
+	ahead  bool          // aMessage reads from the connection: nobody else does
+	landed chan struct{} // closed when it no longer is; nil while nobody waits for that
 
 	byFrame bool // it is a client's WebSocket: the library is held to the frame. Set in the handshake
 
-	more bool // the last read filled what it was given. Owned by whoever reads from the connection
+	// Owned by whoever reads from the connection.
+	more    bool // the last read filled what it was given
+	drained bool // a read did not: whatever lay buffered beneath us since the handshake has come out
 
 	judged bool // false: the handshake is not over, see Read
 
@@ -45,6 +50,7 @@ func (b *buffered) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
+	b.awaitAhead()
 	if n := b.take(p); n > 0 {
 		return n, nil
 	}
@@ -88,22 +94,71 @@ func (b *buffered) keep(p []byte) int {
 	return n
 }
 
-// aMessage takes a message out of the buffer, if there is a complete one and the library is between two frames. It is
-// lent until aMessage is called again.
+// aMessage takes a message past the library, if that is between two frames: out of the buffer, or, where that is empty and
+// the connection is a plain socket, as soon as something comes. It is lent until aMessage is called again. Not ok: what
+// comes next, if only a failure, is for the library to read.
 func (b *buffered) aMessage() (typ MessageType, message []byte, ok bool) {
 	b.readMu.Lock()
-	defer b.readMu.Unlock()
 	if b.lent = false; b.lo == b.hi {
 		b.release()
 		b.unpack()
 	}
 	if !b.byFrame || !b.frame.between() || b.over.Load() {
+		b.readMu.Unlock()
 		return 0, nil, false
 	}
-	typ, message, n := wholeMessage(b.buf.between(b.lo, b.hi))
-	b.lo += n
-	b.lent = n > 0
+	var landed chan struct{}
+	if b.lo == b.hi && b.raw != nil && b.drained {
+		b.ahead = true
+		b.readMu.Unlock()
+		c, n := b.readAhead()
+		b.readMu.Lock()
+		b.buf, b.lo, b.hi = c, 0, n
+		b.ahead = false
+		landed, b.landed = b.landed, nil
+	}
+	n := 0
+	if !b.over.Load() { // still
+		typ, message, n = wholeMessage(b.buf.between(b.lo, b.hi))
+		b.lo += n
+		b.lent = n > 0
+	}
+	b.readMu.Unlock()
+	if landed != nil {
+		close(landed)
+	}
 	return typ, message, n > 0
+}
+
+// readAhead reads what comes into a chunk, of which it holds none while it waits. After a failure there is none.
+func (b *buffered) readAhead() (*chunk, int) {
+	limit := fillSize
+	if b.more {
+		limit = chunkSize
+	}
+	c, n, err := b.raw.read(limit)
+	if err != nil {
+		failed := err // only this one goes to the heap, not the err of each read
+		b.failed.Store(&failed)
+		return nil, 0
+	}
+	b.came(n, limit)
+	return c, n
+}
+
+// awaitAhead waits for a readAhead that is under way, which the end of the connection ends.
+func (b *buffered) awaitAhead() {
+	b.readMu.Lock()
+	if !b.ahead {
+		b.readMu.Unlock()
+		return
+	}
+	if b.landed == nil {
+		b.landed = make(chan struct{})
+	}
+	landed := b.landed
+	b.readMu.Unlock()
+	<-landed
 }
 
 // next returns what is there, for a stream: without a copy where it was read ahead, else in small. It is valid until
@@ -174,11 +229,7 @@ func (b *buffered) fetch(p []byte) (int, error) {
 	for b.readError() == nil {
 		n, err := b.rwc.Read(p)
 		if n > 0 {
-			b.lastReadAt.Store(int64(time.Since(b.start)))
-			b.bytesRead.Add(uint64(n))
-			// A larger slice is the library's for one payload, which fits it by design: that says nothing
-			// about what follows, and a chunk must not be taken to wait for nothing.
-			b.more = n == len(p) && (n <= fillSize || n == chunkSize)
+			b.came(n, len(p))
 			return n, nil // an error that came along comes again
 		}
 		if err != nil {
@@ -187,6 +238,16 @@ func (b *buffered) fetch(p []byte) (int, error) {
 		}
 	}
 	return 0, b.readError()
+}
+
+// came takes note of n octets that a read of up to limit has brought.
+func (b *buffered) came(n, limit int) {
+	b.lastReadAt.Store(int64(time.Since(b.start)))
+	b.bytesRead.Add(uint64(n))
+	b.drained = b.drained || n < limit
+	// A larger slice is the library's for one payload, which fits it by design: that says nothing about what
+	// follows, and a chunk must not be taken to wait for nothing.
+	b.more = n == limit && (n <= fillSize || n == chunkSize)
 }
 
 // readError returns the failure that ended the reading, or nil.

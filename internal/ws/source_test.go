@@ -37,6 +37,9 @@ func TestReadMixed(t *testing.T) {
 			want, types = append(want, payload), append(types, typ)
 		}
 		client, server := net.Pipe()
+		if seed%2 == 1 {
+			client, server = tcpPair(t)
+		}
 		c, _ := peered(t, client, server, DialOptions{})
 		var writing sync.WaitGroup
 		cuts := dice

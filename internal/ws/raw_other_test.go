@@ -1,0 +1,5 @@
+//go:build !unix
+
+package ws
+
+const canTryFlush, canReadAhead = false, false

@@ -1,5 +1,0 @@
-//go:build !unix
-
-package ws
-
-const canTryFlush = false
