@@ -126,16 +126,14 @@ func (s *session) join() (left []carried, _ error) {
 // abort ends the session at once: nothing is flushed, no hands are shaken. The
 // first reason counts.
 func (s *session) abort(reason error) {
-	first := false
 	s.cutOnce.Do(func() {
-		first = true
 		s.cutErr = reason
 		close(s.cut)
-	})
-	if first { // outside of the Once, which others would wait for
 		s.out.fail(&overError{reason})
-		s.conn.CloseNow()
-	}
+		s.loops.Go(func() error { // joined by join: a foreign connection may take its time to close
+			return s.conn.CloseNow() // nil
+		})
+	})
 }
 
 // settle answers everybody who waits for something of this session, and returns

@@ -1,8 +1,11 @@
 package stomp_test
 
 import (
+	"bufio"
 	"context"
+	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -270,4 +273,46 @@ func TestClose(t *testing.T) {
 			t.Errorf("%+v", c.Stats())
 		}
 	})
+}
+
+// slowConn is a connection whose Close takes a second, as one does that shakes hands first.
+type slowConn struct {
+	net.Conn
+	closed atomic.Bool
+}
+
+func (c *slowConn) Close() error {
+	time.Sleep(time.Second)
+	defer c.closed.Store(true)
+	return c.Conn.Close()
+}
+
+// Promise 4: Done is closed, and Close returns, when the connection is closed and not before, whoever ended it.
+func TestPromise4_Done_comes_after_the_connection_is_closed(t *testing.T) {
+	for name, end := range map[string]func(*stomp.Client){
+		"silence": func(*stomp.Client) {},
+		"Close":   func(c *stomp.Client) { go c.Close() }, // joined by Done
+		"Close_beside_another": func(c *stomp.Client) {
+			go c.Close() // likewise
+			synctest.Wait()
+			c.Close()
+		},
+	} {
+		bubble(t, name, func(t *testing.T) {
+			near, far := net.Pipe()
+			nc := &slowConn{Conn: near}
+			connect := startConnect(t, t.Context(), "tcp://broker.test", stomp.WithoutReconnect(),
+				stomp.WithHeartBeat(0, 10*time.Second), stomp.WithDialer(func(context.Context, string) (net.Conn, error) { return nc, nil }))
+			p := &streamPeer{t: t, nc: far, r: bufio.NewReader(far)}
+			p.read()
+			p.send("CONNECTED\nversion:1.2\nheart-beat:10000,0\n\n\x00")
+			c := connect.succeeds()
+			end(c)
+			<-c.Done()
+			if !nc.closed.Load() {
+				t.Error("Done, and the connection is still closing")
+			}
+			far.Close()
+		})
+	}
 }
