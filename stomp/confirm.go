@@ -94,7 +94,10 @@ func (sub *subscription) accept(r *pendingReceipt) {
 // octet was written.
 func (sub *subscription) withdraw() bool {
 	r, _ := sub.confirmation()
-	return r != nil && sub.client.receipts.remove(r.number) != nil && r.place.leave(false)
+	receipts := sub.client.receipts
+	// One that was written keeps its entry: there may be an answer, which must
+	// not be taken for another's (see awaitAnswer).
+	return r != nil && receipts.holds(r) && r.place.leave(false) && receipts.remove(r.number) != nil
 }
 
 // await makes p the receipt that confirmed waits for.

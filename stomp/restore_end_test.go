@@ -71,6 +71,31 @@ func TestRestore_Ends(t *testing.T) {
 		fine(t, first.Err())
 		l.attend(p)
 	})
+	bubble(t, "Promise5_likewise_while_its_Subscribe_waits_for_the_receipt", func(t *testing.T) {
+		l, c, p := trunkRig(t, wire.V12)
+		ctx, cancel := context.WithCancel(t.Context())
+		first := make(chan error, 1)
+		go func() { // joined below
+			first <- second(c.Subscribe(ctx, "/queue/a", stomp.WithReceipt()))
+		}()
+		p.want(wire.Subscribe)
+		synctest.Wait()
+		other, err := c.NewSubscription(t.Context(), "/queue/b")
+		fine(t, err)
+		p.want(wire.Subscribe)
+		p = suspect(t, l, p)
+		p.want(wire.Subscribe)
+		cancel()
+		p.want(wire.Unsubscribe)
+		matches(t, <-first, context.Canceled)
+		p.send(wire.Error, "", [2]string{"message", "access refused"}) // the answer, which names nobody
+		p = l.accept(wire.V12)
+		if f := p.want(wire.Subscribe); wire.Get(f.Header, "destination") != "/queue/b" {
+			t.Errorf("%v", f.Header)
+		}
+		fine(t, other.Err())
+		l.attend(p)
+	})
 	bubble(t, "Promise4_WithoutResubscribe_ended_by_its_user_has_no_error", func(t *testing.T) {
 		_, c, p := trunkRig(t, wire.V12)
 		sub, err := c.NewSubscription(t.Context(), "/queue/a", stomp.WithoutResubscribe())

@@ -196,6 +196,8 @@ func (p *peer) next() (f wire.Frame) {
 // want reads the client's next frame, which must be that one.
 func (p *peer) want(command string) wire.Frame {
 	p.t.Helper()
+	p.nc.SetReadDeadline(time.Now().Add(time.Hour)) // heart-beats would go on for ever
+	defer p.nc.SetReadDeadline(time.Time{})
 	f := p.next()
 	if f.Command != command {
 		p.t.Fatalf("the client sent %q %v, want %s", f.Command, f.Header, command)
