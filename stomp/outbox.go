@@ -132,7 +132,7 @@ func (o *outbox) add(f outgoing, octets int) uint64 {
 	wake := o.rouse()
 	o.mu.Unlock()
 	if wake {
-		o.signal()
+		signal(o.wake)
 	}
 	return number
 }
@@ -147,7 +147,14 @@ func (o *outbox) rouse() bool {
 	return true
 }
 
-func (o *outbox) signal() { signal(o.wake) }
+// poke wakes the write loop for something that is no frame, which note notes: the
+// loop's next claim comes after it.
+func (o *outbox) poke(note func()) {
+	o.mu.Lock()
+	note()
+	o.mu.Unlock()
+	signal(o.wake)
+}
 
 // withdraw takes a frame back that has not been taken yet, and reports whether
 // it could.
@@ -245,7 +252,7 @@ func (o *outbox) inlined(flushed bool) {
 	o.quiet = nil
 	o.mu.Unlock()
 	if wake {
-		o.signal()
+		signal(o.wake)
 	}
 	if progress != nil {
 		close(progress)

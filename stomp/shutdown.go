@@ -128,8 +128,7 @@ func (s *session) depart(ctx context.Context) error {
 			err = s.farewell(ctx, r)
 		}
 		if err == nil {
-			s.finish.Store(&ctx)
-			s.out.signal()
+			s.out.poke(func() { s.finish.Store(&ctx) })
 		}
 	}
 	select { // where the session ended of itself after DISCONNECT, likewise

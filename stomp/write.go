@@ -32,8 +32,8 @@ func (s *session) writeLoop() error {
 		case <-s.cut:
 			return ErrConnectionLost
 		}
-		leave := s.finish.Load()
 		s.out.claim()
+		leave := s.finish.Load()
 		err := s.inlineErr
 		if err == nil {
 			err = s.writeBeat()
@@ -90,8 +90,7 @@ func (s *session) beatTime() {
 		if s.isCut() {
 			return
 		}
-		s.beatDue.Store(true)
-		s.out.signal()
+		s.out.poke(func() { s.beatDue.Store(true) })
 		s.metronome.Reset(interval)
 	})
 	s.metronome.Reset(interval)

@@ -20,7 +20,8 @@ const maxReason = 123
 // reason is cut to 123 octets. A handshake that is completed is nil whatever the peer's code, and so is the end of a
 // connection that the peer has closed before. The end of ctx cuts the connection at once. A ctx without an end waits
 // for ever where a peer does not read what waits; after that, one that does not answer costs 5 s, and one that does not
-// take the close frame 6 s. No Write may run meanwhile; a Read may, and gets the peer's close frame.
+// take the close frame 6 s. No Write may run meanwhile; a Read may, and ends with the peer's close frame or with
+// net.ErrClosed, whichever is first.
 // On a stream it sends what waits and closes. A connection that was closed here before is net.ErrClosed.
 func (c *Conn) Close(ctx context.Context, code int, reason string) error {
 	cut := make(chan struct{})

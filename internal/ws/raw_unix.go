@@ -100,7 +100,11 @@ func (s *rawSocket) asRead(err error) error {
 	case errors.As(err, &op):
 		err = op.Err // it said raw-read
 	}
-	return &net.OpError{Op: "read", Net: s.nc.RemoteAddr().Network(), Source: s.nc.LocalAddr(), Addr: s.nc.RemoteAddr(), Err: err}
+	op = &net.OpError{Op: "read", Source: s.nc.LocalAddr(), Addr: s.nc.RemoteAddr(), Err: err}
+	if op.Source != nil {
+		op.Net = op.Source.Network()
+	}
+	return op
 }
 
 // attemptRead returns false where there is nothing yet: the runtime waits then, and calls it again.
