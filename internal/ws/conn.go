@@ -4,11 +4,15 @@
 // A buffer of ours (see buffered) lies between the library and the connection, above TLS and below the WebSocket:
 //
 //	Conn.Write --> library --+                     +--> Flush, TryFlush --> connection
-//	                         +--> memory (gather) -+
+//	    +------ one frame ---+--> memory (gather) -+
 //	Conn.Read  --> library --+    a pong, a close reply: Pending is signalled
 //	    ^
-//	    +--------- library <--+- memory (source) <-------------------------- connection
-//	    +----- a whole message +
+//	    +--------- library <--+-- memory (source) <------------------------- connection
+//	    +------ one frame ----+
+//
+// A message in one frame without extensions, which is what nearly every one is, goes past the library on a client's
+// connection: its locks and copies cost more than all the rest. The handshakes, fragments, compression and control
+// frames are the library's, and so is whatever is not as it should be.
 //
 // Nothing that the library writes touches the connection: so a reader never blocks on the pong that it owes, and many
 // messages go out in one system call. Who may call what, and when:
@@ -45,6 +49,7 @@ type Conn struct {
 	b  *buffered
 	ws *websocket.Conn // nil: a stream
 
+	own   bool // a client's WebSocket without extensions: what fits one frame is written past the library
 	whole bool // a stream of which each Write becomes a message: nothing is gathered
 
 	readLimit int64 // octets of one message; 0: none

@@ -85,7 +85,7 @@ func (a *attempt) dialWebSocket(t Target, user *http.Client, o DialOptions) (*Co
 	}
 	conn.SetReadLimit(-1) // W6: ours is what counts
 	up.upgraded.judged, up.upgraded.byFrame = true, true
-	return &Conn{b: up.upgraded, ws: conn, readLimit: o.ReadLimit}, nil
+	return &Conn{b: up.upgraded, ws: conn, own: !o.Compression, readLimit: o.ReadLimit}, nil
 }
 
 // upgrader is the RoundTripper under which a connection, once upgraded, becomes a buffered one.

@@ -88,3 +88,28 @@ func wholeMessage(p []byte) (typ MessageType, payload []byte, size int) {
 	size = head + int(n)
 	return MessageType(p[0] & 0x0f), p[head:size:size], size
 }
+
+// appendHead appends the head of a frame that holds a whole message of size octets, at most maxPayload, as a client sends
+// it: FIN, no extension, masked with key.
+func appendHead(dst []byte, typ MessageType, size int, key uint32) []byte {
+	const final, masked = 0x80, 0x80
+	dst = append(dst, final|byte(typ))
+	if size < 126 {
+		dst = append(dst, masked|byte(size))
+	} else {
+		dst = binary.BigEndian.AppendUint16(append(dst, masked|126), uint16(size))
+	}
+	return binary.LittleEndian.AppendUint32(dst, key)
+}
+
+// mask sets dst, which is as long, to src masked with key (RFC 6455, section 5.3), whose first octet is the lowest.
+func mask(dst, src []byte, key uint32) {
+	twice := uint64(key)<<32 | uint64(key)
+	for len(src) >= 8 && len(dst) >= 8 {
+		binary.LittleEndian.PutUint64(dst, binary.LittleEndian.Uint64(src)^twice)
+		dst, src = dst[8:], src[8:]
+	}
+	for i, c := range src {
+		dst[i] = c ^ byte(key>>(8*(i%4)))
+	}
+}

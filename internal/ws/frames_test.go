@@ -95,3 +95,19 @@ func TestWholeMessage(t *testing.T) {
 		})
 	}
 }
+
+// Masking is one octet after another (RFC 6455, section 5.3), whatever the length.
+func TestMask(t *testing.T) {
+	key := []byte{0x12, 0x34, 0x56, 0x78}
+	for n := range 70 {
+		src, want := make([]byte, n), make([]byte, n)
+		for i := range src {
+			src[i] = byte(3 * i)
+			want[i] = src[i] ^ key[i%4]
+		}
+		got := make([]byte, n)
+		if mask(got, src, binary.LittleEndian.Uint32(key)); !bytes.Equal(got, want) {
+			t.Errorf("%d octets became %x, want %x", n, got, want)
+		}
+	}
+}

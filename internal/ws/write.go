@@ -26,6 +26,8 @@ func (c *Conn) Write(typ MessageType, msg []byte) error {
 		err = c.writeStream(msg)
 	case typ != Text && typ != Binary:
 		return fmt.Errorf("ws: write: message type %d is neither Text nor Binary", typ)
+	case len(msg) <= maxPayload && c.own:
+		err = c.b.writeMessage(typ, msg)
 	case len(msg) <= maxPayload:
 		if err = c.b.cork(len(msg) + maxHeader); err == nil {
 			err = c.ws.Write(context.Background(), websocket.MessageType(typ), msg)

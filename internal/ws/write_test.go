@@ -64,6 +64,40 @@ func TestGather(t *testing.T) {
 	}
 }
 
+// W2: a message is one frame, with the bits that a client's has to have, and never masked with the same key; also where
+// pongs lie in between.
+func TestW2_one_frame(t *testing.T) {
+	client, server := tcpPair(t)
+	c, p := peered(t, client, server, DialOptions{})
+	keys := map[string]bool{}
+	for _, size := range []int{0, 1, 7, 8, 125, 126, 1000, fillSize, maxPayload} {
+		for _, typ := range []MessageType{Text, Binary} {
+			p.send(opPing, "x")
+			p.send(opText, "behind it")
+			_, err := readMessage(c)
+			must(t, err)
+			pong := len(c.b.waiting.p)
+			msg := make([]byte, size)
+			for i := range msg {
+				msg[i] = byte(i) & 0x7f
+			}
+			must(t, c.Write(typ, msg))
+			head := c.b.waiting.p[pong:]
+			if head[0] != 0x80|byte(typ) || head[1]&0x80 == 0 {
+				t.Errorf("%d octets of type %d begin with %x", size, typ, head[:2])
+			}
+			n := headSize(head[1])
+			keys[string(head[n-4:n])] = true
+			must(t, c.Flush())
+			p.want(opPong, "x")
+			p.want(byte(typ), string(msg))
+		}
+	}
+	if len(keys) < 17 { // of 18: two may be the same by chance
+		t.Errorf("%d keys for 18 frames", len(keys))
+	}
+}
+
 // W2: fragments below 64 KiB; and a long message never lies in memory as a whole.
 func TestW2_fragments(t *testing.T) {
 	sizes := []int{maxPayload, maxPayload + 1, 65_536, 300_000, 5 << 20}
