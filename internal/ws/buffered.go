@@ -35,16 +35,18 @@ type buffered struct {
 	raw     *rawSocket    // the connection as a plain socket; nil where it is none. Its writing is whose writing is
 	pending chan struct{} // capacity 1
 
-	mu       sync.Mutex    // guards the following; never held across I/O or a channel operation
-	waiting  gather        // to be written, after taken
-	taken    gather        // with the writer, or what its last attempt has left
-	writing  bool          // somebody writes; nobody else may
-	quiet    chan struct{} // closed when writing ends; made by who waits for that
-	corked   bool          // a Flush will come: no need for Pending
-	held     bool          // no write flushes, however much waits
-	direct   bool          // whatever is written goes out at once: the close handshake
-	writeErr error         // the first failure to write; nothing is written after it
-	cause    error         // why the connection was cut; nil while it was not
+	mu        sync.Mutex    // guards the following; never held across I/O or a channel operation
+	waiting   gather        // to be written, after taken
+	taken     gather        // with the writer, or what its last attempt has left
+	writing   bool          // somebody writes; nobody else may
+	quiet     chan struct{} // closed when writing ends; made by who waits for that
+	corked    bool          // a Flush will come: no need for Pending
+	held      bool          // no write flushes, however much waits
+	direct    bool          // whatever is written goes out at once: the close handshake
+	said      boundary      // where the library is in what it writes; only followed where byFrame
+	closeSaid bool          // it has written a close frame: no data may follow (RFC 6455, section 5.5.1)
+	writeErr  error         // the first failure to write; nothing is written after it
+	cause     error         // why the connection was cut; nil while it was not
 }
 
 // newBuffered takes rwc over. nc is the same connection where it is known to be a net.Conn, or nil.

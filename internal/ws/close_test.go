@@ -2,6 +2,7 @@ package ws
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -242,4 +243,58 @@ func secured(t *testing.T, client, server net.Conn, cert tls.Certificate, cfg *t
 	must(t, c.Handshake())
 	must(t, <-done)
 	return c
+}
+
+// W5: behind a close frame no data goes out (RFC 6455, section 5.5.1): neither behind the reply to the peer's, however
+// long that takes to leave, nor behind the library's own to a peer that breaks the protocol.
+func TestW5_nothing_behind_a_close_frame(t *testing.T) {
+	for name, sent := range map[string][]byte{
+		"a_reply":     frame{true, opClose, []byte(closing(1012, "restart"))}.bytes(),
+		"a_complaint": {0xc1, 1, 'x'}, // RSV1
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				client, server := net.Pipe()
+				c, p := peered(t, client, server, DialOptions{})
+				must(t, c.Write(Text, []byte("before")))
+				go p.nc.Write(sent) // ends with the reader
+				done := reading(c)
+				synctest.Wait() // the close frame waits for the peer to read
+				for range 2 {
+					if err := c.Write(Text, []byte("behind")); !errors.Is(err, net.ErrClosed) {
+						t.Errorf("Write: %v", err)
+					}
+				}
+				go c.Flush() // ends with the connection
+				p.want(opText, "before")
+				if f, err := p.read(); err != nil || f.op != opClose {
+					t.Errorf("the peer got opcode %d, %v", f.op, err)
+				}
+				go c.CloseNow()
+				if f, err := p.read(); err == nil {
+					t.Errorf("the peer got opcode %d and %q behind it", f.op, f.payload)
+				}
+				<-done
+			})
+		})
+	}
+}
+
+// The octets of a long message, which the library writes in pieces, are not taken for a close frame.
+func TestLongMessageOfCloseFrames(t *testing.T) {
+	client, server := tcpPair(t)
+	c, s := pair(t, client, server, DialOptions{}, AcceptOptions{})
+	long := bytes.Repeat([]byte{0x88}, 300_000)
+	for _, msg := range [][]byte{long, []byte("short"), long, []byte("short")} {
+		go func() { // joined by the read
+			if err := errors.Join(c.Write(Binary, msg), c.Flush()); err != nil {
+				t.Error(err)
+			}
+		}()
+		got, err := readMessage(s)
+		must(t, err)
+		if !bytes.Equal(got, msg) {
+			t.Errorf("%d octets came as %d", len(msg), len(got))
+		}
+	}
 }

@@ -71,6 +71,12 @@ func payloadSize(head []byte) uint64 {
 	}
 }
 
+// The opcode in the first octet of a frame, and that of a close frame.
+const (
+	opcode      = 0x0f
+	closeOpcode = 0x08
+)
+
 // wholeMessage returns the payload of the frame that p begins with, if that is a message of its own as a server sends
 // it, complete and without an extension: FIN, no RSV, text or binary, no mask. size is 0 where it is anything else.
 func wholeMessage(p []byte) (typ MessageType, payload []byte, size int) {
@@ -86,7 +92,7 @@ func wholeMessage(p []byte) (typ MessageType, payload []byte, size int) {
 		return 0, nil, 0
 	}
 	size = head + int(n)
-	return MessageType(p[0] & 0x0f), p[head:size:size], size
+	return MessageType(p[0] & opcode), p[head:size:size], size
 }
 
 // appendHead appends the head of a frame that holds a whole message of size octets, at most maxPayload, as a client sends

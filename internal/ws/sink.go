@@ -3,6 +3,7 @@ package ws
 import (
 	"io"
 	"math/rand/v2"
+	"net"
 )
 
 // Write is the library's: it gathers, and never waits for the connection but in the close handshake.
@@ -11,6 +12,9 @@ func (b *buffered) Write(p []byte) (int, error) {
 	if err := b.writeErr; err != nil {
 		b.mu.Unlock()
 		return 0, err
+	}
+	if b.byFrame {
+		b.heed(p)
 	}
 	b.waiting.add(p)
 	flooded := len(b.waiting.p) > maxWaiting
@@ -36,18 +40,31 @@ func (b *buffered) Write(p []byte) (int, error) {
 
 // writeMessage gathers a message in a frame as a client sends it. It goes past the library, which would take four locks
 // for it and copy it twice. Whatever the library writes by itself beside the one writer, pongs and closes, comes here in
-// whole frames, so that none gets into another.
+// whole frames, so that none gets into another. Behind a close frame of the library's nothing is written any more.
 func (b *buffered) writeMessage(typ MessageType, p []byte) error {
 	if err := b.cork(len(p) + maxHeader); err != nil {
 		return err
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.writeErr != nil {
+	switch {
+	case b.writeErr != nil:
 		return b.writeErr
+	case b.closeSaid:
+		return net.ErrClosed
 	}
 	b.waiting.addFrame(typ, p, rand.Uint32()) // from ChaCha8 with the system's seed: unpredictable, as section 5.3 demands
 	return nil
+}
+
+// heed follows what the library writes, which may come in pieces, and notes its close frame. mu is held.
+func (b *buffered) heed(p []byte) {
+	for len(p) > 0 {
+		if b.said.between() && p[0]&opcode == closeOpcode {
+			b.closeSaid = true
+		}
+		p = p[b.said.through(p):]
+	}
 }
 
 // writeWhole hands p to the connection in a Write of its own. Nothing may be gathered before it; its caller is the one
