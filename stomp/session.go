@@ -130,9 +130,9 @@ func (s *session) abort(reason error) {
 		s.cutErr = reason
 		close(s.cut)
 		s.out.fail(&overError{reason})
-		s.loops.Go(func() error { // joined by join: a foreign connection may take its time to close
-			return s.conn.CloseNow() // nil
-		})
+		// A foreign connection may take its time to close: the Client's end waits
+		// for it, and a reconnect does not.
+		s.client.wg.Go(func() { s.conn.CloseNow() })
 	})
 }
 
