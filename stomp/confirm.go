@@ -97,7 +97,7 @@ func (sub *subscription) withdraw() bool {
 	receipts := sub.client.receipts
 	// One that was written keeps its entry: there may be an answer, which must
 	// not be taken for another's (see awaitAnswer).
-	return r != nil && receipts.holds(r) && r.place.leave(false) && receipts.remove(r.number) != nil
+	return r != nil && receipts.giveUp(r) && r.place.leave(false) && receipts.remove(r.number) != nil
 }
 
 // await makes p the receipt that confirmed waits for.
@@ -110,8 +110,23 @@ func (sub *subscription) await(r *route, p *pendingReceipt) {
 	sub.confirm = p
 	renewed := sub.renewed
 	sub.renewed = nil
+	ended := sub.ended
 	sub.mu.Unlock()
 	if renewed != nil {
 		close(renewed)
+	}
+	if ended {
+		sub.forgetConfirm()
+	}
+}
+
+// forgetConfirm lets go of the receipt of a subscription that has ended, where
+// this server is not known to send any: it would be kept for as long as the
+// session lasts. One that restores its subscriptions one by one has to hear what
+// there is to hear (see awaitAnswer).
+func (sub *subscription) forgetConfirm() {
+	confirm, s := sub.confirmation()
+	if confirm != nil && s.restore == nil && !s.receipts.answers() {
+		s.receipts.remove(confirm.number) // nobody is told: who waits for it hears of the end
 	}
 }

@@ -139,6 +139,7 @@ func (s *session) awaitOwn(ctx context.Context, r *pendingReceipt, frame uint64)
 		return err
 	}
 	if !s.receipts.answers() {
+		s.receipts.remove(r.number) // it would be kept for as long as the session lasts
 		return nil
 	}
 	return r.Wait(ctx)

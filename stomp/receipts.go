@@ -28,6 +28,7 @@ type pendingReceipt struct {
 	Receipt
 	asked   bool         // by a caller, not by us of our own accord
 	forced  bool         // its frame has to be written, whoever leaves
+	givenUp bool         // nobody waits for it, DISCONNECT neither; guarded by the lock of receipts
 	refused func(*Error) // what else to do when an ERROR answers it; nil: nothing
 
 	place place
@@ -155,6 +156,18 @@ func (t *receipts) holds(p *pendingReceipt) bool {
 	return t.pending[p.number] == p
 }
 
+// giveUp says that nobody waits for p any more, and reports whether it was
+// unanswered.
+func (t *receipts) giveUp(p *pendingReceipt) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.pending[p.number] != p {
+		return false
+	}
+	p.givenUp = true
+	return true
+}
+
 // settle answers an entry that was removed.
 func (p *pendingReceipt) settle(err error) {
 	p.err = err
@@ -208,7 +221,7 @@ func (t *receipts) outstanding() *pendingReceipt {
 		return nil
 	}
 	for _, p := range t.pending {
-		if p.asked || t.known {
+		if (p.asked || t.known) && !p.givenUp {
 			return p
 		}
 	}

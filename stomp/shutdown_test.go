@@ -316,3 +316,62 @@ func TestPromise4_Done_comes_after_the_connection_is_closed(t *testing.T) {
 		})
 	}
 }
+
+// hungConn is a connection whose Close waits for free.
+type hungConn struct {
+	net.Conn
+	free chan struct{}
+}
+
+func (c *hungConn) Close() error {
+	err := c.Conn.Close()
+	<-c.free
+	return err
+}
+
+// Promise 8: a silent connection that does not close either holds up no reconnect.
+func TestPromise8_a_Close_that_hangs_holds_up_nothing(t *testing.T) {
+	bubble(t, "reconnects", func(t *testing.T) {
+		free := make(chan struct{})
+		dial := func(context.Context, string) (net.Conn, error) {
+			near, far := net.Pipe()
+			p := &streamPeer{t: t, nc: far, r: bufio.NewReader(far)}
+			go func() { // ends with its last write
+				p.read()
+				p.send("CONNECTED\nversion:1.2\nheart-beat:10000,0\n\n\x00")
+			}()
+			return &hungConn{near, free}, nil
+		}
+		c, err := stomp.Connect(t.Context(), "tcp://broker.test", stomp.WithDialer(dial), stomp.WithHeartBeat(0, 10*time.Second),
+			stomp.WithReconnect(stomp.Backoff{Min: time.Millisecond, Max: time.Millisecond}))
+		fine(t, err)
+		time.Sleep(50 * time.Second)
+		if st := c.Status(); st.State != stomp.StateConnected || st.Epoch != 3 {
+			t.Errorf("after 50 s %v in epoch %d, want connected in 3", st.State, st.Epoch)
+		}
+		close(free)
+		fine(t, c.Close())
+	})
+}
+
+// A SUBSCRIBE that was given up, and that the server never answers, holds up no Disconnect.
+func TestDisconnect_does_not_wait_for_what_was_given_up(t *testing.T) {
+	bubble(t, "Subscribe", func(t *testing.T) {
+		c, p := peerRig(t, nil)
+		go func() { // ends with the connection
+			for f := p.next(); f.Command != ""; f = p.next() {
+				if id, ok := wire.Lookup(f.Header, "receipt"); ok && f.Command != wire.Subscribe {
+					p.send(wire.Receipt, "", [2]string{"receipt-id", id})
+				}
+			}
+		}()
+		fine(t, c.Send(t.Context(), "/queue/a", nil, stomp.WithReceipt())) // this server answers
+		_, err := c.Subscribe(within(t, time.Second), "/queue/a", stomp.WithReceipt())
+		matches(t, err, context.DeadlineExceeded)
+		start := time.Now()
+		fine(t, c.Disconnect(within(t, time.Minute)))
+		if d := time.Since(start); d != 0 {
+			t.Errorf("took %v", d)
+		}
+	})
+}

@@ -148,6 +148,7 @@ func (sub *subscription) detach() {
 	if r := sub.current(); r != nil {
 		r.session.routes.remove(sub.id)
 	}
+	sub.forgetConfirm()
 }
 
 func (sub *subscription) current() *route {

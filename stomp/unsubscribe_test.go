@@ -2,6 +2,7 @@ package stomp_test
 
 import (
 	"context"
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -220,4 +221,45 @@ func TestUnsubscribe_durable(t *testing.T) {
 			fine(t, <-done)
 		})
 	}
+}
+
+// A subscription that has ended leaves nothing behind in its session, though its server (Spring's simple broker) answers
+// no receipt.
+func TestUnsubscribe_leaves_nothing_behind(t *testing.T) {
+	bubble(t, "without_receipts", func(t *testing.T) {
+		c, p := peerRig(t, nil)
+		rest := make(chan struct{})
+		go func() { // ends with the connection
+			for p.next().Command != "" {
+			}
+			close(rest)
+		}()
+		heap := func() int64 {
+			runtime.GC()
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			return int64(m.HeapAlloc)
+		}
+		cycle := func() {
+			ctx, cancel := context.WithCancel(t.Context())
+			_, err := c.Subscribe(ctx, "/topic/a")
+			fine(t, err)
+			gentle, err := c.NewSubscription(t.Context(), "/topic/b")
+			fine(t, err)
+			cancel()
+			fine(t, gentle.Unsubscribe(t.Context()))
+			synctest.Wait()
+		}
+		cycle()
+		before := heap()
+		const n = 1000
+		for range n {
+			cycle()
+		}
+		if grown := heap() - before; grown > n*100 {
+			t.Errorf("%d octets are left of each subscription", grown/n)
+		}
+		c.Close()
+		<-rest
+	})
 }
