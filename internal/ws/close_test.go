@@ -286,13 +286,11 @@ func TestLongMessageOfCloseFrames(t *testing.T) {
 	c, s := pair(t, client, server, DialOptions{}, AcceptOptions{})
 	long := bytes.Repeat([]byte{0x88}, 300_000)
 	for _, msg := range [][]byte{long, []byte("short"), long, []byte("short")} {
-		go func() { // joined by the read
-			if err := errors.Join(c.Write(Binary, msg), c.Flush()); err != nil {
-				t.Error(err)
-			}
-		}()
+		written := make(chan error, 1)
+		go func() { written <- errors.Join(c.Write(Binary, msg), c.Flush()) }() // joined below
 		got, err := readMessage(s)
 		must(t, err)
+		must(t, <-written)
 		if !bytes.Equal(got, msg) {
 			t.Errorf("%d octets came as %d", len(msg), len(got))
 		}
