@@ -34,7 +34,7 @@ type Client struct {
 	quit      func()          // ends life
 	receipts  *receipts
 	listeners listeners      // of Unmatched
-	wg        sync.WaitGroup // feeders, converters, watchers: all but the supervisor
+	wg        sync.WaitGroup // feeders, converters, watchers, connections that close: all but the supervisor
 
 	mu              sync.Mutex // guards what follows
 	status          Status

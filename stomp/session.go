@@ -25,9 +25,9 @@ import (
 //	                       heart-beats ┘                       └▶ receipts
 //
 // start starts both loops under an errgroup, which join joins; one timer watches
-// for silence, another says when a heart-beat is due. The read loop alone touches dec and reads from conn. One
-// goroutine at a time writes to conn: the write loop, or, while that sleeps, a
-// sender in its place (see outbox).
+// for silence, another says when a heart-beat is due. The read loop alone touches
+// dec and reads from conn. One goroutine at a time writes to conn: the write
+// loop, or, while that sleeps, a sender in its place (see outbox).
 type session struct {
 	client *Client
 	loops  errgroup.Group
