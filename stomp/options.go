@@ -338,7 +338,11 @@ func (m AckMode) String() string {
 	return fmt.Sprintf("AckMode(%d)", int(m))
 }
 
-// WithAck sets the ack mode. The default is AckAuto.
+// WithAck sets the ack mode. The default is AckAuto: the broker is done with a
+// message when it has sent it. What is on its way when the connection breaks is
+// lost, and what waits for its consumer when the program ends. In the other modes
+// what a queue had sent and nobody has acknowledged is sent again, to the next
+// session or to another subscriber.
 func WithAck(mode AckMode) SubscribeOption {
 	return subscribeOption(func(c *subscribeConfig) { c.ack = mode })
 }

@@ -49,10 +49,11 @@ func (c *Client) Drain(ctx context.Context) error {
 func (c *Client) Disconnect(ctx context.Context) error { return c.disconnect(ctx, ErrClosed) }
 
 // Close ends the Client at once: it cuts the connection, without a word to the
-// broker, and joins every goroutine. What waits to be written is lost. It may be
-// called at any time and more than once, but not from a function that was
-// given to an option or to SubscribeAs, which it would wait for. The error is
-// always nil.
+// broker, and joins every goroutine. What waits to be written is lost, and so are
+// messages in mode AckAuto that the broker sends until it notices; [Client.Drain]
+// ends the subscriptions first. Close may be called at any time and more than
+// once, but not from a function that was given to an option or to SubscribeAs,
+// which it would wait for. The error is always nil.
 func (c *Client) Close() error {
 	if s := c.wishEnd(ErrClosed); s != nil {
 		s.abort(ErrClosed)

@@ -45,6 +45,9 @@ type dialect struct {
 	inflates bool
 	// losesERROR: now and then only its close arrives, and not the ERROR before.
 	losesERROR bool
+	// keepsFirst: after a cut it may keep back a subscription's first message that
+	// is not acknowledged.
+	keepsFirst bool
 	// rawNames: header names pass as they are, so that no escape can be tried.
 	rawNames bool
 }

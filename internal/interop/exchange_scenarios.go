@@ -90,8 +90,7 @@ func transactionOfAcks(ctx context.Context, s *scene) error {
 		if err := end.does(tx); err != nil {
 			return err
 		}
-		c.Close()
-		if err := s.remain(ctx, destination, end.left); err != nil {
+		if err := s.remain(ctx, c, destination, end.left); err != nil {
 			return err
 		}
 	}

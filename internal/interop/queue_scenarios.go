@@ -129,12 +129,16 @@ func (s *scene) acks(ctx context.Context, mode stomp.AckMode, which []int, left 
 			return err
 		}
 	}
-	c.Close()
-	return s.remain(ctx, destination, left)
+	return s.remain(ctx, c, destination, left)
 }
 
-// remain expects just these messages in a queue.
-func (s *scene) remain(ctx context.Context, destination string, want []string) error {
+// remain ends a consumer of a queue, and expects just these messages there.
+// Nobody is cut off: until the server notices, it gives messages to those who
+// are, and with AckAuto it takes them for consumed (14 of 6,000 on Classic 6.1.8).
+func (s *scene) remain(ctx context.Context, consumer *stomp.Client, destination string, want []string) error {
+	if err := consumer.Disconnect(ctx); err != nil {
+		return err
+	}
 	c, sub, err := s.listen(ctx, destination)
 	if err != nil {
 		return err
@@ -151,8 +155,6 @@ func (s *scene) remain(ctx context.Context, destination string, want []string) e
 		}
 		got = append(got, string(f.Body))
 	}
-	// One that is only cut may be given messages for a moment still, and they
-	// count as consumed.
 	if err := c.Disconnect(ctx); err != nil {
 		return err
 	}
@@ -195,8 +197,7 @@ func nack(ctx context.Context, s *scene) error {
 			return err
 		}
 	}
-	c.Close()
-	return s.remain(ctx, destination, nil)
+	return s.remain(ctx, c, destination, nil)
 }
 
 // buried looks for a message in the dead letter queue.
@@ -226,9 +227,9 @@ func (s *scene) buried(ctx context.Context, c *stomp.Client, text string) error 
 }
 
 // redeliveryAfterCut: the connection breaks under a client that has not
-// acknowledged: the same channel gets the message again.
+// acknowledged: the same channel gets the messages again.
 func redeliveryAfterCut(ctx context.Context, s *scene) error {
-	destination := s.queue()
+	destination, sent := s.queue(), numbered(2)
 	var cut cutter
 	c, err := s.connect(ctx, stomp.WithHTTPClient(cut.client()))
 	if err != nil {
@@ -239,29 +240,38 @@ func redeliveryAfterCut(ctx context.Context, s *scene) error {
 	if err != nil {
 		return err
 	}
-	if err := c.Send(ctx, destination, []byte("again"), stomp.WithReceipt()); err != nil {
+	if err := s.sendAll(ctx, c, destination, sent); err != nil {
 		return err
 	}
-	first, err := next(ctx, sub)
+	_, before, err := bodies(ctx, sub, len(sent))
 	if err != nil {
 		return err
 	}
 	cut.now()
-	second, err := next(ctx, sub)
+	again, err := next(ctx, sub)
 	if err != nil {
 		return err
 	}
-	if string(second.Body) != "again" || second.Epoch != 2 || first.Epoch != 1 {
-		return fmt.Errorf("received %v in session %d after %v in session %d", second, second.Epoch, first, first.Epoch)
+	if s.keepsFirst && string(again.Body) == sent[1] {
+		sent = sent[1:]
 	}
-	if err := c.Ack(ctx, first); !errors.Is(err, stomp.ErrStale) {
+	for i, text := range sent {
+		if i > 0 {
+			if again, err = next(ctx, sub); err != nil {
+				return err
+			}
+		}
+		if string(again.Body) != text || again.Epoch != 2 {
+			return fmt.Errorf("after the cut it received %v in session %d, want %q in session 2", again, again.Epoch, text)
+		}
+		if err := c.Ack(ctx, again, stomp.WithReceipt()); err != nil {
+			return err
+		}
+	}
+	if err := c.Ack(ctx, before[0]); !errors.Is(err, stomp.ErrStale) {
 		return fmt.Errorf("an ACK of the first delivery: %w, want ErrStale", err)
 	}
-	if err := c.Ack(ctx, second, stomp.WithReceipt()); err != nil {
-		return err
-	}
-	c.Close()
-	return s.remain(ctx, destination, nil)
+	return s.remain(ctx, c, destination, nil)
 }
 
 // prefetch: of ten messages, a subscriber that may hold one gets one, and the
