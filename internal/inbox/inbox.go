@@ -1,0 +1,275 @@
+// Package inbox is the bounded queue in front of the channel that a consumer ranges over. It knows nothing of what it
+// carries.
+package inbox
+
+import (
+	"sync"
+)
+
+// channelRoom is the largest capacity of the channel; the rest of the bound is the queue behind it, which takes memory
+// only while it holds something. An idle subscription costs its channel, and more room makes none faster: measured with
+// 4, 8, 16 and 32.
+const channelRoom = 8
+
+// Owner is who an Inbox belongs to.
+type Owner[T any] interface {
+	// Size returns what v counts for in the bound, in bytes. It returns the same whenever it is asked.
+	Size(v T) int64
+	// Dropped is told of each value that the consumer will not get. The Inbox's lock is held: it must be quick, and must
+	// not call the Inbox.
+	Dropped(v T)
+	// Go runs f in a goroutine that the owner joins: f returns soon after End.
+	Go(f func())
+}
+
+// Inbox is a bounded queue in front of a channel.
+//
+//	Put ──(room in the channel, nothing queued)──────────▶ channel ──▶ consumer
+//	  └──────────▶ queue ──▶ feeder, while it holds something ──▶ ┘
+//
+// Who sends to the channel, or closes it, holds the baton. Put takes it for a send that cannot block. A feeder goroutine
+// holds it while the queue is not empty, and hands it to a Put that has to drop the oldest value. An end that comes while
+// somebody holds the baton is carried out when it is laid down. So nothing is ever sent on a closed channel, and no lock
+// is held across a channel operation.
+//
+// Values come out in the order of Put, which one goroutine calls. Everything else may be called from anywhere.
+type Inbox[T any] struct {
+	owner  Owner[T]
+	bound  Bound
+	ch     chan T
+	cut    chan struct{} // closed by End: the feeder gives up
+	closed chan struct{} // closed when ch is
+
+	// By these Put takes the baton from a feeder, see takeBaton. nil unless the policy is DropOldest.
+	yield   chan struct{} // capacity 1
+	yielded chan struct{} // capacity 1
+
+	mu       sync.Mutex // guards what follows; held while Owner.Dropped runs, never across a channel operation
+	queue    ring[T]
+	baton    bool
+	yielding bool // Put wants the baton
+	state    state
+	ended    bool          // End was called
+	stalled  bool          // the bound was reached with Block, and the queue is not half empty yet
+	room     chan struct{} // capacity 1: a stall may be over; nil until the first begins
+	account  account
+	inHand   bool // the feeder has a value between queue and channel
+	received uint64
+	dropped  uint64
+	stalls   uint64
+}
+
+type state uint8
+
+const (
+	open     state = iota
+	draining       // takes nothing more; the channel is closed when the queue is empty
+	closing        // the channel is closed, or is as soon as the baton is laid down
+)
+
+// Verdict is what became of a value that was Put.
+type Verdict uint8
+
+const (
+	Delivered  Verdict = iota // it is in the channel or the queue
+	Full                      // likewise, but the bound is reached: wait until Stalled is false
+	Filled                    // Full, and the first of its episode
+	Dropped                   // it or an older one was dropped
+	Overflowed                // the policy is Fail: it was dropped, and the owner has to End the Inbox
+	Refused                   // it was dropped: the Inbox had ended
+)
+
+// New returns an Inbox that is open. Whoever makes it ends it.
+func New[T any](owner Owner[T], bound Bound) *Inbox[T] {
+	// At most half of the bound lies in the channel, so that an empty queue is a half empty one (see halfEmptyLocked).
+	room := max(1, min(bound.Count/2, channelRoom))
+	in := &Inbox[T]{
+		owner:   owner,
+		bound:   bound,
+		ch:      make(chan T, room),
+		cut:     make(chan struct{}),
+		closed:  make(chan struct{}),
+		account: account{sizes: make([]int64, room)},
+	}
+	if bound.Policy == DropOldest {
+		in.yield, in.yielded = make(chan struct{}, 1), make(chan struct{}, 1)
+	}
+	return in
+}
+
+// C returns the consumer's channel.
+func (in *Inbox[T]) C() <-chan T { return in.ch }
+
+// Closed returns a channel that is closed when C has been.
+func (in *Inbox[T]) Closed() <-chan struct{} { return in.closed }
+
+// Cut returns a channel that is closed by End.
+func (in *Inbox[T]) Cut() <-chan struct{} { return in.cut }
+
+// Bound returns what New was given.
+func (in *Inbox[T]) Bound() Bound { return in.bound }
+
+// Put offers v to the consumer. It never blocks.
+func (in *Inbox[T]) Put(v T) Verdict {
+	size := in.owner.Size(v)
+	in.mu.Lock()
+	in.received++
+	if in.state != open {
+		in.dropLocked(v)
+		in.mu.Unlock()
+		return Refused
+	}
+	if in.baton || in.queue.len() > 0 || !in.fitsLocked(size) {
+		verdict, next := in.enqueueLocked(v, size)
+		in.mu.Unlock()
+		if next == displaceOldest {
+			return in.displace(v, size)
+		}
+		in.do(next)
+		return verdict
+	}
+	in.baton = true
+	in.mu.Unlock()
+
+	sent := false
+	select {
+	case in.ch <- v:
+		sent = true
+	default: // the channel is full, the bound is not reached
+	}
+
+	in.mu.Lock()
+	verdict := Delivered
+	switch {
+	case sent:
+		in.account.enter(size)
+	case in.state == closing:
+		in.dropLocked(v)
+		verdict = Refused
+	default:
+		in.pushLocked(v, size)
+	}
+	next := in.layDownLocked()
+	in.mu.Unlock()
+	in.do(next)
+	return verdict
+}
+
+// enqueueLocked takes what cannot go straight into the channel. After displaceOldest, v was not taken yet.
+func (in *Inbox[T]) enqueueLocked(v T, size int64) (Verdict, next) {
+	verdict := Delivered
+	if !in.fitsLocked(size) {
+		switch in.bound.Policy {
+		case Block:
+			verdict = in.stallLocked()
+		case DropNewest:
+			in.dropLocked(v)
+			return Dropped, nothing
+		case Fail:
+			in.dropLocked(v)
+			return Overflowed, nothing
+		case DropOldest:
+			in.yielding = in.baton // a feeder has it, and is asked for it
+			in.baton = true
+			return Dropped, displaceOldest
+		}
+	}
+	in.pushLocked(v, size)
+	if in.baton {
+		return verdict, nothing // whoever has it finds v in the queue
+	}
+	in.baton = true
+	return verdict, startFeeder
+}
+
+// stallLocked notes that the bound was reached with Block.
+func (in *Inbox[T]) stallLocked() Verdict {
+	if in.stalled {
+		return Full
+	}
+	in.stalled = true
+	in.stalls++
+	if in.room == nil {
+		in.room = make(chan struct{}, 1)
+	}
+	return Filled
+}
+
+func (in *Inbox[T]) pushLocked(v T, size int64) {
+	in.queue.push(v)
+	in.account.held += size
+}
+
+func (in *Inbox[T]) dropLocked(v T) {
+	in.dropped++
+	in.owner.Dropped(v)
+}
+
+// Stalled reports whether the bound was reached with Block and the queue is not half empty yet. Room says when to ask
+// again.
+func (in *Inbox[T]) Stalled() bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.stalled && in.state == open
+}
+
+// Room returns a channel that is signalled when a stall may be over. It is nil before the first stall.
+func (in *Inbox[T]) Room() <-chan struct{} {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.room
+}
+
+// Lose notes that a value which was received from C on the consumer's behalf could not be handed on.
+func (in *Inbox[T]) Lose(v T) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.account.reclaimed++
+	in.dropLocked(v)
+}
+
+// Drain takes nothing more, lets the consumer have what is queued, and closes the channel then.
+func (in *Inbox[T]) Drain() {
+	in.mu.Lock()
+	if in.state != open {
+		in.mu.Unlock()
+		return
+	}
+	in.state = draining
+	room := in.room
+	next := in.layDownIfFreeLocked()
+	in.mu.Unlock()
+	in.do(next)
+	signal(room) // whoever waits out a stall need not any more
+}
+
+// End closes the channel now. Its buffer stays readable, what is queued behind it is dropped. It may be called again,
+// and after Drain.
+func (in *Inbox[T]) End() {
+	in.mu.Lock()
+	if in.ended {
+		in.mu.Unlock()
+		return
+	}
+	in.ended = true
+	in.state = closing // after Drain it may be that already: then cut is for whoever takes from C on the consumer's behalf
+	for in.queue.len() > 0 {
+		v := in.queue.pop()
+		in.account.held -= in.owner.Size(v)
+		in.dropLocked(v)
+	}
+	in.mu.Unlock()
+	close(in.cut)
+	in.mu.Lock()
+	next := in.layDownIfFreeLocked()
+	in.mu.Unlock()
+	in.do(next)
+}
+
+// signal sends to a channel of capacity 1, or to none, without blocking.
+func signal(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default: // one signal is enough
+	}
+}
