@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/webstomp/webstomp/internal/ackset"
 	"github.com/webstomp/webstomp/internal/wire"
 )
 
@@ -31,116 +32,96 @@ func (c *Client) Nack(ctx context.Context, f Frame, opts ...FrameOption) error {
 }
 
 // acknowledge sends ACK or NACK, within a transaction unless tx is nil.
-func (c *Client) acknowledge(ctx context.Context, command string, f Frame, opts []FrameOption, tx *Transaction) error {
-	op := opError{op: strings.ToLower(command), target: f.MessageID(), unsent: true}
-	fail := func(err error) error {
-		op.err = err
-		return &op
-	}
+func (c *Client) acknowledge(ctx context.Context, command string, frame Frame, opts []FrameOption, tx *Transaction) error {
+	f := outgoing{op: strings.ToLower(command), target: frame.MessageID(), command: command}
 	cfg, err := newFrameConfig(opts)
+	if err == nil && ctx.Err() != nil {
+		err = ctxError(ctx)
+	}
+	if err == nil {
+		err = c.checkAckable(frame)
+	}
+	r := frame.route
+	if err == nil {
+		err = r.identify(&f, frame)
+	}
+	if err == nil && tx != nil {
+		err = tx.enter(&f, r.session)
+	}
 	if err != nil {
-		return fail(err)
+		return f.notSent(err)
 	}
-	if ctx.Err() != nil {
-		return fail(ctxError(ctx))
-	}
-	r := f.route
-	switch {
-	case r == nil:
-		return fail(fmt.Errorf("%w: no subscription delivered it", ErrNotAckable))
-	case r.session.client != c:
-		return fail(fmt.Errorf("%w: another Client delivered it", ErrNotAckable))
-	case r.sub.ack == AckAuto:
-		return fail(fmt.Errorf("%w: delivered in auto mode (see WithAck)", ErrNotAckable))
-	case r.over():
-		return fail(ErrStale)
-	}
-	header, err := r.ackHeader(command, f)
-	if err != nil {
-		return fail(err)
-	}
-	if tx != nil {
-		id, err := tx.on(r.session)
-		if err != nil {
-			return fail(err)
-		}
-		header = append(header, [2]string{"transaction", id})
-	}
-	header = append(header, cfg.header...)
-	// Whether it comes too late is asked again when it has its place before
-	// UNSUBSCRIBE or COMMIT, and what it takes is taken there: an ACK behind
-	// them, or behind another that covers it, would be refused, at the session's
-	// cost.
-	var taken []span
-	late := func() error {
-		if r.over() {
+	f.header, f.receipt = cfg.header, receiptIf(cfg.receipt)
+	// Whether it comes too late is asked again when it has its place before UNSUBSCRIBE or COMMIT, and what it takes is taken
+	// there: an ACK behind them, or behind another that covers it, would be refused, at the session's cost.
+	var taken []ackset.Span
+	f.admit = func() error {
+		if r.isOver() {
 			return ErrStale
 		}
-		if err := tx.late(); err != nil {
+		if err := tx.admit(); err != nil {
 			return err
 		}
-		if taken = r.acks.take(f.seq, r.sub.ack == AckClient); taken == nil {
+		if taken = r.acks.Take(frame.number, r.ack == AckClient); taken == nil {
 			return fmt.Errorf("%w: acknowledged already", ErrNotAckable)
 		}
 		return nil
 	}
-	receipt, _, err := r.session.post(ctx, wire.Frame{Command: command, Header: header},
-		posting{op: opError{op: op.op, target: op.target}, receipt: wish(cfg.receipt), late: late})
+	receipt, _, err := r.session.submit(ctx, &f)
 	if err != nil {
-		if taken != nil {
-			r.acks.settle(taken, false)
-		}
-		if r.over() {
-			return fail(ErrStale)
+		if r.isOver() {
+			return f.notSent(ErrStale)
 		}
 		return err
 	}
 	if receipt != nil {
-		err = r.session.client.await(ctx, receipt)
+		err = c.receipts.wait(ctx, receipt)
 	}
 	switch {
 	case Unsent(err): // it was withdrawn
-		r.acks.settle(taken, false)
+		r.acks.Settle(taken, false)
 	case tx != nil:
 		tx.keep(&r.acks, taken)
 	default:
-		r.acks.settle(taken, true)
+		r.acks.Settle(taken, true)
 	}
 	return err
 }
 
-// over reports whether session or subscription are: no ACK may go out then.
-func (r *route) over() bool {
-	select {
-	case <-r.sub.over:
-		return true
-	case <-r.session.cut:
-		return true
-	case <-r.session.ended:
-		return true
-	default:
-		return false
+// checkAckable says why a frame cannot be acknowledged; nil: it can.
+func (c *Client) checkAckable(frame Frame) error {
+	r := frame.route
+	switch {
+	case r == nil:
+		return fmt.Errorf("%w: no subscription delivered it", ErrNotAckable)
+	case r.session.env != &c.env:
+		return fmt.Errorf("%w: another Client delivered it", ErrNotAckable)
+	case r.ack == AckAuto:
+		return fmt.Errorf("%w: delivered in auto mode (see WithAck)", ErrNotAckable)
+	case r.isOver():
+		return ErrStale
 	}
+	return nil
 }
 
-// ackHeader names the message in the way of the session's version (clause M3).
-func (r *route) ackHeader(command string, f Frame) ([][2]string, error) {
+// identify has f name the message in the way of the session's version (clause M3).
+func (r *route) identify(f *outgoing, frame Frame) error {
 	name, source := "id", "ack"
 	if r.session.info.Version != V12 {
 		name, source = "message-id", "message-id"
 	}
-	id, ok := f.Header.Lookup(source)
+	id, ok := frame.Header.Lookup(source)
 	if !ok {
-		return nil, fmt.Errorf("%w: the server sent it without the %s header", ErrNotAckable, source)
+		return fmt.Errorf("%w: the server sent it without the %s header", ErrNotAckable, source)
 	}
-	header := [][2]string{{name, id}}
+	f.entries.add(name, id)
 	switch r.session.info.Version {
 	case V10:
-		if command == wire.Nack {
-			return nil, &ProtocolError{Reason: "STOMP 1.0 has no NACK", Clause: "M3"}
+		if f.command == wire.Nack {
+			return &ProtocolError{Reason: "STOMP 1.0 has no NACK", Clause: "M3"}
 		}
 	case V11:
-		header = append(header, [2]string{"subscription", r.sub.id})
+		f.entries.add("subscription", r.id)
 	}
-	return header, nil
+	return nil
 }

@@ -2,12 +2,11 @@ package stomp
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"log/slog"
 	"sync"
-	"sync/atomic"
 
-	"github.com/webstomp/webstomp/internal/wire"
+	"github.com/webstomp/webstomp/internal/notify"
 )
 
 // Client is a connection to a STOMP broker, made anew when it is lost (see
@@ -20,39 +19,26 @@ import (
 // has a goroutine only while more waits for its consumer than its channel holds.
 // All of them are joined before Done is closed.
 type Client struct {
-	cfg *connectConfig
-	log *slog.Logger
+	env
+	quit func() // ends life
 
-	receiptIDs     atomic.Uint64
-	transactionIDs atomic.Uint64
-	unmatched      atomic.Uint64
-	strayErrors    atomic.Uint64
-	stalls         atomic.Uint64
-	dropped        atomic.Uint64
-
-	life      context.Context // ends when the Client begins to: attempts and back-off; values of Connect's ctx
-	quit      func()          // ends life
-	receipts  *receipts
-	listeners listeners      // of Unmatched
-	wg        sync.WaitGroup // feeders, converters, watchers, connections that close: all but the supervisor
-
-	mu              sync.Mutex // guards what follows
+	mu              sync.Mutex // guards what follows. Locked before a subscription's
 	status          Status
-	changed         chan struct{} // closed when status changes; nil while nobody waits
-	sess            *session
-	past            Stats // of sessions that are over
+	changed         notify.Event // of status
+	sess            *session     // the one that calls use; nil: none
+	past            Stats        // of sessions that are over
 	subs            map[string]*subscription
 	subscriptionIDs uint64
 	subsMade        uint64
-	reason          error  // why the Client is ending, by its user's wish; nil: it is not
+	endReason       error  // set when its user ends it; nil: nobody does
 	err             error  // why it has ended; set before any channel is closed
 	unwatch         func() // stops watching WithLifetime's ctx; nil: there is none
-	draining        bool   // no new subscriptions
-	finished        bool   // nothing joins wg any more
-	abandoned       bool   // frames that were accepted had to be dropped at the end
+	draining        bool   // takes no new subscriptions
+	joining         bool   // nothing is added to running any more
+	framesDropped   bool   // frames that were accepted had to be dropped at the end
 
-	gone chan struct{} // closed by finish: converters give up
-	done chan struct{} // closed by the supervisor, last of all
+	closing chan struct{} // closed by closeAll: those who hand on what they took from an inbox give up
+	done    chan struct{} // closed by the supervisor, last of all
 }
 
 // Connect dials url, shakes hands and returns a Client that is connected.
@@ -75,14 +61,13 @@ func Connect(ctx context.Context, url string, opts ...ConnectOption) (*Client, e
 		return nil, err
 	}
 	c := &Client{
-		cfg:      cfg,
-		log:      cfg.logger,
-		subs:     make(map[string]*subscription),
-		gone:     make(chan struct{}),
-		done:     make(chan struct{}),
-		receipts: newReceipts(),
-		status:   Status{State: StateConnecting, Attempt: 1},
+		subs:    make(map[string]*subscription),
+		closing: make(chan struct{}),
+		done:    make(chan struct{}),
+		status:  Status{State: StateConnecting, Attempt: 1},
 	}
+	c.cfg, c.log = cfg, cfg.logger
+	c.receipts, c.newSubscriptionID = newReceipts(), c.newID
 	c.life, c.quit = context.WithCancel(context.WithoutCancel(ctx))
 	s, endpoint, err := c.first(ctx)
 	if err != nil {
@@ -91,9 +76,9 @@ func Connect(ctx context.Context, url string, opts ...ConnectOption) (*Client, e
 	}
 	v := &supervisor{client: c, endpoint: endpoint}
 	v.begin(s)
-	v.serve(s)
+	v.run(s)
 	if cfg.lifetime != nil {
-		c.watchLifetime(cfg.lifetime)
+		c.disconnectWith(cfg.lifetime)
 	}
 	return c, nil
 }
@@ -113,7 +98,7 @@ func (c *Client) session(ctx context.Context, noWait bool) (*session, error) {
 		}
 		var changed <-chan struct{}
 		if s == nil {
-			changed = c.changedLocked()
+			changed = c.changed.Wait()
 		}
 		c.mu.Unlock()
 		switch {
@@ -129,6 +114,20 @@ func (c *Client) session(ctx context.Context, noWait bool) (*session, error) {
 		case <-c.life.Done():
 		case <-ctx.Done():
 			return nil, fmt.Errorf("waiting for a connection: %w (%w)", ctxError(ctx), notConnected(c.Status().Err))
+		}
+	}
+}
+
+// onSession calls f with the session that stands, or the next one, within ctx. Where that turns out to be over, f is called
+// again with its successor. noWait: ErrNotConnected at once where there is none.
+func (c *Client) onSession(ctx context.Context, noWait bool, f func(*session) error) error {
+	for {
+		s, err := c.session(ctx, noWait)
+		if err != nil {
+			return err
+		}
+		if err = f(s); !errors.Is(err, errSessionOver) {
+			return err
 		}
 	}
 }
@@ -152,8 +151,8 @@ func (c *Client) endingLocked() error {
 	switch {
 	case c.err != nil:
 		return errClosedBy(c.err)
-	case c.reason != nil:
-		return errClosedBy(c.reason)
+	case c.endReason != nil:
+		return errClosedBy(c.endReason)
 	}
 	return nil
 }
@@ -163,30 +162,29 @@ func (c *Client) endingLocked() error {
 func (c *Client) whenDone(ctx context.Context, f func()) (stop func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.finished || ctx.Done() == nil {
+	if c.joining || ctx.Done() == nil {
 		return func() {}
 	}
-	c.wg.Add(1)
+	c.running.Add(1)
 	unwatch := context.AfterFunc(ctx, func() {
-		defer c.wg.Done()
+		defer c.running.Done()
 		f()
 	})
 	return func() {
 		if unwatch() {
-			c.wg.Done()
+			c.running.Done()
 		}
 	}
 }
 
-// goJoined runs f in a goroutine that finish joins; false when it is too late
-// for that.
+// goJoined runs f in a goroutine that closeAll joins; false when it is too late for that.
 func (c *Client) goJoined(f func()) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.finished {
+	if c.joining {
 		return false
 	}
-	c.wg.Go(f)
+	c.running.Go(f)
 	return true
 }
 
@@ -201,16 +199,4 @@ func (c *Client) Err() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.err
-}
-
-// traces reports whether frames are logged.
-func (c *Client) traces() bool { return c.log.Enabled(context.Background(), slog.LevelDebug) }
-
-// trace logs a frame at debug level.
-func (c *Client) trace(what string, f wire.Frame) {
-	if c.traces() {
-		// Resolved here: the frame may be its receiver's, or its body a
-		// caller's, by the time that a handler looks at it.
-		c.log.Debug("stomp: "+what, "frame", frameOf(f).LogValue())
-	}
 }

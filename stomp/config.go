@@ -1,33 +1,20 @@
 package stomp
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
-	"math"
 	"net"
 	"net/http"
 	"slices"
 	"time"
 
+	"github.com/webstomp/webstomp/internal/inbox"
+	"github.com/webstomp/webstomp/internal/outbox"
 	"github.com/webstomp/webstomp/internal/wire"
 )
-
-// defaultHeartBeat is what stomp.js and Spring propose. The shortest idle
-// timeout of the brokers, 60 s, leaves room for it six times over.
-//
-// By default it is what we want of the server, and what we send unasked: an EOL
-// is legal at any time, and keeps RabbitMQ, Artemis (60 s without an octet) and
-// ActiveMQ from leaving. We do not promise it, because of RabbitMQ: where heart-
-// beats of the client were agreed, its flow control crashes the process that
-// watches them, and a fast publisher loses its connection (3.10.8: 14 of 18 runs
-// of 15,000 messages; none where our number was 0).
-const defaultHeartBeat = 10 * time.Second
-
-// maxHeartBeat is what 32 bits hold in milliseconds, which is how brokers read
-// it: 24 days.
-const maxHeartBeat = math.MaxInt32 * time.Millisecond
 
 type credentials struct{ login, passcode string }
 
@@ -40,9 +27,7 @@ type connectConfig struct {
 	credentials    func(context.Context) (string, string, error)
 	host           string
 	versions       []Version
-	beatSend       time.Duration
-	beatReceive    time.Duration
-	beatUnasked    time.Duration // what we send though it was not agreed; 0: nothing
+	beats          beatConfig
 	httpClient     *http.Client
 	httpHeader     http.Header
 	httpHeaderFunc func(context.Context) (http.Header, error)
@@ -63,15 +48,15 @@ type connectConfig struct {
 	lifetime       context.Context
 	logger         *slog.Logger
 	buffer         buffer
+	bound          inbox.Bound // buffer, with the defaults
 }
 
 func newConnectConfig(url string, opts []ConnectOption) (*connectConfig, error) {
 	c := &connectConfig{
-		host:        "/",
-		versions:    allVersions,
-		beatReceive: defaultHeartBeat,
-		beatUnasked: defaultHeartBeat / 2,
-		logger:      slog.New(slog.DiscardHandler),
+		host:     "/",
+		versions: allVersions,
+		beats:    defaultBeats,
+		logger:   slog.New(slog.DiscardHandler),
 	}
 	for _, o := range opts {
 		o.applyConnect(c)
@@ -83,7 +68,7 @@ func newConnectConfig(url string, opts []ConnectOption) (*connectConfig, error) 
 	slices.Sort(c.versions)
 	c.urls = append([]string{url}, c.failover...)
 	c.backoff = c.backoff.withDefaults()
-	c.buffer = c.buffer.withDefaults(buffer{defaultFrames, defaultBytes, OverflowBlock})
+	c.bound = c.buffer.bound()
 	return c, nil
 }
 
@@ -101,29 +86,21 @@ func (c *connectConfig) check() error {
 		return errors.New("WithVersions: no version to offer")
 	case c.login != nil && c.credentials != nil:
 		return errors.New("WithLogin and WithCredentials exclude each other")
-	case c.beatSend < 0 || c.beatReceive < 0:
-		return errors.New("WithHeartBeat: negative interval (0 disables)")
-	case c.beatSend > maxHeartBeat || c.beatReceive > maxHeartBeat:
-		return fmt.Errorf("WithHeartBeat: an interval above %v (0 disables)", maxHeartBeat)
 	case c.messageType < MessageAuto || c.messageType > MessageBinary:
 		return fmt.Errorf("WithMessageType: unknown type %d", c.messageType)
 	case c.pingSet && c.ping <= 0:
 		return errors.New("WithPing: the interval must be above 0")
-	case c.splitSet && c.split < minSplit:
-		return fmt.Errorf("WithMessageSplit: %d octets is below %d, the longest UTF-8 character", c.split, minSplit)
+	case c.splitSet && c.split < outbox.MinSplit:
+		return fmt.Errorf("WithMessageSplit: %d octets is below %d, the longest UTF-8 character", c.split, outbox.MinSplit)
 	case c.limits.Body < 0 || c.limits.Header < 0 || c.limits.Entries < 0:
 		return errors.New("WithLimits: negative limit (0 keeps the default)")
 	case c.logger == nil:
 		return errors.New("WithLogger: nil logger")
 	}
-	if err := c.checkDialer(); err != nil {
-		return err
-	}
-	if err := c.buffer.check(); err != nil {
-		return err
-	}
-	if err := c.backoff.check(); err != nil {
-		return err
+	for _, check := range []func() error{c.checkDialer, c.beats.check, c.buffer.check, c.backoff.check} {
+		if err := check(); err != nil {
+			return err
+		}
 	}
 	return checkHeader(c.header)
 }
@@ -175,14 +152,13 @@ func (c *connectConfig) offers() []string {
 	return names
 }
 
-// The default bounds of a subscription's queue: minutes of a busy topic, and
-// no more memory than a container has to spare.
+// The default bounds of a subscription's queue: minutes of a busy topic, and no more memory than a container has to spare.
 const (
 	defaultFrames = 65_536
 	defaultBytes  = 64 << 20
 )
 
-// buffer is the bound of a subscription's queue and channel together.
+// buffer is what WithBuffer says.
 type buffer struct {
 	frames int
 	bytes  int64
@@ -199,14 +175,19 @@ func (b buffer) check() error {
 	return nil
 }
 
-func (b buffer) withDefaults(d buffer) buffer {
-	if b.frames == 0 {
-		b.frames = d.frames
+// bound is the same for an inbox, with the defaults.
+func (b buffer) bound() inbox.Bound {
+	policies := [...]inbox.Policy{
+		OverflowBlock:      inbox.Block,
+		OverflowDropOldest: inbox.DropOldest,
+		OverflowDropNewest: inbox.DropNewest,
+		OverflowFail:       inbox.Fail,
 	}
-	if b.bytes == 0 {
-		b.bytes = d.bytes
+	return inbox.Bound{
+		Count:  cmp.Or(b.frames, defaultFrames),
+		Bytes:  cmp.Or(b.bytes, defaultBytes),
+		Policy: policies[b.policy],
 	}
-	return b
 }
 
 // encoder encodes the frames of a session that speaks v.

@@ -3,6 +3,8 @@ package stomp
 import (
 	"context"
 	"errors"
+
+	"github.com/webstomp/webstomp/internal/notify"
 )
 
 // confirmed waits for the answer to SUBSCRIBE: of this session, or of the next
@@ -10,8 +12,8 @@ import (
 func (sub *subscription) confirmed(ctx context.Context) error {
 	op := opError{op: "subscribe", target: sub.destination, step: "waiting for the broker's confirmation"}
 	receipts := sub.client.receipts
-	receipts.await() // reading goes on whatever queue is full
-	defer receipts.unawait()
+	receipts.beginWait()
+	defer receipts.endWait()
 	for {
 		if ctx.Err() != nil {
 			op.err = ctxError(ctx)
@@ -19,10 +21,7 @@ func (sub *subscription) confirmed(ctx context.Context) error {
 		}
 		sub.mu.Lock()
 		r := sub.confirm
-		if sub.renewed == nil {
-			sub.renewed = make(chan struct{})
-		}
-		renewed := sub.renewed
+		renewed := sub.renewed.Wait()
 		sub.mu.Unlock()
 		var done <-chan struct{}
 		if r != nil {
@@ -43,7 +42,7 @@ func (sub *subscription) confirmed(ctx context.Context) error {
 		select {
 		case <-done:
 		case <-renewed:
-		case <-sub.over:
+		case <-sub.done:
 			if r != nil && r.Err() != nil {
 				return r.err
 			}
@@ -83,11 +82,13 @@ var accepted = func() *pendingReceipt {
 // accept lets go of a receipt that has come: a subscription may last for long.
 func (sub *subscription) accept(r *pendingReceipt) {
 	sub.mu.Lock()
-	defer sub.mu.Unlock()
+	var renewed notify.Waiters
 	if sub.confirm == r {
 		sub.confirm = accepted
-		sub.renewed = nil // those who wait for that wait for the receipt as well
+		renewed = sub.renewed.Take()
 	}
+	sub.mu.Unlock()
+	renewed.Wake()
 }
 
 // withdraw takes SUBSCRIBE back, and reports whether that came before a single
@@ -96,26 +97,22 @@ func (sub *subscription) withdraw() bool {
 	r, _ := sub.confirmation()
 	receipts := sub.client.receipts
 	// One that was written keeps its entry: there may be an answer, which must
-	// not be taken for another's (see awaitAnswer).
-	return r != nil && receipts.giveUp(r) && r.place.leave(false) && receipts.remove(r.number) != nil
+	// not be taken for another's (see awaitConfirmation).
+	return r != nil && receipts.abandon(r) && r.ticket.Withdraw() && receipts.remove(r.number) != nil
 }
 
-// await makes p the receipt that confirmed waits for.
-func (sub *subscription) await(r *route, p *pendingReceipt) {
+// setConfirm makes p, of the SUBSCRIBE on r, the receipt that confirmed waits for.
+func (sub *subscription) setConfirm(r *route, p *pendingReceipt) {
 	sub.mu.Lock()
 	if sub.route != r {
 		sub.mu.Unlock()
 		return
 	}
 	sub.confirm = p
-	renewed := sub.renewed
-	sub.renewed = nil
-	ended := sub.ended
+	renewed, ending := sub.renewed.Take(), sub.ending
 	sub.mu.Unlock()
-	if renewed != nil {
-		close(renewed)
-	}
-	if ended {
+	renewed.Wake()
+	if ending {
 		sub.forgetConfirm()
 	}
 }
@@ -123,10 +120,11 @@ func (sub *subscription) await(r *route, p *pendingReceipt) {
 // forgetConfirm lets go of the receipt of a subscription that has ended, where
 // this server is not known to send any: it would be kept for as long as the
 // session lasts. One that restores its subscriptions one by one has to hear what
-// there is to hear (see awaitAnswer).
+// there is to hear (see awaitConfirmation).
 func (sub *subscription) forgetConfirm() {
 	confirm, s := sub.confirmation()
-	if confirm != nil && s.restore == nil && !s.receipts.answers() {
-		s.receipts.remove(confirm.number) // nobody is told: who waits for it hears of the end
+	receipts := sub.client.receipts
+	if confirm != nil && s.restore == nil && !receipts.areAnswered() {
+		receipts.remove(confirm.number) // nobody is told: who waits for it hears of the end
 	}
 }

@@ -5,9 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"strconv"
+	"slices"
 	"strings"
-	"time"
 
 	"github.com/webstomp/webstomp/internal/wire"
 	"github.com/webstomp/webstomp/internal/ws"
@@ -15,8 +14,8 @@ import (
 
 // dial makes one attempt: credentials, connection, CONNECT, CONNECTED. Its
 // errors are *ConnectErrors; on each of them the connection is closed.
-func (c *Client) dial(ctx context.Context, url string) (*session, error) {
-	a := attempt{cfg: c.cfg, client: c, url: url, shown: url}
+func (e *env) dial(ctx context.Context, url string) (*session, error) {
+	a := attempt{cfg: e.cfg, env: e, url: url, shown: url}
 	s, err := a.run(ctx)
 	if err == nil {
 		return s, nil
@@ -34,10 +33,10 @@ func (c *Client) dial(ctx context.Context, url string) (*session, error) {
 
 // attempt is one attempt to connect.
 type attempt struct {
-	cfg    *connectConfig
-	client *Client
-	url    string
-	shown  string // the URL without its password
+	cfg   *connectConfig
+	env   *env
+	url   string
+	shown string // the URL without its password
 }
 
 func (a *attempt) run(ctx context.Context) (*session, error) {
@@ -113,18 +112,13 @@ func (a *attempt) connectFrame(login *credentials) wire.Frame {
 	f := wire.Frame{Command: wire.Connect, Header: [][2]string{
 		{"accept-version", strings.Join(versions, ",")},
 		{"host", a.cfg.host},
-		{"heart-beat", fmt.Sprintf("%d,%d", milliseconds(a.cfg.beatSend), milliseconds(a.cfg.beatReceive))},
+		{"heart-beat", a.cfg.beats.entry()},
 	}}
 	if login != nil {
 		f.Header = append(f.Header, [2]string{"login", login.login}, [2]string{"passcode", login.passcode})
 	}
 	f.Header = append(f.Header, a.cfg.header...)
 	return f
-}
-
-// milliseconds rounds up: a wish of half a millisecond must not become none.
-func milliseconds(d time.Duration) int64 {
-	return int64((d + time.Millisecond - 1) / time.Millisecond)
 }
 
 // open dials.
@@ -161,21 +155,24 @@ func (a *attempt) open(ctx context.Context, target ws.Target) (*ws.Conn, error) 
 	})
 }
 
-// shakeHands sends CONNECT and reads the answer. The end of ctx cuts conn,
-// which ends every wait here.
+// shakeHands sends CONNECT and reads the answer. The end of ctx cuts conn, which ends every wait here.
 func (a *attempt) shakeHands(ctx context.Context, conn *ws.Conn, hello wire.Frame, encoded []byte) (*session, error) {
 	stop := context.AfterFunc(ctx, func() { conn.CloseNow() })
 	defer stop()
-	if err := writeNow(conn, a.cfg.typeOf(nil), encoded); err != nil {
+	typ := ws.Text
+	if a.cfg.messageType == MessageBinary {
+		typ = ws.Binary
+	}
+	if err := writeNow(conn, typ, encoded); err != nil {
 		return nil, fmt.Errorf("sending CONNECT: %w", cutBy(ctx, err))
 	}
-	a.client.trace("send", hello)
+	a.env.trace("send", hello)
 	dec := wire.NewDecoder(wire.DecoderConfig{From: wire.FromServer, Limits: a.cfg.limits.wire(), Repair: !conn.IsStream()})
 	f, err := firstFrame(ctx, conn, dec)
 	if err != nil {
 		return nil, err
 	}
-	a.client.trace("received", f)
+	a.env.trace("received", f)
 	info, err := a.connected(f)
 	if err != nil {
 		return nil, err
@@ -184,24 +181,15 @@ func (a *attempt) shakeHands(ctx context.Context, conn *ws.Conn, hello wire.Fram
 		return nil, ctxError(ctx)
 	}
 	info.Subprotocol = conn.Subprotocol()
-	dec.SetVersion(wire.Version(info.Version))
-	s := &session{
-		client:   a.client,
-		conn:     conn,
-		dec:      dec,
-		enc:      a.cfg.encoder(info.Version),
-		info:     info,
-		out:      newOutbox(conn.Pending()),
-		receipts: a.client.receipts,
-		routes:   newRoutes(),
-		cut:      make(chan struct{}),
-		ended:    make(chan struct{}),
+	return newSession(a.env, conn, dec, info), nil
+}
+
+// writeNow writes one message and flushes.
+func writeNow(conn *ws.Conn, typ ws.MessageType, message []byte) error {
+	if err := conn.Write(typ, message); err != nil {
+		return err
 	}
-	if conn.Gathers() {
-		s.out.write = s.writeInline
-	}
-	s.replies.init()
-	return s, nil
+	return conn.Flush()
 }
 
 // cutBy is ctx's error where the end of ctx has cut the connection, and err
@@ -239,9 +227,7 @@ func (a *attempt) connected(f wire.Frame) (Session, error) {
 	case wire.Connected:
 	case wire.Error:
 		refused := newError(frame)
-		// Nothing is unescaped before a version is agreed, but Artemis escapes
-		// even here.
-		refused.Message = strings.ReplaceAll(refused.Message, `\c`, ":")
+		refused.Message = connectErrorText(refused.Message)
 		return Session{}, refused
 	default:
 		return Session{}, &ProtocolError{Reason: "the server answered CONNECT with " + f.Command, Clause: "C4"}
@@ -256,35 +242,10 @@ func (a *attempt) connected(f wire.Frame) (Session, error) {
 	if v, ok := frame.Header.Lookup("version"); ok {
 		info.Version = Version(v)
 	}
-	offered := false
-	for _, v := range a.cfg.versions {
-		offered = offered || v == info.Version
-	}
-	if !offered {
-		return Session{}, &ProtocolError{Reason: fmt.Sprintf("the server chose STOMP %q, which was not offered (%v)", info.Version, a.cfg.versions), Clause: "C2"}
+	if !slices.Contains(a.cfg.versions, info.Version) {
+		return Session{}, &versionError{&ProtocolError{Reason: fmt.Sprintf("the server chose STOMP %q, which was not offered (%v)", info.Version, a.cfg.versions), Clause: "C2"}}
 	}
 	var err error
-	info.HeartBeatSend, info.HeartBeatReceive, err = agree(a.cfg, frame.Header)
+	info.HeartBeatSend, info.HeartBeatReceive, err = a.cfg.beats.agree(frame.Header)
 	return info, err
-}
-
-// agree finds the heart-beats of a session (clause C6).
-func agree(cfg *connectConfig, h Header) (send, receive time.Duration, err error) {
-	theirs, ok := h.Lookup("heart-beat")
-	if !ok {
-		return 0, 0, nil
-	}
-	first, second, _ := strings.Cut(theirs, ",")
-	sx, err1 := strconv.ParseUint(first, 10, 32)
-	sy, err2 := strconv.ParseUint(second, 10, 32)
-	if err1 != nil || err2 != nil {
-		return 0, 0, &ProtocolError{Reason: fmt.Sprintf("CONNECTED's heart-beat is %q, not two numbers of milliseconds", theirs), Clause: "C6"}
-	}
-	slower := func(ours time.Duration, theirs uint64) time.Duration {
-		if ours == 0 || theirs == 0 {
-			return 0
-		}
-		return max(time.Duration(milliseconds(ours)), time.Duration(theirs)) * time.Millisecond
-	}
-	return slower(cfg.beatSend, sy), slower(cfg.beatReceive, sx), nil
 }

@@ -121,15 +121,14 @@ func TestConnectError_Permanent(t *testing.T) {
 		err  stomp.ConnectError
 		want bool
 	}{
-		"ERROR_to_CONNECT":     {stomp.ConnectError{Err: fmt.Errorf("x: %w", &stomp.Error{})}, true},
-		"no_version_in_common": {stomp.ConnectError{Err: &stomp.ProtocolError{Clause: "C2"}}, true},
-		"another_fault":        {stomp.ConnectError{Err: &stomp.ProtocolError{Clause: "C4"}}, false},
-		"certificate":          {stomp.ConnectError{Err: fmt.Errorf("x: %w", &tls.CertificateVerificationError{Err: io.EOF})}, true},
-		"close":                {stomp.ConnectError{Err: &stomp.CloseError{Code: 1000}}, false},
-		"EOF":                  {stomp.ConnectError{Err: io.EOF}, false},
-		"deadline":             {stomp.ConnectError{Err: context.DeadlineExceeded}, false},
-		"no_cause":             {stomp.ConnectError{}, false},
-		"status_counts_first":  {stomp.ConnectError{StatusCode: 503, Err: &stomp.Error{}}, false},
+		"ERROR_to_CONNECT":    {stomp.ConnectError{Err: fmt.Errorf("x: %w", &stomp.Error{})}, true},
+		"broken_protocol":     {stomp.ConnectError{Err: &stomp.ProtocolError{Clause: "C4"}}, false},
+		"certificate":         {stomp.ConnectError{Err: fmt.Errorf("x: %w", &tls.CertificateVerificationError{Err: io.EOF})}, true},
+		"close":               {stomp.ConnectError{Err: &stomp.CloseError{Code: 1000}}, false},
+		"EOF":                 {stomp.ConnectError{Err: io.EOF}, false},
+		"deadline":            {stomp.ConnectError{Err: context.DeadlineExceeded}, false},
+		"no_cause":            {stomp.ConnectError{}, false},
+		"status_counts_first": {stomp.ConnectError{StatusCode: 503, Err: &stomp.Error{}}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := c.err.Permanent(); got != c.want {

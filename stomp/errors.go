@@ -106,15 +106,13 @@ func (e *ConnectError) Permanent() bool {
 		return e.StatusCode != http.StatusRequestTimeout && e.StatusCode != http.StatusTooManyRequests && e.StatusCode < 500
 	}
 	var refused *Error
-	var protocol *ProtocolError
+	var version *versionError
 	var certificate *tls.CertificateVerificationError
 	var url *badURLError
 	var permanent *ws.PermanentError
 	switch {
-	case errors.As(e.Err, &refused), errors.As(e.Err, &certificate), errors.As(e.Err, &url), errors.As(e.Err, &permanent):
+	case errors.As(e.Err, &refused), errors.As(e.Err, &version), errors.As(e.Err, &certificate), errors.As(e.Err, &url), errors.As(e.Err, &permanent):
 		return true
-	case errors.As(e.Err, &protocol):
-		return protocol.Clause == "C2"
 	}
 	return false
 }
@@ -124,6 +122,12 @@ type badURLError struct{ cause error }
 
 func (e *badURLError) Error() string { return "bad URL: " + e.cause.Error() }
 func (e *badURLError) Unwrap() error { return e.cause }
+
+// versionError says that the server and we have no version in common (clause C2).
+type versionError struct{ cause *ProtocolError }
+
+func (e *versionError) Error() string { return e.cause.Error() }
+func (e *versionError) Unwrap() error { return e.cause }
 
 // ProtocolError is a frame that breaks the protocol, received or about to be
 // sent. Clause is its id in the project's list of clauses (F: framing, C:
@@ -249,4 +253,17 @@ func ctxError(ctx context.Context) error {
 		return cause
 	}
 	return fmt.Errorf("%w: %w", err, cause)
+}
+
+// withCause is err, or where that is ctx's, ctx's error with its cause.
+func withCause(ctx context.Context, err error) error {
+	if err != nil && err == ctx.Err() {
+		return ctxError(ctx)
+	}
+	return err
+}
+
+// isContextError reports whether err is of a ctx that ended.
+func isContextError(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }

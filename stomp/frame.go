@@ -26,8 +26,8 @@ type Frame struct {
 
 	// What Ack needs: the subscription on the session that delivered it, nil
 	// when none did, and the frame's number there, from 1 in the client modes.
-	route *route
-	seq   uint64
+	route  *route
+	number uint64
 }
 
 // NewFrame makes a frame of its parts, which it does not copy and does not

@@ -132,7 +132,7 @@ func WithVersions(v ...Version) ConnectOption {
 // heart-beat goes out that was not agreed: it keeps the connection alive on all
 // brokers, and a promised one makes RabbitMQ 3.10 drop fast publishers.
 func WithHeartBeat(send, receive time.Duration) ConnectOption {
-	return connectOption(func(c *connectConfig) { c.beatSend, c.beatReceive, c.beatUnasked = send, receive, 0 })
+	return connectOption(func(c *connectConfig) { c.beats = beatConfig{send: send, receive: receive} })
 }
 
 // WithHTTPClient sets the client that does the WebSocket upgrade: its TLS

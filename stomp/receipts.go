@@ -5,33 +5,51 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	"github.com/webstomp/webstomp/internal/notify"
+	"github.com/webstomp/webstomp/internal/outbox"
 )
 
-// receipts are the RECEIPTs that the broker owes us, by number: the receipt
-// header is "r" and the number. Whoever removes an entry answers it, once; an
-// entry is added before its frame is accepted. Subscriptions live elsewhere.
+// receipts are the RECEIPTs that the broker owes a Client, by number. Whoever removes an entry resolves it, once; an entry
+// is added before its frame is accepted. Subscriptions are kept elsewhere.
 //
-// Entries end with the session on which their frame was written, but for those
-// whose frame goes out again on the next (see endSession).
+// Entries end with the session on which their frame was written, except those whose frame goes out again on the next one
+// (see endSession).
 type receipts struct {
-	mu      sync.Mutex // guards what follows
-	pending map[uint64]*pendingReceipt
-	err     error         // set when the Client has ended: nothing is added any more
-	asked   int           // entries that callers asked for
-	waiters int           // who waits for another answer: see await
-	known   bool          // a RECEIPT has come in this session: this server answers
-	lift    chan struct{} // capacity 1: lifted has become true; nil until somebody wants to hear of that
+	mu       sync.Mutex // guards what follows, and the fields of entries that say so. Locked before a Ticket's
+	pending  map[uint64]*pendingReceipt
+	closed   error         // set when the Client has ended: nothing is added any more
+	asked    int           // entries that callers asked for
+	waiting  int           // calls between beginWait and endWait
+	answered bool          // a RECEIPT has come in this session: the server answers
+	awaited  chan struct{} // capacity 1: isAwaited has become true; nil until somebody wants to hear of that
 }
 
-// pendingReceipt is one entry.
+// pendingReceipt is one entry. What receipts.mu guards belongs, once the entry is removed, to who removed it.
 type pendingReceipt struct {
 	Receipt
-	asked   bool         // by a caller, not by us of our own accord
-	forced  bool         // its frame has to be written, whoever leaves
-	givenUp bool         // nobody waits for it, DISCONNECT neither; guarded by the lock of receipts
+	asked   bool         // by a caller, not by the library of its own accord
+	forced  bool         // its frame has to be written, whoever gives up
 	refused func(*Error) // what else to do when an ERROR answers it; nil: nothing
+	ticket  outbox.Ticket
 
-	place place
+	abandoned bool     // nobody waits for it, DISCONNECT neither; guarded by receipts.mu
+	resend    *carried // WithRetry: what to send again; nil: nothing. Set before the entry is added, guarded by receipts.mu
+	unwatch   func()   // stops watching the ctx of SendAsync; nil: it is not watched. Guarded by receipts.mu
+}
+
+func newReceipts() *receipts {
+	return &receipts{pending: make(map[uint64]*pendingReceipt)}
+}
+
+// newReceipt makes the receipt of a frame. It is not pending before add.
+func (e *env) newReceipt(f *outgoing) *pendingReceipt {
+	return &pendingReceipt{
+		Receipt: Receipt{done: make(chan struct{}), op: f.op, target: f.target, number: e.counters.receiptIDs.Add(1)},
+		asked:   f.receipt == askedReceipt,
+		forced:  f.forced,
+		refused: f.refused,
+	}
 }
 
 // receiptID is the receipt header: "r" and the number (clause M8).
@@ -42,8 +60,7 @@ func appendReceipt(dst []byte, number uint64) []byte {
 	return append(strconv.AppendUint(append(dst, "receipt:r"...), number, 10), '\n')
 }
 
-// receiptNumber is the inverse of receiptID; 0, which no receipt has, for an id
-// that is none of ours.
+// receiptNumber is the inverse of receiptID; 0, which no receipt has, for an id that is not one of ours.
 func receiptNumber(id string) uint64 {
 	digits, ok := strings.CutPrefix(id, "r")
 	if !ok {
@@ -56,88 +73,41 @@ func receiptNumber(id string) uint64 {
 	return n
 }
 
-func newReceipts() *receipts {
-	return &receipts{pending: make(map[uint64]*pendingReceipt)}
-}
-
 // add registers an entry.
 func (t *receipts) add(p *pendingReceipt) error {
 	t.mu.Lock()
-	if t.err != nil {
-		err := t.err
+	if t.closed != nil {
+		err := t.closed
 		t.mu.Unlock()
 		return err
 	}
 	t.pending[p.number] = p
-	var lift chan<- struct{}
+	var awaited chan<- struct{}
 	if p.asked {
 		if t.asked++; t.asked == 1 {
-			lift = t.lift
+			awaited = t.awaited
 		}
 	}
 	t.mu.Unlock()
-	signal(lift)
+	notify.Signal(awaited)
 	return nil
 }
 
-// lifting is signalled when lifted has become true.
-func (t *receipts) lifting() <-chan struct{} {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.lift == nil {
-		t.lift = make(chan struct{}, 1)
-	}
-	return t.lift
-}
-
-// signal leaves word in a channel of capacity 1, or in none, nil.
-func signal(c chan<- struct{}) {
-	select {
-	case c <- struct{}{}:
-	default: // there is word already
-	}
-}
-
-// await counts somebody who waits for an answer that is not a RECEIPT (a reply)
-// or for one that nobody had asked for; unawait takes that back.
-func (t *receipts) await() {
-	t.mu.Lock()
-	t.waiters++
-	lift := t.lift
-	t.mu.Unlock()
-	signal(lift)
-}
-
-func (t *receipts) unawait() {
-	t.mu.Lock()
-	t.waiters--
-	t.mu.Unlock()
-}
-
-// lifted reports whether anybody awaits an answer, so that reading must go on
-// whatever queue is full.
-func (t *receipts) lifted() bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.asked > 0 || t.waiters > 0
-}
-
-// remove takes an entry out, nil when there is none. The caller answers it.
+// remove takes an entry out; nil when there is none. The caller resolves it.
 func (t *receipts) remove(number uint64) *pendingReceipt {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.removeLocked(number)
 }
 
-// answer is remove for a RECEIPT that has come: this server answers receipts.
+// answer is remove for a RECEIPT that has come: this server answers.
 func (t *receipts) answer(number uint64) *pendingReceipt {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.known = true
+	t.answered = true
 	return t.removeLocked(number)
 }
 
-// removeLocked is remove with mu held.
 func (t *receipts) removeLocked(number uint64) *pendingReceipt {
 	p := t.pending[number]
 	if p != nil {
@@ -149,79 +119,143 @@ func (t *receipts) removeLocked(number uint64) *pendingReceipt {
 	return p
 }
 
-// holds reports whether p still waits for its answer.
-func (t *receipts) holds(p *pendingReceipt) bool {
+// resolve answers an entry that was removed, once.
+func (p *pendingReceipt) resolve(err error) {
+	p.err = err
+	p.resend = nil // whoever keeps the Receipt need not keep the frame
+	close(p.done)
+	if p.unwatch != nil {
+		p.unwatch()
+	}
+}
+
+// resolveLost is resolve where a session, the Client or a ctx has ended first.
+func (p *pendingReceipt) resolveLost(err error, unsent bool) { p.resolve(p.lost(err, unsent)) }
+
+// wait waits, within ctx, for a receipt that a call asked for. When ctx ends first the receipt is no longer pending, and
+// a frame that was not taken for writing by then is withdrawn, unless it was forced.
+func (t *receipts) wait(ctx context.Context, r *pendingReceipt) error {
+	over := ctx.Done()
+	if over == nil { // half the price of a select
+		<-r.done
+		return r.err
+	}
+	select {
+	case <-r.done:
+		return r.err
+	case <-over:
+	}
+	if t.remove(r.number) == nil {
+		<-r.done // resolved at this very moment, by whoever removed it
+		return r.err
+	}
+	return r.lost(ctxError(ctx), !r.forced && r.ticket.Withdraw())
+}
+
+// endWith makes the end of ctx the end of an entry that no call waits for.
+func (t *receipts) endWith(ctx context.Context, p *pendingReceipt, whenDone func(context.Context, func()) (stop func())) {
+	unwatch := whenDone(ctx, func() {
+		if t.remove(p.number) != nil {
+			p.resolveLost(ctxError(ctx), p.ticket.Withdraw())
+		}
+	})
+	t.mu.Lock()
+	pending := t.pending[p.number] == p
+	if pending {
+		p.unwatch = unwatch
+	}
+	t.mu.Unlock()
+	if !pending { // resolved already, by somebody who did not know of unwatch
+		unwatch()
+	}
+}
+
+// isPending reports whether p still waits for its answer.
+func (t *receipts) isPending(p *pendingReceipt) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.pending[p.number] == p
 }
 
-// giveUp says that nobody waits for p any more, and reports whether it was
-// unanswered.
-func (t *receipts) giveUp(p *pendingReceipt) bool {
+// abandon says that nobody waits for p any more, and reports whether it was pending.
+func (t *receipts) abandon(p *pendingReceipt) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.pending[p.number] != p {
 		return false
 	}
-	p.givenUp = true
+	p.abandoned = true
 	return true
 }
 
-// settle answers an entry that was removed.
-func (p *pendingReceipt) settle(err error) {
-	p.err = err
-	p.place.mu.Lock()
-	p.place.answered = true
-	p.place.resend = nil // whoever keeps the Receipt need not keep the frame
-	unwatch := p.place.unwatch
-	p.place.mu.Unlock()
-	close(p.done)
-	if unwatch != nil {
-		unwatch()
-	}
-}
-
-// watch makes the end of ctx the end of an entry that nobody waits for.
-func (c *Client) watch(ctx context.Context, p *pendingReceipt) {
-	unwatch := c.whenDone(ctx, func() {
-		if c.receipts.remove(p.number) != nil {
-			p.end(ctxError(ctx), p.place.leave(false))
-		}
-	})
-	p.place.mu.Lock()
-	answered := p.place.answered
-	p.place.unwatch = unwatch
-	p.place.mu.Unlock()
-	if answered {
-		unwatch()
-	}
-}
-
-// answers reports whether a RECEIPT has come in this session.
-func (t *receipts) answers() bool {
+// reencoded notes how a frame that is kept for WithRetry reads in another version.
+func (t *receipts) reencoded(p *pendingReceipt, frame []byte, version Version) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.known
+	if t.pending[p.number] == p && p.resend != nil {
+		again := *p.resend
+		again.frame, again.version = frame, version
+		p.resend = &again
+	}
 }
 
-// asked counts the entries that callers asked for.
-func (t *receipts) askedFor() int {
+// awaitedSignal is signalled when isAwaited has become true.
+func (t *receipts) awaitedSignal() <-chan struct{} {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.awaited == nil {
+		t.awaited = make(chan struct{}, 1)
+	}
+	return t.awaited
+}
+
+// beginWait counts a call that waits for an answer which is not a RECEIPT (a reply), or for a RECEIPT that no caller asked
+// for. endWait takes that back.
+func (t *receipts) beginWait() {
+	t.mu.Lock()
+	t.waiting++
+	awaited := t.awaited
+	t.mu.Unlock()
+	notify.Signal(awaited)
+}
+
+func (t *receipts) endWait() {
+	t.mu.Lock()
+	t.waiting--
+	t.mu.Unlock()
+}
+
+// isAwaited reports whether any call waits for an answer, so that reading must go on whatever queue is full.
+func (t *receipts) isAwaited() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.asked > 0 || t.waiting > 0
+}
+
+// areAnswered reports whether a RECEIPT has come in this session.
+func (t *receipts) areAnswered() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.answered
+}
+
+// countAsked returns how many callers asked for and are pending.
+func (t *receipts) countAsked() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.asked
 }
 
-// outstanding returns an entry that is worth waiting for before DISCONNECT:
-// one that a caller asked for, or any where this server is known to answer.
+// outstanding returns an entry that is worth waiting for before DISCONNECT: one that a caller asked for, or any where this
+// server is known to answer.
 func (t *receipts) outstanding() *pendingReceipt {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.asked == 0 && !t.known {
+	if t.asked == 0 && !t.answered {
 		return nil
 	}
 	for _, p := range t.pending {
-		if (p.asked || t.known) && !p.givenUp {
+		if (p.asked || t.answered) && !p.abandoned {
 			return p
 		}
 	}
@@ -231,74 +265,55 @@ func (t *receipts) outstanding() *pendingReceipt {
 // beginSession forgets what was learnt of the server before.
 func (t *receipts) beginSession() {
 	t.mu.Lock()
-	t.known = false
+	t.answered = false
 	t.mu.Unlock()
 }
 
-// endSession ends the entries whose frames were accepted by out, with why their
-// session ended. begun is the number of the last frame whose writing had begun.
-// Those to be written on the next session stay: the frames that had not begun
-// and are in leftover, and those WithRetry, which it returns.
-func (t *receipts) endSession(err error, out *outbox, begun uint64, leftover []carried) (again []carried) {
-	stays := make(map[*pendingReceipt]bool)
-	for _, f := range leftover {
-		if f.receipt != nil {
-			stays[f.receipt] = true
-		}
+// endSession resolves the entries whose frames w had to write, with why their session ended. Those to be written on the
+// next session stay: those of left, which get their receipt, and those WithRetry whose writing had begun, which it returns.
+func (t *receipts) endSession(err error, w *outbox.Writer, left []carried) (again []carried) {
+	byTicket := make(map[*outbox.Ticket]*carried, len(left))
+	for i := range left {
+		byTicket[left[i].ticket] = &left[i] // nil, for those without a receipt, is no entry's
 	}
-	var ended []*pendingReceipt
-	var unsent []bool
+	type lost struct {
+		p      *pendingReceipt
+		unsent bool
+	}
+	var ended []lost
 	t.mu.Lock()
 	for number, p := range t.pending {
-		p.place.mu.Lock()
-		here := p.place.out == out
-		written := p.place.frame <= begun
-		if here {
-			p.place.out = nil
-			p.place.begun = p.place.begun || written
-		}
-		if p.place.resend != nil && here && written {
-			f := *p.place.resend
-			f.order, f.receipt = p.place.frame, p
+		frame, here, begun := p.ticket.Leave(w)
+		stays := byTicket[&p.ticket]
+		switch {
+		case !here:
+		case begun && p.resend != nil:
+			f := *p.resend
+			f.order, f.receipt = frame, p
 			again = append(again, f)
-			stays[p] = true
+		case stays != nil:
+			stays.receipt = p
+		default:
+			t.removeLocked(number)
+			ended = append(ended, lost{p, !begun})
 		}
-		p.place.mu.Unlock()
-		if !here || stays[p] {
-			continue
-		}
-		delete(t.pending, number)
-		if p.asked {
-			t.asked--
-		}
-		ended, unsent = append(ended, p), append(unsent, !written)
 	}
 	t.mu.Unlock()
-	for i, p := range ended {
-		p.end(err, unsent[i])
+	for _, e := range ended {
+		e.p.resolveLost(err, e.unsent)
 	}
 	return again
 }
 
-// end answers an entry that was removed: its session or the Client ended.
-func (p *pendingReceipt) end(err error, unsent bool) {
-	hint := hintMayHave
-	if unsent {
-		hint = "nothing was written"
-	}
-	p.settle(p.fail(err, hint, unsent))
-}
-
-// fail answers every entry with why the Client ended; nothing is added any
-// more.
-func (t *receipts) fail(err error) {
+// close resolves every entry with why the Client ended; nothing is added any more.
+func (t *receipts) close(err error) {
 	t.mu.Lock()
-	t.err = err
+	t.closed = err
 	pending := t.pending
 	t.pending = nil
 	t.asked = 0
 	t.mu.Unlock()
 	for _, p := range pending {
-		p.end(err, p.place.leave(false))
+		p.resolveLost(err, p.ticket.Withdraw())
 	}
 }

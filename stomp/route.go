@@ -4,65 +4,70 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	"github.com/webstomp/webstomp/internal/ackset"
+	"github.com/webstomp/webstomp/internal/inbox"
 )
 
-// A route is one subscription on one session: where the MESSAGEs of its id go,
-// and which of them await an ACK. It ends with the session, so that no ACK can
-// reach another one.
+// A route is one subscription id on one session: whom its MESSAGEs go to, and which of them await an ACK. It ends with the
+// session, so that no ACK can reach another one.
 type route struct {
-	session *session
-	order   uint64 // in which it was made
-	posted  bool   // its SUBSCRIBE has been accepted; guarded by the lock of the session's outbox
-
-	sub        *subscription
-	replyQueue string // or, where sub is nil, the replies of Request come by it
-
-	acks ackSet // in the client modes
+	session     *session
+	id          string
+	destination string
+	ack         AckMode
+	order       uint64 // in which the session's routes were made
+	to          consumer
+	acks        ackset.Set // in the client modes
 }
 
-// isPosted reports whether SUBSCRIBE has its place in the outbox. Where it does
-// not when its subscription has begun to end, it never will.
-func (r *route) isPosted() bool {
-	r.session.out.mu.Lock()
-	defer r.session.out.mu.Unlock()
-	return r.posted
+// consumer is whom the MESSAGEs of a route go to: a subscription, or the Requests that wait at a reply queue.
+type consumer interface {
+	// deliver takes one MESSAGE. It never blocks; the read loop alone calls it. Where it returns an inbox, that is full, and
+	// reading has to stop until it has room.
+	deliver(r *route, f Frame) (full *inbox.Inbox[Frame])
+	// cancel ends it, because the broker sent an ERROR that names the route.
+	cancel(r *route, e *Error)
+	// ended is closed when no ACK may go out any more. nil: never.
+	ended() <-chan struct{}
 }
 
-// destination is what was subscribed to.
-func (r *route) destination() string {
-	if r.sub == nil {
-		return r.replyQueue
+// isOver reports whether the consumer or the session are: no ACK may go out then.
+func (r *route) isOver() bool {
+	select {
+	case <-r.to.ended():
+		return true
+	default:
+		return r.session.isCut()
 	}
-	return r.sub.destination
 }
 
-// retiredKept is how many ids given by users are remembered after their
-// UNSUBSCRIBE, for messages that were under way (clause S3). Ids of our own
-// making need no memory: they are numbered.
+// retiredKept is how many ids given by users are remembered after their UNSUBSCRIBE, for messages that were under way
+// (clause S3). Ids that the library makes need no memory: they are numbered.
 const retiredKept = 1024
 
 // routes are the routes of one session, by subscription id.
 type routes struct {
-	mu      sync.RWMutex // guards what follows
+	mu      sync.RWMutex // guards what follows; a leaf: nothing is locked below it
 	ids     map[string]*route
 	made    uint64
 	retired []string
-	highest uint64 // number of the latest id of our own making
+	highest uint64 // number of the latest id that the library has made
 }
 
 func newRoutes() *routes { return &routes{ids: make(map[string]*route)} }
 
-// add makes a route; false when the id has one.
-func (rs *routes) add(id string, r *route) bool {
+// add enters a route; false when its id has one.
+func (rs *routes) add(r *route) bool {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
-	if rs.ids[id] != nil {
+	if rs.ids[r.id] != nil {
 		return false
 	}
 	rs.made++
 	r.order = rs.made
-	rs.ids[id] = r
-	if n, ok := subscriptionNumber(id); ok {
+	rs.ids[r.id] = r
+	if n, ok := subscriptionNumber(r.id); ok {
 		rs.highest = max(rs.highest, n)
 	}
 	return true
@@ -90,14 +95,14 @@ func (rs *routes) byID(id string) *route {
 	return rs.ids[id]
 }
 
-// byDestination finds the route of a MESSAGE that names no subscription, as
-// 1.0 allows (clause S1): the oldest one to that destination.
+// byDestination finds the route of a MESSAGE that names no subscription, as 1.0 allows (clause S1): the oldest one to that
+// destination.
 func (rs *routes) byDestination(destination string) *route {
 	rs.mu.RLock()
 	defer rs.mu.RUnlock()
 	var oldest *route
 	for _, r := range rs.ids {
-		if r.destination() == destination && (oldest == nil || r.order < oldest.order) {
+		if r.destination == destination && (oldest == nil || r.order < oldest.order) {
 			oldest = r
 		}
 	}
@@ -119,7 +124,7 @@ func (rs *routes) isRetired(id string) bool {
 	return false
 }
 
-// subscriptionID makes an id of our own: "s" and a number (clause M8).
+// subscriptionID makes an id: "s" and a number (clause M8).
 func subscriptionID(number uint64) string { return "s" + strconv.FormatUint(number, 10) }
 
 func subscriptionNumber(id string) (uint64, bool) {

@@ -9,7 +9,7 @@ type Stats struct {
 	ReceiptsPending                    int    // that callers asked for and the broker owes
 	Subscriptions                      int    // open
 	Queued                             int    // frames that wait for consumers, in all subscriptions
-	QueuedBytes                        int64  // likewise, octets of body and header
+	QueuedBytes                        int64  // likewise, bytes of body and header
 	Dropped                            uint64 // frames that no consumer got: policies, and ended subscriptions
 	Stalls                             uint64 // times that OverflowBlock stopped the reading
 	Unmatched                          uint64 // MESSAGEs that no subscription claimed (clause S3)
@@ -21,7 +21,7 @@ type Stats struct {
 type SubscriptionStats struct {
 	Received, Delivered, Dropped, Stalls uint64
 	Queued                               int   // frames that wait for the consumer, in queue and channel
-	QueuedBytes                          int64 // likewise, octets of body and header
+	QueuedBytes                          int64 // likewise, bytes of body and header
 }
 
 // Stats returns a snapshot. It may be called at any time, also after Close.
@@ -37,14 +37,14 @@ func (c *Client) Stats() Stats {
 	if s != nil {
 		s.addTo(&total)
 	}
-	total.ReceiptsPending = c.receipts.askedFor()
-	total.Stalls = c.stalls.Load()
-	total.Unmatched = c.unmatched.Load()
-	total.StrayErrors = c.strayErrors.Load()
-	total.Dropped = c.dropped.Load()
+	total.ReceiptsPending = c.receipts.countAsked()
+	total.Stalls = c.counters.stalls.Load()
+	total.Unmatched = c.counters.unmatched.Load()
+	total.StrayErrors = c.counters.strayErrors.Load()
+	total.Dropped = c.counters.dropped.Load()
 	total.Subscriptions = len(subs)
 	for _, sub := range subs {
-		one := sub.inbox.snapshot()
+		one := sub.inbox.Stats()
 		total.Queued += one.Queued
 		total.QueuedBytes += one.QueuedBytes
 	}
@@ -55,10 +55,10 @@ func (c *Client) Stats() Stats {
 func (s *session) addTo(t *Stats) {
 	t.Sessions++
 	t.FramesReceived += s.received.Load()
-	t.FramesSent += s.sent.Load()
+	t.FramesSent += s.writer.Frames()
 	t.BytesReceived += s.conn.BytesRead()
 	t.BytesSent += s.conn.BytesWritten()
 	t.HeartBeatsReceived += s.beatsReceived.Load()
-	t.HeartBeatsSent += s.beatsSent.Load()
+	t.HeartBeatsSent += s.writer.Beats()
 	t.Repaired += s.repaired.Load()
 }

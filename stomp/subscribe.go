@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
+	"github.com/webstomp/webstomp/internal/inbox"
 	"github.com/webstomp/webstomp/internal/wire"
 )
 
@@ -38,7 +40,7 @@ func (c *Client) NewSubscription(ctx context.Context, destination string, opts .
 	if err != nil {
 		return nil, err
 	}
-	return &Subscription[Frame]{C: sub.inbox.ch, sub: sub}, nil
+	return &Subscription[Frame]{C: sub.inbox.C(), sub: sub}, nil
 }
 
 // subscribe makes the subscription. converted is closed by the goroutine that
@@ -56,23 +58,21 @@ func (c *Client) subscribe(ctx context.Context, destination string, opts []Subsc
 	if ctx.Err() != nil {
 		return fail(ctxError(ctx))
 	}
-	b := c.cfg.buffer
+	bound := c.cfg.bound
 	if cfg.buffer != nil {
-		b = cfg.buffer.withDefaults(buffer{defaultFrames, defaultBytes, OverflowBlock})
+		bound = cfg.buffer.bound()
 	}
 	sub := &subscription{
 		client:      c,
 		id:          cfg.id,
 		destination: destination,
-		ack:         cfg.ack,
 		cfg:         cfg,
-		sessionOnly: cfg.sessionOnly,
-		inbox:       newInbox(b, c.wg.Go, &c.dropped),
-		over:        make(chan struct{}),
-		delivered:   converted,
+		inbox:       inbox.New(frameOwner{&c.env}, bound),
+		done:        make(chan struct{}),
+		consumed:    converted,
 	}
 	if converted == nil {
-		sub.delivered = sub.inbox.idle
+		sub.consumed = sub.inbox.Closed()
 	}
 	s, err := c.register(sub)
 	if err != nil {
@@ -80,9 +80,9 @@ func (c *Client) subscribe(ctx context.Context, destination string, opts []Subsc
 	}
 	if s != nil {
 		// Where this session ends first, the next one restores it.
-		err := s.subscribe(ctx, sub, false)
+		err := sub.sendSubscribe(ctx, s, false)
 		if errors.Is(err, errEnded) { // by Drain, Disconnect or Close
-			err = s.notSent(op, ErrClosed)
+			op.err, err = ErrClosed, &op
 		}
 		if err != nil && !errors.Is(err, errSessionOver) {
 			sub.end(err, true)
@@ -99,7 +99,7 @@ func (c *Client) subscribe(ctx context.Context, destination string, opts []Subsc
 			return nil, err
 		}
 	}
-	sub.watch(ctx)
+	sub.endWith(ctx)
 	return sub, nil
 }
 
@@ -141,7 +141,14 @@ func (c *Client) register(sub *subscription) (*session, error) {
 	return c.sess, nil
 }
 
-// nextIDLocked makes a subscription id that nobody has.
+// newID makes a subscription id that nobody has.
+func (c *Client) newID() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.nextIDLocked()
+}
+
+// nextIDLocked is newID.
 func (c *Client) nextIDLocked() string {
 	for {
 		c.subscriptionIDs++
@@ -160,50 +167,52 @@ func (c *Client) forget(sub *subscription) {
 	}
 }
 
-// subscribe makes the route and sends SUBSCRIBE, with a receipt by which an
-// ERROR can be laid at its door (promise 5).
-func (s *session) subscribe(ctx context.Context, sub *subscription, forced bool) error {
+// sendSubscribe makes the route and sends SUBSCRIBE, with a receipt by which an ERROR can be attributed to it (promise 5).
+// forced: it does not wait for room.
+func (sub *subscription) sendSubscribe(ctx context.Context, s *session, forced bool) error {
 	cfg := sub.cfg
-	header := [][2]string{{"id", sub.id}, {"destination", sub.destination}, {"ack", sub.ack.String()}}
-	if cfg.selector != "" {
-		header = append(header, [2]string{"selector", cfg.selector})
-	}
-	header = append(header, cfg.header...)
-	r := &route{session: s, sub: sub}
-	p := posting{op: opError{op: "subscribe", target: sub.destination}, receipt: ownReceipt, forced: forced,
-		refused: func(e *Error) { sub.end(e, false) },
-		// Asked as SUBSCRIBE gets its place, so that UNSUBSCRIBE can only come
-		// behind it: a Drain may end the subscription while it waits for room.
-		late: func() error {
-			sub.mu.Lock()
-			defer sub.mu.Unlock()
-			if sub.gentle || sub.ended {
-				return errEnded
-			}
-			return nil
-		},
-		placed: func() { r.posted = true }}
-	if s.info.Version == V10 && sub.ack == AckClientIndividual {
-		return s.notSent(p.op, &ProtocolError{Reason: "ack mode client-individual needs STOMP 1.1; the session speaks 1.0", Clause: "M2"})
+	f := &outgoing{op: "subscribe", target: sub.destination, command: wire.Subscribe, header: cfg.header, receipt: ownReceipt, forced: forced}
+	if s.info.Version == V10 && cfg.ack == AckClientIndividual {
+		return f.notSent(&ProtocolError{Reason: "ack mode client-individual needs STOMP 1.1; the session speaks 1.0", Clause: "M2"})
 	}
 	if cfg.headerFunc != nil {
 		extra := cfg.headerFunc()
 		if err := checkHeader(extra); err != nil {
-			return s.notSent(p.op, err)
+			return f.notSent(err)
 		}
-		header = append(header, extra...)
+		f.header = append(slices.Clip(f.header), extra...)
 	}
+	f.entries.add("id", sub.id)
+	f.entries.add("destination", sub.destination)
+	f.entries.add("ack", cfg.ack.String())
+	f.entries.addIfSet("selector", cfg.selector)
+	f.admit = sub.admitSubscribe
+	f.refused = func(e *Error) { sub.end(e, false) }
+
+	r := &route{session: s, id: sub.id, destination: sub.destination, ack: cfg.ack, to: sub}
 	if !sub.enter(r) {
-		return s.notSent(p.op, errSessionOver)
+		return f.notSent(errSessionOver)
 	}
-	if !s.routes.add(sub.id, r) {
-		return s.notSent(p.op, fmt.Errorf("%w: %q", ErrDuplicateID, sub.id))
+	if !s.routes.add(r) {
+		return f.notSent(fmt.Errorf("%w: %q", ErrDuplicateID, sub.id))
 	}
-	confirm, _, err := s.post(ctx, wire.Frame{Command: wire.Subscribe, Header: header}, p)
+	confirm, _, err := s.submit(ctx, f)
 	if err != nil {
 		s.routes.remove(sub.id)
 		return err
 	}
-	sub.await(r, confirm)
+	sub.setConfirm(r, confirm)
+	return nil
+}
+
+// admitSubscribe is asked as SUBSCRIBE gets its place, so that UNSUBSCRIBE can only come behind it: a Drain may end the
+// subscription while it waits for room.
+func (sub *subscription) admitSubscribe() error {
+	sub.mu.Lock()
+	defer sub.mu.Unlock()
+	if sub.unsubscribing || sub.ending {
+		return errEnded
+	}
+	sub.subscribeSent = true
 	return nil
 }

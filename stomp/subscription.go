@@ -2,7 +2,11 @@ package stomp
 
 import (
 	"context"
+	"fmt"
 	"sync"
+
+	"github.com/webstomp/webstomp/internal/inbox"
+	"github.com/webstomp/webstomp/internal/notify"
 )
 
 // Subscription is one subscription and the channel that it delivers to. It ends
@@ -27,7 +31,7 @@ func (s *Subscription[T]) Destination() string { return s.sub.destination }
 func (s *Subscription[T]) Err() error { return s.sub.failure() }
 
 // Stats returns a snapshot of the subscription's counters.
-func (s *Subscription[T]) Stats() SubscriptionStats { return s.sub.inbox.snapshot() }
+func (s *Subscription[T]) Stats() SubscriptionStats { return SubscriptionStats(s.sub.inbox.Stats()) }
 
 // Confirmed waits, within ctx, until the broker has taken the subscription: nil
 // then, an [*Error] when it refused. SUBSCRIBE carries a receipt of its own for
@@ -58,49 +62,53 @@ func (s *Subscription[T]) Unsubscribe(ctx context.Context, opts ...FrameOption) 
 
 // subscription is what a Subscription of any type stands on.
 //
-// Its end has one door, claim, which the first of several reasons passes:
-// the registry and the session forget it, err is set, and the inbox is ended
-// or drained, which closes the channel.
+// It ends once: the first of several reasons passes beginEnd. Then the registry and the session forget it, and the inbox is
+// ended or drained, which closes the channel.
 type subscription struct {
 	client      *Client
-	id          string
+	id          string // set when it is registered
+	order       uint64 // in which it was made; likewise
 	destination string
-	ack         AckMode
 	cfg         *subscribeConfig
-	order       uint64 // in which it was made
-	sessionOnly bool   // WithoutResubscribe
-	inbox       *inbox
-	over        chan struct{} // closed when it has ended, before the channel is
-	closes      int           // owned by the supervisor: see closesBelieved
-	cleared     bool          // owned by the supervisor: see restoreOneByOne
-	delivered   chan struct{} // closed when the consumer's channel is: the inbox's, or that of SubscribeAs
+	inbox       *inbox.Inbox[Frame]
+	done        chan struct{}   // closed by beginEnd, before the channel is
+	consumed    <-chan struct{} // closed when the consumer's channel is: the inbox's, or that of SubscribeAs
 
-	mu      sync.Mutex // guards what follows
-	err     error      // set before over is closed
-	ended   bool
-	gentle  bool // Unsubscribe is at work
-	told    bool // UNSUBSCRIBE has gone out
-	route   *route
-	confirm *pendingReceipt // of route's SUBSCRIBE
-	renewed chan struct{}   // closed when confirm is set anew; nil while nobody waits
-	unwatch func()          // stops watching the ctx given at its making; nil: not watched
+	// Owned by the supervisor.
+	closes  int  // see closesBelieved
+	cleared bool // see restoreOneByOne
+
+	mu              sync.Mutex // guards what follows. A leaf: nothing is locked below it
+	err             error      // set before done is closed
+	ending          bool       // beginEnd was passed
+	unsubscribing   bool       // Unsubscribe is at work
+	unsubscribeSent bool
+	route           *route          // on the latest session that saw it; nil: none yet
+	subscribeSent   bool            // the outbox has accepted route's SUBSCRIBE
+	confirm         *pendingReceipt // of that SUBSCRIBE
+	renewed         notify.Event    // confirm is set anew
+	unwatch         func()          // stops watching the ctx given at its making; nil: it is not watched
 }
 
-// watch makes the end of ctx the end of the subscription.
-func (sub *subscription) watch(ctx context.Context) {
+// endWith makes the end of ctx the end of the subscription.
+func (sub *subscription) endWith(ctx context.Context) {
 	unwatch := sub.client.whenDone(ctx, func() { sub.end(nil, true) })
 	sub.mu.Lock()
-	ended := sub.ended
+	ending := sub.ending
 	sub.unwatch = unwatch
 	sub.mu.Unlock()
-	if ended {
+	if ending {
 		unwatch()
 	}
 }
 
+// ended is closed when the subscription has ended.
+func (sub *subscription) ended() <-chan struct{} { return sub.done }
+
+// failure is why it ended; nil while it is open, and when its user ended it.
 func (sub *subscription) failure() error {
 	select {
-	case <-sub.over:
+	case <-sub.done:
 		sub.mu.Lock()
 		defer sub.mu.Unlock()
 		return sub.err
@@ -109,37 +117,36 @@ func (sub *subscription) failure() error {
 	}
 }
 
-// claim passes the one door to the end; false when somebody did before.
-func (sub *subscription) claim(err error) bool {
+// beginEnd is passed once, by the first who ends the subscription.
+func (sub *subscription) beginEnd(err error) bool {
 	sub.mu.Lock()
-	if sub.ended {
+	if sub.ending {
 		sub.mu.Unlock()
 		return false
 	}
-	sub.ended = true
+	sub.ending = true
 	sub.err = err
 	unwatch := sub.unwatch
 	sub.mu.Unlock()
-	close(sub.over)
+	close(sub.done)
 	if unwatch != nil {
 		unwatch()
 	}
 	return true
 }
 
-// end ends the subscription at once: what the channel's own buffer holds stays
-// readable, what waits behind it is dropped and counted. tell: UNSUBSCRIBE goes
-// out, and nobody waits for it.
-func (sub *subscription) end(err error, tell bool) {
-	if !sub.claim(err) {
-		sub.inbox.end() // Unsubscribe may be waiting for its consumer
+// end ends the subscription at once: what the channel's own buffer holds stays readable, what waits behind it is dropped and
+// counted. unsubscribe: UNSUBSCRIBE goes out, and nobody waits for it.
+func (sub *subscription) end(err error, unsubscribe bool) {
+	if !sub.beginEnd(err) {
+		sub.inbox.End() // Unsubscribe may be waiting for its consumer
 		return
 	}
 	sub.detach()
-	if tell {
-		sub.tell(nil)
+	if unsubscribe {
+		sub.sendUnsubscribe(nil)
 	}
-	sub.inbox.end()
+	sub.inbox.End()
 }
 
 // detach makes registry and session forget the subscription.
@@ -161,17 +168,44 @@ func (sub *subscription) current() *route {
 func (sub *subscription) wants(s *session) bool {
 	sub.mu.Lock()
 	defer sub.mu.Unlock()
-	return !sub.ended && !sub.gentle && (sub.route == nil || sub.route.session.epoch < s.epoch)
+	return !sub.ending && !sub.unsubscribing && (sub.route == nil || sub.route.session.epoch < s.epoch)
 }
 
-// enter makes r the subscription's route; false when it has a later one, or has
-// ended.
+// enter makes r the subscription's route; false when it has a later one, or has ended.
 func (sub *subscription) enter(r *route) bool {
 	sub.mu.Lock()
 	defer sub.mu.Unlock()
-	if sub.ended || sub.route != nil && sub.route.session.epoch >= r.session.epoch {
+	if sub.ending || sub.route != nil && sub.route.session.epoch >= r.session.epoch {
 		return false
 	}
-	sub.route, sub.confirm = r, nil
+	sub.route, sub.subscribeSent, sub.confirm = r, false, nil
 	return true
+}
+
+// deliver takes a MESSAGE; see consumer.
+func (sub *subscription) deliver(r *route, f Frame) (full *inbox.Inbox[Frame]) {
+	f.route = r
+	if r.ack != AckAuto {
+		f.number = r.acks.Add()
+	}
+	switch sub.inbox.Put(f) {
+	case inbox.Filled:
+		sub.client.counters.stalls.Add(1)
+		sub.client.log.Warn("stomp: reading stops until a slow consumer has caught up", "id", sub.id, "destination", sub.destination)
+		return sub.inbox
+	case inbox.Full:
+		return sub.inbox
+	case inbox.Overflowed:
+		sub.client.log.Warn("stomp: subscription ended: its queue is full", "id", sub.id, "destination", sub.destination)
+		bound := sub.inbox.Bound()
+		sub.end(fmt.Errorf("%w: %d frames or %d octets wait in subscription %q to %s (see WithBuffer)",
+			ErrSlowConsumer, bound.Count, bound.Bytes, sub.id, sub.destination), true)
+	}
+	return nil
+}
+
+// cancel ends it with the broker's ERROR; see consumer.
+func (sub *subscription) cancel(_ *route, e *Error) {
+	sub.client.log.Warn("stomp: the broker ended a subscription", "id", sub.id, "error", e)
+	sub.end(e, false)
 }

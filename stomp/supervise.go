@@ -11,19 +11,17 @@ import (
 	"time"
 )
 
-// attemptLimit bounds one attempt to connect where nobody else does: when
-// reconnecting, and where Connect has another endpoint or another try. A broker
-// that accepts connections and says nothing must not hold up the others.
+// attemptLimit bounds one attempt to connect where nobody else does: when reconnecting, and where Connect has another
+// endpoint or another try. A broker that accepts connections and says nothing must not hold up the others.
 const attemptLimit = 15 * time.Second
 
-// refusalsBelieved is how often in a row a server that had taken us before has
-// to refuse who we are (401, 403, ERROR to CONNECT) until that is believed.
+// refusalsBelieved is how often in a row a server that had taken us before has to reject our credentials (401, 403, ERROR
+// to CONNECT) until that is believed.
 const refusalsBelieved = 3
 
-// supervisor owns the Client's sessions: it serves one, backs off, dials, and
-// serves again. While a session runs, its loops are all there is: the supervisor
-// has a goroutine only from the end of one to the start of the next. What
-// follows is that goroutine's, or the one's that restores a session.
+// supervisor owns the Client's sessions: it runs one, backs off, dials, and runs the next. While a session runs, its loops
+// are all there is: the supervisor has a goroutine only from the end of one to the start of the next. What follows is that
+// goroutine's, or the one's that restores a session.
 type supervisor struct {
 	client   *Client
 	sessions uint64    // so far
@@ -36,19 +34,18 @@ type supervisor struct {
 	alone *subscription // whose SUBSCRIBE is under way alone; nil: none is
 }
 
-// serve runs s and its successors until the Client ends, and ends it. It does
-// not wait for that.
-func (v *supervisor) serve(s *session) {
+// run runs s and its successors until the Client ends, and ends it. It does not wait for that.
+func (v *supervisor) run(s *session) {
 	began := time.Now()
-	s.start(func() { v.succeed(s, began) })
+	s.start(func() { v.reconnectOrEnd(s, began) })
 }
 
-// succeed finds a successor for a session that is over, or ends the Client.
-func (v *supervisor) succeed(s *session, began time.Time) {
+// reconnectOrEnd finds a successor for a session that is over, or ends the Client.
+func (v *supervisor) reconnectOrEnd(s *session, began time.Time) {
 	c := v.client
 	left, err := s.join()
 	v.carried = append(left, v.carried...)
-	v.bury(s, err)
+	v.retire(s, err)
 	if time.Since(began) >= c.cfg.backoff.Max {
 		v.delays = 0
 	}
@@ -57,34 +54,33 @@ func (v *supervisor) succeed(s *session, began time.Time) {
 		var next *session
 		if next, err = v.reconnect(err); next != nil {
 			v.begin(next)
-			v.serve(next)
+			v.run(next)
 			return
 		}
 	}
 	c.end(err, len(v.carried) > 0)
 }
 
-// bury lets go of a session that has ended.
-func (v *supervisor) bury(s *session, err error) {
+// retire lets go of a session that has ended.
+func (v *supervisor) retire(s *session, err error) {
 	c := v.client
-	v.suspects = v.judge(s, err)
+	v.suspects = v.findRefused(s, err)
 	c.mu.Lock()
 	s.addTo(&c.past)
 	c.sess = nil
 	c.mu.Unlock()
-	close(s.ended)
+	close(s.retired)
 	if c.cfg.once || c.ending() != nil {
 		return // the Client ends, and its subscriptions with it
 	}
-	for _, sub := range c.subscriptions() {
-		if r := sub.current(); sub.sessionOnly && r != nil && r.session == s {
+	for _, sub := range c.openSubscriptions() {
+		if r := sub.current(); sub.cfg.sessionOnly && r != nil && r.session == s {
 			sub.end(err, false)
 		}
 	}
 }
 
-// reconnect tries until there is a session. It returns nil with the reason when
-// there will be none.
+// reconnect tries until there is a session. It returns nil with the reason when there will be none.
 func (v *supervisor) reconnect(cause error) (*session, error) {
 	c := v.client
 	for attempt := 1; ; attempt++ {
@@ -111,7 +107,7 @@ func (v *supervisor) reconnect(cause error) (*session, error) {
 		}
 		cause = err
 		c.log.Debug("stomp: attempt failed", "attempt", attempt, "error", err)
-		if refusesUs(err) {
+		if rejectsCredentials(err) {
 			v.refusals++
 		} else {
 			v.refusals = 0
@@ -122,8 +118,8 @@ func (v *supervisor) reconnect(cause error) (*session, error) {
 	}
 }
 
-// refusesUs reports whether the server refused who we are.
-func refusesUs(err error) bool {
+// rejectsCredentials reports whether that is what the server did.
+func rejectsCredentials(err error) bool {
 	var failed *ConnectError
 	if !errors.As(err, &failed) {
 		return false
@@ -139,8 +135,7 @@ func (c *Client) try(ctx context.Context, endpoint int) (*session, error) {
 	return c.dial(ctx, c.cfg.urls[endpoint])
 }
 
-// first makes the first session, within the ctx of Connect: each endpoint once,
-// and again and again WithInitialRetry.
+// first makes the first session, within the ctx of Connect: each endpoint once, and again and again WithInitialRetry.
 func (c *Client) first(ctx context.Context) (s *session, endpoint int, err error) {
 	for round := 1; ; round++ {
 		hopeless := true
@@ -173,8 +168,7 @@ func (c *Client) first(ctx context.Context) (s *session, endpoint int, err error
 	}
 }
 
-// givenUp is the error of a Connect whose ctx ended while it waited for its
-// next attempt; err is what the last one met.
+// givenUp is the error of a Connect whose ctx ended while it waited for its next attempt; err is what the last one met.
 func givenUp(ctx context.Context, err error) error {
 	last := new(ConnectError)
 	errors.As(err, &last) // what dial returns is one
@@ -183,16 +177,13 @@ func givenUp(ctx context.Context, err error) error {
 	return &again
 }
 
-// end ends the Client: why is the user's wish or the fault that was fatal.
+// end ends the Client: fault is why, unless its user wanted it to end.
 func (c *Client) end(fault error, dropped bool) {
 	c.mu.Lock()
-	err := fault
-	if c.reason != nil {
-		err = c.reason
-	}
+	err := cmp.Or(c.endReason, fault)
 	c.err = err
-	c.abandoned = dropped
-	c.finished = true
+	c.framesDropped = dropped
+	c.joining = true
 	unwatch := c.unwatch
 	c.mu.Unlock()
 	if unwatch != nil {
@@ -202,19 +193,18 @@ func (c *Client) end(fault error, dropped bool) {
 	c.setStatus(func(st *Status) {
 		*st = Status{State: StateClosed, Epoch: st.Epoch, Err: err, Session: st.Session}
 	})
-	c.finish(err)
+	c.closeAll(err)
 	close(c.done)
 }
 
-// finish answers everybody, closes every channel that the Client feeds, and
-// joins its goroutines. A subscription's Err is nil when the user wished the
-// end, err otherwise.
-func (c *Client) finish(err error) {
+// closeAll answers everybody, closes every channel that the Client feeds, and joins its goroutines. A subscription's Err is
+// nil when the user wanted the end, err otherwise.
+func (c *Client) closeAll(err error) {
 	c.mu.Lock()
-	wished := c.reason != nil
+	wanted := c.endReason != nil
 	c.mu.Unlock()
-	c.receipts.fail(errClosedBy(err))
-	if wished {
+	c.receipts.close(errClosedBy(err))
+	if wanted {
 		c.log.Info("stomp: closed", "reason", err)
 		err = nil
 	} else {
@@ -224,16 +214,16 @@ func (c *Client) finish(err error) {
 		}
 		c.log.Error(what, "error", err)
 	}
-	for _, sub := range c.subscriptions() {
+	for _, sub := range c.openSubscriptions() {
 		sub.end(err, false)
 	}
-	c.listeners.end()
-	close(c.gone)
-	c.wg.Wait()
+	c.unmatched.close()
+	close(c.closing)
+	c.running.Wait()
 }
 
-// subscriptions are those that are open, in the order in which they were made.
-func (c *Client) subscriptions() []*subscription {
+// openSubscriptions returns the subscriptions in the order in which they were made.
+func (c *Client) openSubscriptions() []*subscription {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return slices.SortedFunc(maps.Values(c.subs), func(a, b *subscription) int { return cmp.Compare(a.order, b.order) })

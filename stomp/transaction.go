@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/webstomp/webstomp/internal/ackset"
 	"github.com/webstomp/webstomp/internal/wire"
 )
 
@@ -21,17 +22,16 @@ type Transaction struct {
 	session *session
 	id      string
 
-	mu      sync.Mutex // guards what follows
+	mu      sync.Mutex // guards what follows; a leaf: nothing is locked below it
 	done    bool       // Commit or Abort was called
 	aborted bool       // it was Abort
 	acked   []ackedSpans
 }
 
-// ackedSpans is what one ACK took. It is settled by Commit, and given back by
-// Abort.
+// ackedSpans is what one ACK took. Commit settles it, Abort gives it back.
 type ackedSpans struct {
-	acks  *ackSet
-	spans []span
+	acks  *ackset.Set
+	spans []ackset.Span
 }
 
 // Begin begins a transaction. It returns when BEGIN is accepted, and with
@@ -39,25 +39,32 @@ type ackedSpans struct {
 func (c *Client) Begin(ctx context.Context, opts ...FrameOption) (*Transaction, error) {
 	op := opError{op: "begin", unsent: true}
 	cfg, err := newFrameConfig(opts)
-	for err == nil {
-		var s *session
-		if s, err = c.session(ctx, cfg.noWait); err != nil {
-			break
-		}
-		tx := &Transaction{client: c, session: s, id: "t" + strconv.FormatUint(c.transactionIDs.Add(1), 10)}
-		err := tx.post(ctx, wire.Begin, opts)
-		switch {
-		case err == nil:
-			return tx, nil
-		case errors.Is(err, errSessionOver): // it ended just now: the next one will do
-			continue
-		case !Unsent(err): // the broker may have it: leave nothing open there
-			s.post(ctx, wire.Frame{Command: wire.Abort, Header: [][2]string{{"transaction", tx.id}}}, posting{forced: true})
-		}
-		return nil, err
+	var tx *Transaction
+	if err == nil {
+		err = c.onSession(ctx, cfg.noWait, func(s *session) error {
+			tx = &Transaction{client: c, session: s, id: "t" + strconv.FormatUint(c.counters.transactionIDs.Add(1), 10)}
+			return tx.begin(ctx, &cfg)
+		})
 	}
-	op.err = err
-	return nil, &op
+	if failed, ok := err.(*opError); ok { // of BEGIN itself
+		return nil, failed
+	}
+	if err != nil {
+		op.err = err
+		return nil, &op
+	}
+	return tx, nil
+}
+
+// begin sends BEGIN.
+func (tx *Transaction) begin(ctx context.Context, cfg *frameConfig) error {
+	err := tx.send(ctx, wire.Begin, cfg)
+	if err != nil && !Unsent(err) { // the broker may have it: leave nothing open there
+		f := tx.frame(wire.Abort)
+		f.forced = true
+		tx.session.submit(ctx, &f)
+	}
+	return err
 }
 
 // Send is [Client.Send] within the transaction. A receipt may not come before
@@ -66,9 +73,9 @@ func (tx *Transaction) Send(ctx context.Context, destination string, body []byte
 	return tx.client.send(ctx, destination, body, opts, tx)
 }
 
-// accept has a SEND accepted by the transaction's session.
-func (tx *Transaction) accept(ctx context.Context, destination string, body []byte, cfg sendConfig) (*pendingReceipt, error) {
-	if cfg.retry {
+// submit has a SEND accepted by the transaction's session.
+func (tx *Transaction) submit(ctx context.Context, f *outgoing) (*pendingReceipt, error) {
+	if f.retry {
 		return nil, errors.New("WithRetry excludes transactions: they end with their session")
 	}
 	if err := tx.client.ending(); err != nil {
@@ -77,10 +84,12 @@ func (tx *Transaction) accept(ctx context.Context, destination string, body []by
 	if ctx.Err() != nil {
 		return nil, ctxError(ctx)
 	}
-	if _, err := tx.on(tx.session); err != nil {
+	if err := tx.enter(f, tx.session); err != nil {
 		return nil, err
 	}
-	return tx.session.acceptSend(ctx, destination, body, cfg, tx)
+	f.admit, f.carry = tx.admit, false
+	r, _, err := tx.session.submit(ctx, f)
+	return r, err
 }
 
 // Ack is [Client.Ack] within the transaction. Artemis acknowledges at once.
@@ -100,15 +109,15 @@ func (tx *Transaction) Nack(ctx context.Context, f Frame, opts ...FrameOption) e
 //
 // An error for which [Unsent] is true leaves the transaction open.
 func (tx *Transaction) Commit(ctx context.Context, opts ...FrameOption) error {
-	if !tx.claim(false) {
+	if !tx.beginEnd(false) {
 		return &opError{op: "commit", target: tx.id, err: ErrTransactionDone, unsent: true}
 	}
-	err := tx.post(ctx, wire.Commit, opts)
-	if Unsent(err) && !tx.over() {
+	err := tx.end(ctx, wire.Commit, opts)
+	if Unsent(err) && !tx.session.isCut() {
 		tx.reopen()
 		return err
 	}
-	tx.settle(true)
+	tx.settleAcks(true)
 	return err
 }
 
@@ -117,23 +126,23 @@ func (tx *Transaction) Commit(ctx context.Context, opts ...FrameOption) error {
 // and the transaction with it. Frames that were acknowledged in it can be
 // acknowledged again.
 func (tx *Transaction) Abort(ctx context.Context, opts ...FrameOption) error {
-	if !tx.claim(true) {
+	if !tx.beginEnd(true) {
 		return nil
 	}
-	err := tx.post(ctx, wire.Abort, opts)
-	if Unsent(err) && !tx.over() {
+	err := tx.end(ctx, wire.Abort, opts)
+	if Unsent(err) && !tx.session.isCut() {
 		tx.reopen()
 		return err
 	}
-	tx.settle(false)
-	if tx.over() {
+	tx.settleAcks(false)
+	if tx.session.isCut() {
 		return nil
 	}
 	return err
 }
 
-// claim is passed once, by Commit or Abort.
-func (tx *Transaction) claim(abort bool) bool {
+// beginEnd is passed once, by Commit or Abort.
+func (tx *Transaction) beginEnd(abort bool) bool {
 	tx.mu.Lock()
 	defer tx.mu.Unlock()
 	if tx.done {
@@ -149,32 +158,26 @@ func (tx *Transaction) reopen() {
 	tx.mu.Unlock()
 }
 
-// on returns the transaction's id for a frame that goes out on s.
-func (tx *Transaction) on(s *session) (string, error) {
+// enter makes f, which goes out on s, a frame of the transaction.
+func (tx *Transaction) enter(f *outgoing, s *session) error {
 	tx.mu.Lock()
-	defer tx.mu.Unlock()
+	done := tx.done
+	tx.mu.Unlock()
 	switch {
-	case tx.done:
-		return "", ErrTransactionDone
-	case tx.over():
-		return "", fmt.Errorf("%w: its session is over: %w", ErrTransactionDone, ErrConnectionLost)
+	case done:
+		return ErrTransactionDone
+	case tx.session.isCut():
+		return fmt.Errorf("%w: its session is over: %w", ErrTransactionDone, ErrConnectionLost)
 	case s != tx.session:
-		return "", ErrStale
+		return ErrStale
 	}
-	return tx.id, nil
+	f.entries.add("transaction", tx.id)
+	return nil
 }
 
-// name is the transaction's id; "" of none.
-func (tx *Transaction) name() string {
-	if tx == nil {
-		return ""
-	}
-	return tx.id
-}
-
-// late is asked when a frame of the transaction has its place before COMMIT or
-// ABORT, or is behind them: the broker would refuse it there.
-func (tx *Transaction) late() error {
+// admit is asked when a frame of the transaction has its place before COMMIT or ABORT, or is behind them: the broker would
+// refuse it there. tx is nil for a frame of none.
+func (tx *Transaction) admit() error {
 	if tx == nil {
 		return nil
 	}
@@ -187,7 +190,7 @@ func (tx *Transaction) late() error {
 }
 
 // keep keeps what an ACK took until the transaction ends.
-func (tx *Transaction) keep(acks *ackSet, taken []span) {
+func (tx *Transaction) keep(acks *ackset.Set, taken []ackset.Span) {
 	tx.mu.Lock()
 	done, aborted := tx.done, tx.aborted
 	if !done {
@@ -195,47 +198,48 @@ func (tx *Transaction) keep(acks *ackSet, taken []span) {
 	}
 	tx.mu.Unlock()
 	if done {
-		acks.settle(taken, !aborted)
+		acks.Settle(taken, !aborted)
 	}
 }
 
-// settle does with what was acknowledged as the transaction ended.
-func (tx *Transaction) settle(committed bool) {
+// settleAcks does with what was acknowledged as the transaction ended.
+func (tx *Transaction) settleAcks(committed bool) {
 	tx.mu.Lock()
 	acked := tx.acked
 	tx.acked = nil
 	tx.mu.Unlock()
 	for _, a := range acked {
-		a.acks.settle(a.spans, committed)
+		a.acks.Settle(a.spans, committed)
 	}
 }
 
-// over reports whether the transaction's session is.
-func (tx *Transaction) over() bool {
-	select {
-	case <-tx.session.cut:
-		return true
-	case <-tx.session.ended:
-		return true
-	default:
-		return false
-	}
+// frame makes BEGIN, COMMIT or ABORT.
+func (tx *Transaction) frame(command string) outgoing {
+	f := outgoing{op: strings.ToLower(command), target: tx.id, command: command}
+	f.entries.add("transaction", tx.id)
+	return f
 }
 
-// post sends BEGIN, COMMIT or ABORT.
-func (tx *Transaction) post(ctx context.Context, command string, opts []FrameOption) error {
-	op := opError{op: strings.ToLower(command), target: tx.id}
+// end sends COMMIT or ABORT.
+func (tx *Transaction) end(ctx context.Context, command string, opts []FrameOption) error {
 	cfg, err := newFrameConfig(opts)
 	if err == nil && ctx.Err() != nil {
 		err = ctxError(ctx)
 	}
 	if err != nil {
-		return tx.session.notSent(op, err)
+		f := tx.frame(command)
+		return f.notSent(err)
 	}
-	header := append([][2]string{{"transaction", tx.id}}, cfg.header...)
-	receipt, _, err := tx.session.post(ctx, wire.Frame{Command: command, Header: header}, posting{op: op, receipt: wish(cfg.receipt)})
+	return tx.send(ctx, command, &cfg)
+}
+
+// send sends BEGIN, COMMIT or ABORT and waits as cfg says.
+func (tx *Transaction) send(ctx context.Context, command string, cfg *frameConfig) error {
+	f := tx.frame(command)
+	f.header, f.receipt = cfg.header, receiptIf(cfg.receipt)
+	receipt, _, err := tx.session.submit(ctx, &f)
 	if err != nil || receipt == nil {
 		return err
 	}
-	return tx.session.client.await(ctx, receipt)
+	return tx.client.receipts.wait(ctx, receipt)
 }

@@ -31,15 +31,15 @@ func SubscribeAs[T any](ctx context.Context, c *Client, destination string, deco
 	convert := func() { // joined by the Client
 		defer close(converted)
 		defer close(out)
-		for f := range sub.inbox.ch {
+		for f := range sub.inbox.C() {
 			m := Message[T]{Frame: f}
 			m.Value, m.Err = decode(f)
 			select {
 			case out <- m:
-			case <-sub.inbox.cut:
-				sub.inbox.lose(&f)
-			case <-c.gone:
-				sub.inbox.lose(&f)
+			case <-sub.inbox.Cut():
+				sub.inbox.Lose(f)
+			case <-c.closing:
+				sub.inbox.Lose(f)
 			}
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 	"sync"
+
+	"github.com/webstomp/webstomp/internal/inbox"
 )
 
 // unmatchedKept is how many unmatched frames wait for a slow reader.
@@ -17,46 +19,46 @@ const unmatchedKept = 1024
 // Client. Several channels share the frames. Without any, they are counted
 // ([Stats]).
 func (c *Client) Unmatched(ctx context.Context) <-chan Frame {
-	in := newInbox(buffer{unmatchedKept, defaultBytes, OverflowDropNewest}, c.wg.Go, &c.dropped)
-	if !c.listeners.add(in) {
-		in.end()
-		return in.ch
+	in := inbox.New(frameOwner{&c.env}, inbox.Bound{Count: unmatchedKept, Bytes: defaultBytes, Policy: inbox.DropNewest})
+	if !c.unmatched.add(in) {
+		in.End()
+		return in.C()
 	}
 	stop := c.whenDone(ctx, func() {
-		c.listeners.remove(in)
-		in.end()
+		c.unmatched.remove(in)
+		in.End()
 	})
-	c.listeners.onEnd(in, stop)
-	return in.ch
+	c.unmatched.onClose(in, stop)
+	return in.C()
 }
 
 // listeners are the channels of Unmatched. The read loop puts; ends come from
 // anywhere.
 type listeners struct {
-	mu    sync.Mutex // guards what follows
-	all   []listener // replaced, never changed in place
-	ended bool
+	mu     sync.Mutex // guards what follows; a leaf: nothing is locked below it
+	all    []listener // replaced, never changed in place
+	closed bool
 }
 
 type listener struct {
-	in   *inbox
+	in   *inbox.Inbox[Frame]
 	stop func() // stops watching its ctx
 }
 
-func (l *listeners) add(in *inbox) bool {
+func (l *listeners) add(in *inbox.Inbox[Frame]) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.ended {
+	if l.closed {
 		return false
 	}
 	l.all = append(slices.Clone(l.all), listener{in: in, stop: func() {}})
 	return true
 }
 
-// onEnd sets what to call when the Client ends in; at once when it has.
-func (l *listeners) onEnd(in *inbox, stop func()) {
+// onClose sets what to call when the Client ends in; at once when it has.
+func (l *listeners) onClose(in *inbox.Inbox[Frame], stop func()) {
 	l.mu.Lock()
-	if l.ended {
+	if l.closed {
 		l.mu.Unlock()
 		stop()
 		return
@@ -70,7 +72,7 @@ func (l *listeners) onEnd(in *inbox, stop func()) {
 	l.mu.Unlock()
 }
 
-func (l *listeners) remove(in *inbox) {
+func (l *listeners) remove(in *inbox.Inbox[Frame]) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.all = slices.DeleteFunc(slices.Clone(l.all), func(one listener) bool { return one.in == in })
@@ -81,18 +83,18 @@ func (l *listeners) put(f Frame) {
 	all := l.all
 	l.mu.Unlock()
 	for _, one := range all {
-		one.in.put(f)
+		one.in.Put(f)
 	}
 }
 
-// end closes every channel, and every one to come.
-func (l *listeners) end() {
+// close closes every channel, and every one to come.
+func (l *listeners) close() {
 	l.mu.Lock()
 	all := l.all
-	l.all, l.ended = nil, true
+	l.all, l.closed = nil, true
 	l.mu.Unlock()
 	for _, one := range all {
 		one.stop()
-		one.in.end()
+		one.in.End()
 	}
 }

@@ -2,47 +2,46 @@ package stomp
 
 import (
 	"context"
-	"strings"
 
 	"github.com/webstomp/webstomp/internal/wire"
 )
 
-// tell sends UNSUBSCRIBE, once, past the outbox's bound; frame is its number
-// there. The receipt is nil where cfg is: nobody will wait for it.
-func (sub *subscription) tell(cfg *frameConfig) (r *pendingReceipt, frame uint64, err error) {
+// sendUnsubscribe sends UNSUBSCRIBE, once, beyond the outbox's bound; number is its own there. r is nil where cfg is: nobody
+// will wait for it.
+func (sub *subscription) sendUnsubscribe(cfg *frameConfig) (r *pendingReceipt, number uint64, err error) {
 	sub.mu.Lock()
-	route, told := sub.route, sub.told
-	sub.told = true
+	route, needed := sub.route, sub.subscribeSent && !sub.unsubscribeSent
+	sub.unsubscribeSent = true
 	sub.mu.Unlock()
-	if route == nil || told || !route.isPosted() {
+	if !needed { // where SUBSCRIBE has no place in the outbox now, it never will: see admitSubscribe
 		return nil, 0, nil
 	}
-	header := [][2]string{{"id", sub.id}}
-	if route.session.info.Version == V10 {
-		header = append(header, [2]string{"destination", sub.destination})
-	}
-	p := posting{op: opError{op: "unsubscribe", target: sub.destination}, receipt: noReceipt, forced: true}
-	if cfg != nil {
-		header = append(header, cfg.header...)
-		p.receipt = ownReceipt
-		if cfg.receipt {
-			p.receipt = askedReceipt
-		}
-	}
-	if cfg != nil && route.session.endsDurableInTwo(cfg.header) {
-		if _, _, err := route.session.post(context.Background(), wire.Frame{Command: wire.Unsubscribe, Header: header[:1:1]}, posting{op: p.op, forced: true}); err != nil {
+	s := route.session
+	f := outgoing{op: "unsubscribe", target: sub.destination, command: wire.Unsubscribe, forced: true}
+	f.entries.add("id", sub.id)
+	if cfg != nil && s.server.endsDurableInTwo && isDurable(cfg.header) {
+		first := f
+		if _, _, err := s.submit(context.Background(), &first); err != nil {
 			return nil, 0, err
 		}
 	}
-	return route.session.post(context.Background(), wire.Frame{Command: wire.Unsubscribe, Header: header}, p)
+	if s.info.Version == V10 {
+		f.entries.add("destination", sub.destination)
+	}
+	if cfg != nil {
+		f.header = cfg.header
+		f.receipt = ownReceipt
+		if cfg.receipt {
+			f.receipt = askedReceipt
+		}
+	}
+	return s.submit(context.Background(), &f)
 }
 
-// endsDurableInTwo reports whether an UNSUBSCRIBE with this header needs another
-// before it: ActiveMQ Classic refuses to forget a durable subscription that has
-// a subscriber, and takes the frame that asks for the one not for the other.
-func (s *session) endsDurableInTwo(header [][2]string) bool {
-	_, durable := wire.Lookup(header, "activemq.subscriptionName")
-	return durable && strings.HasPrefix(s.info.Server, "ActiveMQ/")
+// isDurable reports whether an UNSUBSCRIBE with this header ends a durable subscription of ActiveMQ Classic.
+func isDurable(h Header) bool {
+	_, durable := h.Lookup("activemq.subscriptionName")
+	return durable
 }
 
 // unsubscribe is the gentle end; see Subscription.Unsubscribe.
@@ -57,13 +56,13 @@ func (sub *subscription) unsubscribe(ctx context.Context, opts []FrameOption) er
 		return &op
 	}
 	sub.mu.Lock()
-	second := sub.gentle || sub.ended
-	sub.gentle = true
+	second := sub.unsubscribing || sub.ending
+	sub.unsubscribing = true
 	sub.mu.Unlock()
 	if second {
 		return sub.awaitEnd(ctx)
 	}
-	if sub.ack == AckAuto {
+	if sub.cfg.ack == AckAuto {
 		return sub.leaveAuto(ctx, &cfg)
 	}
 	return sub.leaveAcked(ctx, &cfg)
@@ -71,74 +70,69 @@ func (sub *subscription) unsubscribe(ctx context.Context, opts []FrameOption) er
 
 // leaveAuto: UNSUBSCRIBE first, then the consumer gets all that had arrived.
 func (sub *subscription) leaveAuto(ctx context.Context, cfg *frameConfig) error {
-	r, frame, err := sub.tell(cfg)
+	r, number, err := sub.sendUnsubscribe(cfg)
 	if err == nil {
-		err = sub.awaitTold(ctx, cfg, r, frame)
+		err = sub.awaitUnsubscribed(ctx, cfg, r, number)
 	}
-	sub.inbox.drain()
+	sub.inbox.Drain()
 	select {
-	case <-sub.delivered:
+	case <-sub.consumed:
 	case <-ctx.Done():
 		err = &opError{op: "unsubscribe", target: sub.destination, step: "waiting for the consumer", err: ctxError(ctx), hint: "what it had not taken is dropped"}
 	}
-	if sub.claim(nil) {
+	if sub.beginEnd(nil) {
 		sub.detach()
 	}
-	sub.inbox.end()
-	return sub.quiet(err)
+	sub.inbox.End()
+	return sub.unlessOver(err)
 }
 
 // leaveAcked: the channel closes first, the consumer acknowledges what it was
 // given, then UNSUBSCRIBE: an ACK after it would be refused.
 func (sub *subscription) leaveAcked(ctx context.Context, cfg *frameConfig) error {
-	sub.inbox.end()
-	<-sub.inbox.idle // at once: nobody needs a reader any more
+	sub.inbox.End()
+	<-sub.inbox.Closed() // at once: nobody needs a reader any more
 	var err error
 	if route := sub.current(); route != nil {
 		select {
-		case <-route.acks.drained():
-		case <-sub.over: // its ctx ended, or the broker ended it: no ack can come any more
-		case <-route.session.ended:
+		case <-route.acks.Drained():
+		case <-sub.done: // its ctx ended, or the broker ended it: no ack can come any more
+		case <-route.session.retired:
 		case <-ctx.Done():
 			err = &opError{op: "unsubscribe", target: sub.destination, step: "waiting for acknowledgements", err: ctxError(ctx), hint: "the broker delivers the rest again"}
 		}
 	}
-	if !sub.claim(nil) {
-		return sub.quiet(err)
+	if !sub.beginEnd(nil) {
+		return sub.unlessOver(err)
 	}
 	sub.detach()
-	r, frame, told := sub.tell(cfg)
-	if err == nil && told == nil {
-		told = sub.awaitTold(ctx, cfg, r, frame)
+	r, number, sendErr := sub.sendUnsubscribe(cfg)
+	switch {
+	case err != nil:
+	case sendErr != nil:
+		err = sendErr
+	default:
+		err = sub.awaitUnsubscribed(ctx, cfg, r, number)
 	}
-	if err == nil {
-		err = told
-	}
-	return sub.quiet(err)
+	return sub.unlessOver(err)
 }
 
-// awaitTold waits for the answer to UNSUBSCRIBE as far as it was asked for.
-func (sub *subscription) awaitTold(ctx context.Context, cfg *frameConfig, r *pendingReceipt, frame uint64) error {
+// awaitUnsubscribed waits for the answer to UNSUBSCRIBE as far as it was asked for.
+func (sub *subscription) awaitUnsubscribed(ctx context.Context, cfg *frameConfig, r *pendingReceipt, number uint64) error {
 	switch {
 	case r == nil:
 		return nil
 	case cfg.receipt:
-		return sub.current().session.client.await(ctx, r)
+		return sub.client.receipts.wait(ctx, r)
 	}
-	return sub.current().session.awaitOwn(ctx, r, frame)
+	return sub.current().session.awaitOwnReceipt(ctx, r, number)
 }
 
-// quiet drops the error of an UNSUBSCRIBE that a session's end has made
-// pointless: the subscription is over, which is what was wanted.
-func (sub *subscription) quiet(err error) error {
-	if route := sub.current(); err != nil && route != nil {
-		select {
-		case <-route.session.cut:
-			return nil
-		case <-route.session.ended:
-			return nil
-		default:
-		}
+// unlessOver drops the error of an UNSUBSCRIBE that a session's end has made pointless: the subscription is over, which is
+// what was wanted.
+func (sub *subscription) unlessOver(err error) error {
+	if r := sub.current(); err != nil && r != nil && r.session.isCut() {
+		return nil
 	}
 	return err
 }
@@ -146,7 +140,7 @@ func (sub *subscription) quiet(err error) error {
 // awaitEnd waits for an end that somebody else is at work on. In the client
 // modes the channel is closed long before that.
 func (sub *subscription) awaitEnd(ctx context.Context) error {
-	for _, done := range []<-chan struct{}{sub.over, sub.inbox.idle} {
+	for _, done := range []<-chan struct{}{sub.done, sub.inbox.Closed()} {
 		select {
 		case <-done:
 		case <-ctx.Done():

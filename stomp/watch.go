@@ -27,7 +27,7 @@ func (c *Client) report(ctx context.Context, out chan Status) {
 	defer close(out)
 	for {
 		c.mu.Lock()
-		now, changed := c.status, c.changedLocked()
+		now, changed := c.status, c.changed.Wait()
 		c.mu.Unlock()
 		select {
 		case <-out: // nobody has read it, and it is old
@@ -45,23 +45,11 @@ func (c *Client) report(ctx context.Context, out chan Status) {
 	}
 }
 
-// setStatus changes the status and tells the watchers. Only Connect and, after
-// it, the supervisor call it.
+// setStatus changes the status and wakes the watchers. Only Connect and, after it, the supervisor call it.
 func (c *Client) setStatus(change func(*Status)) {
 	c.mu.Lock()
 	change(&c.status)
-	changed := c.changed
-	c.changed = nil
+	changed := c.changed.Take()
 	c.mu.Unlock()
-	if changed != nil {
-		close(changed)
-	}
-}
-
-// changedLocked is closed when the status changes next. mu is held.
-func (c *Client) changedLocked() <-chan struct{} {
-	if c.changed == nil {
-		c.changed = make(chan struct{})
-	}
-	return c.changed
+	changed.Wake()
 }

@@ -55,20 +55,19 @@ func (c *Client) Disconnect(ctx context.Context) error { return c.disconnect(ctx
 // once, but not from a function that was given to an option or to SubscribeAs,
 // which it would wait for. The error is always nil.
 func (c *Client) Close() error {
-	if s := c.wishEnd(ErrClosed); s != nil {
+	if s := c.beginEnd(ErrClosed); s != nil {
 		s.abort(ErrClosed)
 	}
 	<-c.done
 	return nil
 }
 
-// wishEnd notes why the user ends the Client: the first wish counts. From then
-// on no call is accepted, and nothing is dialled. It returns the session to end,
-// nil when there is none.
-func (c *Client) wishEnd(reason error) *session {
+// beginEnd notes why the user ends the Client: the first reason counts. From then on no call is accepted, and nothing is
+// dialled. It returns the session to end, nil when there is none.
+func (c *Client) beginEnd(reason error) *session {
 	c.mu.Lock()
-	if c.reason == nil && c.err == nil {
-		c.reason = reason
+	if c.endReason == nil && c.err == nil {
+		c.endReason = reason
 	}
 	s := c.sess
 	c.mu.Unlock()
@@ -78,15 +77,15 @@ func (c *Client) wishEnd(reason error) *session {
 
 func (c *Client) disconnect(ctx context.Context, reason error) error {
 	late := c.ending() != nil
-	s := c.wishEnd(reason)
+	s := c.beginEnd(reason)
 	var err error
 	if s != nil {
-		if err = s.depart(ctx); err != nil {
+		if err = s.disconnect(ctx); err != nil {
 			s.abort(ErrClosed)
 		}
 	}
 	<-c.done
-	if c.abandoned && !late && err == nil { // written before done was closed
+	if c.framesDropped && !late && err == nil { // written before done was closed
 		err = fmt.Errorf("%w: frames that had been accepted are dropped", ErrConnectionLost)
 	}
 	if err != nil {
@@ -95,58 +94,59 @@ func (c *Client) disconnect(ctx context.Context, reason error) error {
 	return nil
 }
 
-// watchLifetime disconnects when ctx ends.
-func (c *Client) watchLifetime(ctx context.Context) {
+// disconnectWith makes the end of ctx the end of the Client (WithLifetime).
+func (c *Client) disconnectWith(ctx context.Context) {
 	unwatch := context.AfterFunc(ctx, func() { // joined by nobody: it waits for done itself
 		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), lifetimeGrace)
 		defer cancel()
 		c.disconnect(grace, &closedError{context.Cause(ctx)})
 	})
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.unwatch = func() { unwatch() }
-	if c.finished {
+	joining := c.joining
+	c.mu.Unlock()
+	if joining {
 		unwatch()
 	}
 }
 
-// depart leaves the server graciously, within ctx. Several calls may run at the
-// same time: the first to come so far says DISCONNECT, the others wait with it.
-// The error is ctx's, or why the session ended before everything was settled.
-func (s *session) depart(ctx context.Context) error {
-	s.receipts.await() // reading goes on whatever queue is full
-	defer s.receipts.unawait()
+// disconnect leaves the server by the protocol, within ctx (clause M6). Several calls may run at the same time: the first to
+// come so far sends DISCONNECT, the others wait with it. The error is ctx's, or why the session ended before everything that
+// was outstanding had been answered.
+func (s *session) disconnect(ctx context.Context) error {
+	s.env.receipts.beginWait()
+	defer s.env.receipts.endWait()
 	if ctx.Err() != nil {
 		return ctxError(ctx)
 	}
-	if err := s.settleDebts(ctx); err != nil {
+	if err := s.awaitOutstanding(ctx); err != nil {
 		return err
 	}
-	if s.leaving.CompareAndSwap(false, true) {
-		r, _, err := s.post(ctx, wire.Frame{Command: wire.Disconnect},
-			posting{op: opError{op: "disconnect"}, receipt: ownReceipt, forced: true, last: true})
+	if s.disconnecting.CompareAndSwap(false, true) {
+		r, _, err := s.submit(ctx, &outgoing{op: "disconnect", command: wire.Disconnect, receipt: ownReceipt, forced: true, last: true})
 		if err == nil {
-			err = s.farewell(ctx, r)
+			err = s.awaitDisconnectReceipt(ctx, r)
 		}
 		if err == nil {
-			s.out.poke(func() { s.finish.Store(&ctx) })
+			s.closeWithin.Store(&ctx)
+			s.writer.Finish()
 		}
 	}
 	select { // where the session ended of itself after DISCONNECT, likewise
-	case <-s.ended:
+	case <-s.retired:
 		return nil
 	case <-ctx.Done():
 		return ctxError(ctx)
 	}
 }
 
-// settleDebts waits until all that was accepted is written and every receipt
-// has come: RabbitMQ drops those that are pending at DISCONNECT.
-func (s *session) settleDebts(ctx context.Context) error {
-	if err := s.out.awaitFlush(ctx, s.out.last()); err != nil {
+// awaitOutstanding waits until all that was accepted is written and every receipt has come: RabbitMQ drops those that are
+// pending at DISCONNECT.
+func (s *session) awaitOutstanding(ctx context.Context) error {
+	if err := s.awaitFlush(ctx, s.out.Last()); err != nil {
 		return err
 	}
-	for r := s.receipts.outstanding(); r != nil; r = s.receipts.outstanding() {
+	for r := s.env.receipts.outstanding(); r != nil; r = s.env.receipts.outstanding() {
 		select {
 		case <-r.done:
 		case <-ctx.Done():
@@ -156,19 +156,18 @@ func (s *session) settleDebts(ctx context.Context) error {
 	return nil
 }
 
-// farewellGrace bounds the wait for a RECEIPT to DISCONNECT from a server that
-// has sent none so far: as long as a close handshake may take.
-const farewellGrace = 5 * time.Second
+// disconnectGrace bounds the wait for a RECEIPT to DISCONNECT from a server that has sent none so far: as long as a close
+// handshake may take.
+const disconnectGrace = 5 * time.Second
 
-// farewell waits for the answer to DISCONNECT: RECEIPT, ERROR, or the end of the
-// connection. Even servers that answer no other receipt answer this one, and
-// what they have not handled by then may be lost when the connection closes: a
-// Spring relay drops what it has not passed on. So it is not enough that
-// DISCONNECT is written, as it is for other receipts of our own.
-func (s *session) farewell(ctx context.Context, r *pendingReceipt) error {
+// awaitDisconnectReceipt waits for the answer to DISCONNECT: RECEIPT, ERROR, or the end of the connection. Even servers that
+// answer no other receipt answer this one, and what they have not handled by then may be lost when the connection closes: a
+// Spring relay drops what it has not passed on. So it is not enough that DISCONNECT is written, as it is for the library's
+// other receipts.
+func (s *session) awaitDisconnectReceipt(ctx context.Context, r *pendingReceipt) error {
 	wait, cancel := ctx, func() {}
-	if !s.receipts.answers() && !s.conn.IsStream() { // a bare stream has no close handshake to fall back on
-		wait, cancel = context.WithTimeout(ctx, farewellGrace)
+	if !s.env.receipts.areAnswered() && !s.conn.IsStream() { // a bare stream has no close handshake to fall back on
+		wait, cancel = context.WithTimeout(ctx, disconnectGrace)
 	}
 	defer cancel()
 	err := r.Wait(wait)

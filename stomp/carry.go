@@ -1,0 +1,69 @@
+package stomp
+
+import (
+	"context"
+	"errors"
+
+	"github.com/webstomp/webstomp/internal/outbox"
+	"github.com/webstomp/webstomp/internal/wire"
+	"github.com/webstomp/webstomp/internal/ws"
+)
+
+// carried is a frame that goes out on the next session (promise 7): one that was accepted and not written, or one WithRetry.
+type carried struct {
+	frame   []byte
+	typ     ws.MessageType
+	version Version // in which it is encoded
+	order   uint64  // among those of the same session
+	ticket  *outbox.Ticket
+	receipt *pendingReceipt // nil: none, or nobody waits for it any more
+}
+
+// resend has the outbox accept what was carried over from earlier sessions, beyond its bound. It returns what is left when
+// the session has ended already.
+func (s *session) resend(frames []carried) (left []carried) {
+	for i, f := range frames {
+		frame, err := s.encodedHere(f)
+		if err == nil {
+			e := outbox.Entry{Type: f.typ, Encoded: frame, Forced: true, Carry: true, Ticket: f.ticket}
+			_, err = s.out.Add(context.Background(), e, func(dst []byte) ([]byte, error) { return dst, nil })
+		}
+		switch {
+		case err == nil:
+			continue
+		case errors.Is(err, errSessionOver):
+			return frames[i:]
+		}
+		s.env.log.Error("stomp: a frame cannot be sent in the version of the new session", "error", err)
+		if r := f.receipt; r != nil && s.env.receipts.remove(r.number) != nil {
+			r.resolveLost(err, r.ticket.Withdraw())
+		}
+	}
+	return nil
+}
+
+// encodedHere returns the frame in the version of this session.
+func (s *session) encodedHere(f carried) ([]byte, error) {
+	if f.version == s.info.Version {
+		return f.frame, nil
+	}
+	dec := wire.NewDecoder(wire.DecoderConfig{From: wire.FromClient, Limits: s.env.cfg.limits.wire()})
+	dec.SetVersion(wire.Version(f.version))
+	dec.Feed(f.frame, false)
+	var decoded wire.Frame
+	if _, err := dec.Next(&decoded); err != nil {
+		return nil, publicError(err)
+	}
+	_, counted := wire.Lookup(decoded.Header, "content-length")
+	// One without a content-length stays so, which tells ActiveMQ that it is text (clause F11).
+	again := outgoing{command: decoded.Command, header: decoded.Header, body: decoded.Body, noContentLength: !counted}
+	again.header.Del("content-length") // appendTo writes it
+	encoded, err := again.appendTo(make([]byte, 0, len(f.frame)+64), s.enc, nil)
+	if err != nil {
+		return nil, publicError(err)
+	}
+	if f.receipt != nil {
+		s.env.receipts.reencoded(f.receipt, encoded, s.info.Version)
+	}
+	return encoded, nil
+}

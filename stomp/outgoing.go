@@ -1,0 +1,229 @@
+package stomp
+
+import (
+	"context"
+	"errors"
+	"unicode/utf8"
+
+	"github.com/webstomp/webstomp/internal/outbox"
+	"github.com/webstomp/webstomp/internal/wire"
+	"github.com/webstomp/webstomp/internal/ws"
+)
+
+// An outgoing is one frame on its way out, and what its sender wants of it.
+type outgoing struct {
+	op, target string // what errors say was tried, and on what
+
+	command         string
+	entries         entries // what the library writes, in order
+	header          Header  // what the call adds
+	body            []byte
+	noContentLength bool
+
+	receipt receiptMode
+	forced  bool // it does not wait for room in the outbox, and is not withdrawn when its sender gives up
+	carry   bool // it goes out on the next session if this one ends before its writing begins
+	retry   bool // it goes out on every session until its receipt comes
+	last    bool // nothing is accepted after it
+
+	// admit is asked last, when the frame gets its place in the outbox: whatever is sent later comes behind it. The
+	// outbox's lock is held. Its error is submit's. nil: the frame never comes too late.
+	admit func() error
+	// refused is what else to do when an ERROR answers the receipt; nil: nothing.
+	refused func(*Error)
+}
+
+// entries are the header entries that the library writes into one frame. They need no memory of their own.
+type entries struct {
+	all [5][2]string
+	n   int
+}
+
+// add appends an entry.
+func (e *entries) add(name, value string) {
+	e.all[e.n] = [2]string{name, value}
+	e.n++
+}
+
+// addIfSet appends an entry, unless its value is empty.
+func (e *entries) addIfSet(name, value string) {
+	if value != "" {
+		e.add(name, value)
+	}
+}
+
+// receiptMode says who wants a RECEIPT for a frame.
+type receiptMode uint8
+
+const (
+	noReceipt    receiptMode = iota
+	ownReceipt               // the library: it waits only for a server that is known to answer
+	askedReceipt             // the caller
+)
+
+// receiptIf is askedReceipt if the caller asked for one.
+func receiptIf(asked bool) receiptMode {
+	if asked {
+		return askedReceipt
+	}
+	return noReceipt
+}
+
+// bigBody is the size in bytes from which a frame is encoded into a buffer of its own, so that other senders do not wait
+// for the copy.
+const bigBody = 64 << 10
+
+// submit encodes a frame and has the outbox accept it, waiting within ctx while that is full. It returns the receipt, nil
+// where there is none, and the frame's number in the outbox. After an error, which says so, nothing was written.
+//
+// The body is copied. Without a receipt and below bigBody nothing is allocated on the way.
+func (s *session) submit(ctx context.Context, f *outgoing) (r *pendingReceipt, number uint64, err error) {
+	if f.receipt != noReceipt {
+		r = s.env.newReceipt(f)
+	}
+	number, err = s.accept(ctx, f, r)
+	if err != nil {
+		if r != nil {
+			s.env.receipts.remove(r.number)
+		}
+		return nil, 0, f.notSent(err)
+	}
+	if s.env.traces() { // without a lock: a log may be slow, and may use the Client
+		s.env.trace("send", f.frame(r))
+	}
+	return r, number, nil
+}
+
+func (s *session) accept(ctx context.Context, f *outgoing, r *pendingReceipt) (number uint64, err error) {
+	e := outbox.Entry{Type: s.messageType(f.body), Forced: f.forced, Carry: f.carry}
+	if f.last {
+		e.Last = ErrClosed
+	}
+	if len(f.body) >= bigBody || f.retry {
+		if e.Encoded, err = f.appendTo(make([]byte, 0, len(f.body)+1024), s.enc, r); err != nil {
+			return 0, publicError(err)
+		}
+	}
+	if r != nil {
+		e.Ticket = &r.ticket
+		if f.retry {
+			r.resend = &carried{frame: e.Encoded, typ: e.Type, version: s.info.Version, ticket: e.Ticket}
+		}
+		// Before the frame is accepted, or the answer could come first.
+		if err := s.env.receipts.add(r); err != nil {
+			return 0, err
+		}
+	}
+	number, err = s.out.Add(ctx, e, func(dst []byte) ([]byte, error) {
+		if e.Encoded == nil {
+			var err error
+			if dst, err = f.appendTo(dst, s.enc, r); err != nil {
+				return nil, publicError(err)
+			}
+		}
+		if f.admit != nil {
+			if err := f.admit(); err != nil {
+				return nil, err
+			}
+		}
+		return dst, nil
+	})
+	return number, withCause(ctx, err)
+}
+
+// appendTo encodes the frame (clauses M1 and F11).
+func (f *outgoing) appendTo(dst []byte, enc wire.Encoder, r *pendingReceipt) ([]byte, error) {
+	start := len(dst)
+	dst = enc.AppendCommand(dst, f.command)
+	var err error
+	n := f.entries.n
+	for _, e := range f.entries.all[:n] {
+		if dst, err = enc.AppendEntry(dst, f.command, e[0], e[1]); err != nil {
+			return dst[:start], err
+		}
+	}
+	for _, e := range f.header {
+		n++
+		if dst, err = enc.AppendEntry(dst, f.command, e[0], e[1]); err != nil {
+			return dst[:start], err
+		}
+	}
+	if r != nil {
+		n++
+		dst = appendReceipt(dst, r.number)
+	}
+	if !f.noContentLength && len(f.body) > 0 {
+		n++
+	}
+	if err := enc.Limits.CheckHeader(len(dst)-start, n); err != nil {
+		return dst[:start], err
+	}
+	return enc.AppendBody(dst, f.command, f.body, !f.noContentLength)
+}
+
+// frame is the same for a log.
+func (f *outgoing) frame(r *pendingReceipt) wire.Frame {
+	header := append([][2]string{}, f.entries.all[:f.entries.n]...)
+	header = append(header, f.header...)
+	if r != nil {
+		header = append(header, [2]string{"receipt", receiptID(r.number)})
+	}
+	return wire.Frame{Command: f.command, Header: header, Body: f.body}
+}
+
+// failed is the error of the call that sends the frame.
+func (f *outgoing) failed(err error) *opError { return &opError{op: f.op, target: f.target, err: err} }
+
+// notSent is failed with the guarantee that nothing was written. An error that has both already stays as it is.
+func (f *outgoing) notSent(err error) error {
+	if failed, ok := err.(*opError); ok && failed.unsent {
+		return failed
+	}
+	failed := f.failed(err)
+	failed.unsent = true
+	return failed
+}
+
+// messageType is the type of the WebSocket message for a frame with that body (clause W3): text where it is valid UTF-8, as
+// the rest of a frame always is. On a stream it means nothing, and costs nothing.
+func (s *session) messageType(body []byte) ws.MessageType {
+	choice := s.env.cfg.messageType
+	switch {
+	case s.conn.IsStream():
+		return ws.Text
+	case choice == MessageBinary, choice == MessageAuto && !utf8.Valid(body):
+		return ws.Binary
+	}
+	return ws.Text
+}
+
+// awaitFlush waits, within ctx, until the frame of that number has been handed to the operating system.
+func (s *session) awaitFlush(ctx context.Context, number uint64) error {
+	return withCause(ctx, s.out.AwaitFlush(ctx, number))
+}
+
+// awaitOwnReceipt waits, within ctx, for what the library asks of its own accord: the RECEIPT where this server is known
+// to answer, else that the frame is written.
+func (s *session) awaitOwnReceipt(ctx context.Context, r *pendingReceipt, number uint64) error {
+	receipts := s.env.receipts
+	receipts.beginWait()
+	defer receipts.endWait()
+	if err := s.awaitFlush(ctx, number); err != nil {
+		return err
+	}
+	if !receipts.areAnswered() {
+		receipts.remove(r.number) // it would be kept for as long as the session lasts
+		return nil
+	}
+	return r.Wait(ctx)
+}
+
+// errSessionOver marks the refusal of a frame by a session that has ended or is about to: the next one may take it.
+var errSessionOver = errors.New("session over")
+
+// overError is why a session ended, for those who come too late for it.
+type overError struct{ cause error }
+
+func (e *overError) Error() string        { return e.cause.Error() }
+func (e *overError) Unwrap() error        { return e.cause }
+func (e *overError) Is(target error) bool { return target == errSessionOver }

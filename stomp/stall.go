@@ -1,0 +1,84 @@
+package stomp
+
+import (
+	"sync"
+	"time"
+
+	"github.com/webstomp/webstomp/internal/inbox"
+	"github.com/webstomp/webstomp/internal/outbox"
+)
+
+// waitForRoom keeps the read loop from reading while a queue with OverflowBlock is full (promise 2), unless a call waits for
+// an answer that only reading can bring, or writing has stalled.
+func (s *session) waitForRoom(full *inbox.Inbox[Frame]) error {
+	s.pause.set(true)
+	defer s.pause.set(false)
+	awaited := s.env.receipts.awaitedSignal()
+	look := time.NewTicker(writeStallAfter)
+	defer look.Stop()
+	for full.Stalled() && !s.env.receipts.isAwaited() && !s.stall.lasts(s.out) {
+		select {
+		case <-full.Room():
+		case <-full.Cut():
+		case <-awaited:
+		case <-look.C:
+			s.stall.look(s.out)
+		case <-s.cut:
+			return ErrConnectionLost
+		}
+	}
+	return nil
+}
+
+// readPause knows when a full queue keeps the read loop from reading: the server's silence does not count then.
+type readPause struct {
+	mu      sync.Mutex // guards what follows; a leaf: nothing is locked below it
+	paused  bool
+	resumed time.Time
+}
+
+func (p *readPause) set(paused bool) {
+	p.mu.Lock()
+	p.paused, p.resumed = paused, time.Now()
+	p.mu.Unlock()
+}
+
+// silence is for how long the server can be said to have been silent.
+func (p *readPause) silence(lastRead time.Time) time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.paused {
+		return 0
+	}
+	if lastRead.Before(p.resumed) {
+		lastRead = p.resumed
+	}
+	return time.Since(lastRead)
+}
+
+// writeStallAfter is for how long nothing is written, while senders wait for room, until reading goes on in spite of a full
+// queue. A server that works takes something much sooner; one that does not read until we do never will.
+const writeStallAfter = 200 * time.Millisecond
+
+// writeStall knows whether writing has stalled while we do not read: the server waits for us to read before it reads, the
+// senders wait for the server, and the consumer of the full queue may be one of them. It is owned by the read loop.
+type writeStall struct {
+	taken   uint64 // frames taken for writing when it was last looked at
+	stalled bool
+}
+
+// look is called at an interval.
+func (w *writeStall) look(o *outbox.Outbox) {
+	waiting, taken := o.Backlog()
+	w.stalled = waiting && taken == w.taken
+	w.taken = taken
+}
+
+// lasts reports whether what look found still is so.
+func (w *writeStall) lasts(o *outbox.Outbox) bool {
+	if w.stalled {
+		waiting, taken := o.Backlog()
+		w.stalled = waiting && taken == w.taken
+	}
+	return w.stalled
+}
