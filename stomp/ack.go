@@ -38,10 +38,10 @@ func (c *Client) acknowledge(ctx context.Context, command string, frame Frame, o
 	if err == nil && ctx.Err() != nil {
 		err = ctxError(ctx)
 	}
+	var r *route
 	if err == nil {
-		err = c.checkAckable(frame)
+		r, err = c.routeOf(frame)
 	}
-	r := frame.route
 	if err == nil {
 		err = r.identify(&f, frame)
 	}
@@ -88,20 +88,20 @@ func (c *Client) acknowledge(ctx context.Context, command string, frame Frame, o
 	return err
 }
 
-// checkAckable says why a frame cannot be acknowledged; nil: it can.
-func (c *Client) checkAckable(frame Frame) error {
-	r := frame.route
+// routeOf returns where an acknowledgement of the frame goes, or why it cannot be acknowledged.
+func (c *Client) routeOf(frame Frame) (*route, error) {
+	r, delivered := frame.from.(*route)
 	switch {
-	case r == nil:
-		return fmt.Errorf("%w: no subscription delivered it", ErrNotAckable)
+	case !delivered:
+		return nil, fmt.Errorf("%w: no subscription delivered it", ErrNotAckable)
 	case r.session.env != &c.env:
-		return fmt.Errorf("%w: another Client delivered it", ErrNotAckable)
+		return nil, fmt.Errorf("%w: another Client delivered it", ErrNotAckable)
 	case r.ack == AckAuto:
-		return fmt.Errorf("%w: delivered in auto mode (see WithAck)", ErrNotAckable)
+		return nil, fmt.Errorf("%w: delivered in auto mode (see WithAck)", ErrNotAckable)
 	case r.isOver():
-		return ErrStale
+		return nil, ErrStale
 	}
-	return nil
+	return r, nil
 }
 
 // identify has f name the message in the way of the session's version (clause M3).

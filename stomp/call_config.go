@@ -4,6 +4,16 @@ import (
 	"fmt"
 )
 
+// The options of the calls of a Client.
+type (
+	// SubscribeOption is an option of Subscribe, NewSubscription, SubscribeAs and SubscribeJSON.
+	SubscribeOption interface{ applySubscribe(*subscribeConfig) }
+	// SendOption is an option of Send, SendJSON, SendAsync and Request.
+	SendOption interface{ applySend(*sendConfig) }
+	// FrameOption is an option of the calls that send one small frame: Ack, Nack, Begin, Commit, Abort and Unsubscribe.
+	FrameOption interface{ applyFrame(*frameConfig) }
+)
+
 // subscribeConfig is what the options of a subscription add up to.
 type subscribeConfig struct {
 	header     Header
@@ -125,3 +135,10 @@ func checkHeader(h Header) error {
 	}
 	return nil
 }
+
+// receiptOption is WithReceipt. newSendConfig knows it, since it is the option that comes alone.
+type receiptOption struct{}
+
+func (receiptOption) applySubscribe(c *subscribeConfig) { c.receipt = true }
+func (receiptOption) applySend(c *sendConfig)           { c.receipt = true }
+func (receiptOption) applyFrame(c *frameConfig)         { c.receipt = true }

@@ -6,18 +6,7 @@ import (
 
 	"github.com/webstomp/webstomp/internal/outbox"
 	"github.com/webstomp/webstomp/internal/wire"
-	"github.com/webstomp/webstomp/internal/ws"
 )
-
-// carried is a frame that goes out on the next session (promise 7): one that was accepted and not written, or one WithRetry.
-type carried struct {
-	frame   []byte
-	typ     ws.MessageType
-	version Version // in which it is encoded
-	order   uint64  // among those of the same session
-	ticket  *outbox.Ticket
-	receipt *pendingReceipt // nil: none, or nobody waits for it any more
-}
 
 // resend has the outbox accept what was carried over from earlier sessions, beyond its bound. It returns what is left when
 // the session has ended already.

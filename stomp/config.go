@@ -16,6 +16,11 @@ import (
 	"github.com/webstomp/webstomp/internal/wire"
 )
 
+// ConnectOption is an option of Connect. The options of each call have a type of their own, so that one in a wrong place does
+// not compile. Where an option is given twice, the last one counts; WithHeader adds up. Options that contradict each other,
+// or make no sense, are an error of the call before anything is dialled or written.
+type ConnectOption interface{ applyConnect(*connectConfig) }
+
 type credentials struct{ login, passcode string }
 
 // connectConfig is what the options of Connect add up to. It does not change
@@ -194,3 +199,15 @@ func (b buffer) bound() inbox.Bound {
 func (c *connectConfig) encoder(v Version) wire.Encoder {
 	return wire.Encoder{Version: wire.Version(v), Limits: c.limits.wire(), EscapeConnect: c.escapedConnect}
 }
+
+// Limits bounds one frame, either way (clause F12). Nothing is allocated on
+// the word of a length: a frame that announces more is refused with a
+// [*LimitError] before that. A received one ends the session, since what
+// follows it cannot be found; one about to be sent is refused alone.
+type Limits struct {
+	Body    int64 // octets of one body; 0: 64 MiB
+	Header  int   // octets of command and header together; 0: 64 KiB
+	Entries int   // header entries; 0: 1,000
+}
+
+func (l Limits) wire() wire.Limits { return wire.Limits(l).WithDefaults() }

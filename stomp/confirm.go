@@ -58,9 +58,6 @@ func (sub *subscription) confirmed(ctx context.Context) error {
 	}
 }
 
-// errEnded: the subscription was ended by its user.
-var errEnded = errors.New("the subscription has ended")
-
 // confirmation is the receipt of the latest SUBSCRIBE, and its session.
 func (sub *subscription) confirmation() (*pendingReceipt, *session) {
 	sub.mu.Lock()

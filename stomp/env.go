@@ -62,7 +62,7 @@ func (o frameOwner) Size(f Frame) int64 {
 func (o frameOwner) Dropped(f Frame) {
 	o.env.counters.dropped.Add(1)
 	if f.number != 0 {
-		f.route.acks.Forget(f.number)
+		f.from.forget(f.number)
 	}
 }
 

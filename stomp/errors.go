@@ -203,6 +203,19 @@ func errClosedBy(cause error) error {
 	return &closedError{cause}
 }
 
+// errEnded: the subscription was ended by its user.
+var errEnded = errors.New("the subscription has ended")
+
+// errSessionOver marks the refusal of a frame by a session that has ended or is about to: the next one may take it.
+var errSessionOver = errors.New("session over")
+
+// overError is why a session ended, for those who come too late for it.
+type overError struct{ cause error }
+
+func (e *overError) Error() string        { return e.cause.Error() }
+func (e *overError) Unwrap() error        { return e.cause }
+func (e *overError) Is(target error) bool { return target == errSessionOver }
+
 // opError says what was tried (op), on what (target), at which step, why it
 // failed, and what to look at next (hint).
 type opError struct {

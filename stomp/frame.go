@@ -24,10 +24,15 @@ type Frame struct {
 	// between and messages may be missing. 0: nobody delivered it.
 	Epoch uint64
 
-	// What Ack needs: the subscription on the session that delivered it, nil
-	// when none did, and the frame's number there, from 1 in the client modes.
-	route  *route
+	// What Ack needs: who delivered the frame, nil when nobody did, and the frame's number there, from 1 in the client modes.
+	from   deliverer
 	number uint64
+}
+
+// deliverer is a subscription on one session, which has delivered a frame.
+type deliverer interface {
+	// forget says that the consumer will not get the frame of that number: nobody can acknowledge it.
+	forget(number uint64)
 }
 
 // NewFrame makes a frame of its parts, which it does not copy and does not

@@ -1,7 +1,6 @@
 package stomp
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -10,7 +9,7 @@ import (
 	"time"
 )
 
-// Heart-beats (clauses C6 and M7, promise 8): what is proposed and agreed, ours going out, and the server's silence.
+// Heart-beats: what is proposed and agreed (clause C6). liveness.go has what comes of it.
 
 // defaultHeartBeat is what stomp.js and Spring propose. The shortest idle timeout of the brokers, 60 s, leaves room for it
 // six times over.
@@ -72,95 +71,4 @@ func (b beatConfig) agree(h Header) (send, receive time.Duration, err error) {
 		return max(time.Duration(milliseconds(ours)), time.Duration(theirs)) * time.Millisecond
 	}
 	return slower(b.send, sy), slower(b.receive, sx), nil
-}
-
-// startBeats has heart-beats written at a fixed rate, twice as often as agreed: one may be late by half an interval, and
-// ActiveMQ grants no grace (clause M7).
-func (s *session) startBeats() {
-	interval := max(s.info.HeartBeatSend/2, time.Millisecond)
-	if s.info.HeartBeatSend == 0 {
-		interval = s.env.cfg.beats.unasked
-	}
-	if interval == 0 {
-		return
-	}
-	s.beatTimer = time.AfterFunc(math.MaxInt64, func() { // a ticker's channel would hold more memory
-		if s.isCut() {
-			return
-		}
-		s.writer.Beat()
-		s.beatTimer.Reset(interval)
-	})
-	s.beatTimer.Reset(interval) // not before the func can find the timer
-}
-
-// allowedSilence is for how long the server may be silent.
-func (s *session) allowedSilence() time.Duration {
-	return time.Duration(s.server.beatIntervals) * s.info.HeartBeatReceive
-}
-
-// startSilenceTimer ends the session when the server is silent for longer than it may be. Time during which we do not read
-// is not silence.
-func (s *session) startSilenceTimer() {
-	if s.info.HeartBeatReceive == 0 {
-		return
-	}
-	s.silenceTimer = time.AfterFunc(math.MaxInt64, s.checkSilence)
-	s.silenceTimer.Reset(s.allowedSilence()) // not before checkSilence can find the timer
-}
-
-// checkSilence is the silence timer's: it looks for how long the server has been silent, and when to look again.
-func (s *session) checkSilence() {
-	if s.isCut() {
-		return
-	}
-	allowed := s.allowedSilence()
-	left := allowed - s.pause.silence(s.conn.LastRead())
-	if left <= 0 {
-		s.abort(&lostError{fmt.Errorf("%w for %v (heart-beats every %v were agreed)", ErrHeartBeat, allowed, s.info.HeartBeatReceive)})
-		return
-	}
-	s.silenceTimer.Reset(left)
-}
-
-// stopTimers stops what startBeats and startSilenceTimer have started. One that is just firing sees that the session is
-// cut.
-func (s *session) stopTimers() {
-	for _, timer := range []*time.Timer{s.silenceTimer, s.beatTimer} {
-		if timer != nil {
-			timer.Stop()
-		}
-	}
-}
-
-// pingLoop sends WebSocket pings (WithPing), and ends the session when one is followed by nothing at all from the server
-// until the next is due.
-func (s *session) pingLoop(every time.Duration) error {
-	ticker := time.NewTicker(every)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-s.cut:
-			return ErrConnectionLost
-		case <-ticker.C:
-		}
-		if err := s.ping(every); err != nil {
-			return err
-		}
-	}
-}
-
-func (s *session) ping(within time.Duration) error {
-	ctx, cancel := context.WithTimeout(context.Background(), within) // the connection's end ends it as well
-	defer cancel()
-	err := s.conn.Ping(ctx)
-	switch {
-	case err == nil || s.isCut():
-		return nil
-	case ctx.Err() == nil:
-		return nil // the connection is over, and the read loop knows why
-	case s.pause.silence(s.conn.LastRead()) < within:
-		return nil // the pong is late, the server is not silent
-	}
-	return &lostError{fmt.Errorf("%w: nothing came for %v after a WebSocket ping", ErrHeartBeat, within)}
 }

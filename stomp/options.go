@@ -2,29 +2,14 @@ package stomp
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"time"
 )
 
-// The options of a call have a type of their own, so that one in a wrong place
-// does not compile. Where an option is given twice, the last one counts;
-// WithHeader adds up. Options that contradict each other, or make no sense,
-// are an error of the call before anything is dialled or written.
+// Options that go with several calls.
 type (
-	// ConnectOption is an option of Connect.
-	ConnectOption interface{ applyConnect(*connectConfig) }
-	// SubscribeOption is an option of Subscribe, NewSubscription, SubscribeAs
-	// and SubscribeJSON.
-	SubscribeOption interface{ applySubscribe(*subscribeConfig) }
-	// SendOption is an option of Send, SendJSON, SendAsync and Request.
-	SendOption interface{ applySend(*sendConfig) }
-	// FrameOption is an option of the calls that send one small frame: Ack,
-	// Nack, Begin, Commit, Abort and Unsubscribe.
-	FrameOption interface{ applyFrame(*frameConfig) }
-
 	// HeaderOption goes with every call.
 	HeaderOption interface {
 		ConnectOption
@@ -38,8 +23,7 @@ type (
 		SendOption
 		FrameOption
 	}
-	// BufferOption goes with Connect, as the default of all subscriptions, and
-	// with a single subscription.
+	// BufferOption goes with Connect, as the default of all subscriptions, and with a single subscription.
 	BufferOption interface {
 		ConnectOption
 		SubscribeOption
@@ -80,12 +64,6 @@ func (withoutWaiting) applyFrame(c *frameConfig)         { c.noWait = true }
 // WithoutWaiting makes the call fail with [ErrNotConnected] at once when there
 // is no session, instead of waiting for the next one within ctx.
 func WithoutWaiting() CallOption { return withoutWaiting{} }
-
-type receiptOption struct{}
-
-func (receiptOption) applySubscribe(c *subscribeConfig) { c.receipt = true }
-func (receiptOption) applySend(c *sendConfig)           { c.receipt = true }
-func (receiptOption) applyFrame(c *frameConfig)         { c.receipt = true }
 
 // WithReceipt makes the call wait until the broker confirms the frame with a
 // RECEIPT (clause M5), refuses it with an ERROR (an [*Error]), the session ends
@@ -179,17 +157,6 @@ func WithSubprotocols(names ...string) ConnectOption {
 func WithCompression() ConnectOption {
 	return connectOption(func(c *connectConfig) { c.compression = true })
 }
-
-// MessageType is the type of the WebSocket messages that carry our frames.
-type MessageType int
-
-const (
-	// MessageAuto sends text where the frame is valid UTF-8 and binary where
-	// it is not: what all brokers take (clause W3).
-	MessageAuto   MessageType = iota
-	MessageText               // always text
-	MessageBinary             // always binary; ActiveMQ Classic ignores those
-)
 
 // WithMessageType forces the type of outgoing WebSocket messages. The default
 // is MessageAuto. Both types are taken when received (clause W3).
@@ -286,23 +253,6 @@ func WithLogger(l *slog.Logger) ConnectOption {
 	return connectOption(func(c *connectConfig) { c.logger = l })
 }
 
-// Overflow says what happens when the queue of a subscription is full.
-type Overflow int
-
-const (
-	// OverflowBlock stops reading from the connection until the queue is half
-	// empty: lossless; TCP carries it back to the broker. Heart-beats go on
-	// being sent, the server's silence is not counted meanwhile. While anybody
-	// awaits a receipt or a reply, reading goes on and the queue grows above
-	// its bound, so that a consumer may send with a receipt from its own loop;
-	// likewise while senders wait for a server that reads nothing until we do.
-	OverflowBlock Overflow = iota
-	OverflowDropOldest
-	OverflowDropNewest
-	// OverflowFail ends the subscription with ErrSlowConsumer.
-	OverflowFail
-)
-
 type bufferOption struct{ b buffer }
 
 func (o bufferOption) applyConnect(c *connectConfig)     { c.buffer = o.b }
@@ -315,27 +265,6 @@ func (o bufferOption) applySubscribe(c *subscribeConfig) { c.buffer = &o.b }
 // 0 keeps that bound.
 func WithBuffer(frames int, bytes int64, policy Overflow) BufferOption {
 	return bufferOption{buffer{frames, bytes, policy}}
-}
-
-// AckMode is how the messages of a subscription are acknowledged (clause M2).
-type AckMode int
-
-const (
-	AckAuto             AckMode = iota // by being sent
-	AckClient                          // by Ack, which covers all earlier ones as well
-	AckClientIndividual                // by Ack, one by one; not in STOMP 1.0
-)
-
-func (m AckMode) String() string {
-	switch m {
-	case AckAuto:
-		return "auto"
-	case AckClient:
-		return "client"
-	case AckClientIndividual:
-		return "client-individual"
-	}
-	return fmt.Sprintf("AckMode(%d)", int(m))
 }
 
 // WithAck sets the ack mode. The default is AckAuto: the broker is done with a

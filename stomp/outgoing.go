@@ -2,7 +2,6 @@ package stomp
 
 import (
 	"context"
-	"errors"
 	"unicode/utf8"
 
 	"github.com/webstomp/webstomp/internal/outbox"
@@ -79,7 +78,7 @@ const bigBody = 64 << 10
 // The body is copied. Without a receipt and below bigBody nothing is allocated on the way.
 func (s *session) submit(ctx context.Context, f *outgoing) (r *pendingReceipt, number uint64, err error) {
 	if f.receipt != noReceipt {
-		r = s.env.newReceipt(f)
+		r = f.newReceipt(s.env.counters.receiptIDs.Add(1))
 	}
 	number, err = s.accept(ctx, f, r)
 	if err != nil {
@@ -129,6 +128,16 @@ func (s *session) accept(ctx context.Context, f *outgoing, r *pendingReceipt) (n
 		return dst, nil
 	})
 	return number, withCause(ctx, err)
+}
+
+// newReceipt makes the frame's receipt. It is not pending before it is added.
+func (f *outgoing) newReceipt(number uint64) *pendingReceipt {
+	return &pendingReceipt{
+		Receipt: Receipt{done: make(chan struct{}), op: f.op, target: f.target, number: number},
+		asked:   f.receipt == askedReceipt,
+		forced:  f.forced,
+		refused: f.refused,
+	}
 }
 
 // appendTo encodes the frame (clauses M1 and F11).
@@ -217,13 +226,3 @@ func (s *session) awaitOwnReceipt(ctx context.Context, r *pendingReceipt, number
 	}
 	return r.Wait(ctx)
 }
-
-// errSessionOver marks the refusal of a frame by a session that has ended or is about to: the next one may take it.
-var errSessionOver = errors.New("session over")
-
-// overError is why a session ended, for those who come too late for it.
-type overError struct{ cause error }
-
-func (e *overError) Error() string        { return e.cause.Error() }
-func (e *overError) Unwrap() error        { return e.cause }
-func (e *overError) Is(target error) bool { return target == errSessionOver }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/webstomp/webstomp/internal/notify"
 	"github.com/webstomp/webstomp/internal/outbox"
+	"github.com/webstomp/webstomp/internal/ws"
 )
 
 // receipts are the RECEIPTs that the broker owes a Client, by number. Whoever removes an entry resolves it, once; an entry
@@ -38,18 +39,18 @@ type pendingReceipt struct {
 	unwatch   func()   // stops watching the ctx of SendAsync; nil: it is not watched. Guarded by receipts.mu
 }
 
-func newReceipts() *receipts {
-	return &receipts{pending: make(map[uint64]*pendingReceipt)}
+// carried is a frame that goes out on the next session (promise 7): one that was accepted and not written, or one WithRetry.
+type carried struct {
+	frame   []byte
+	typ     ws.MessageType
+	version Version // in which it is encoded
+	order   uint64  // among those of the same session
+	ticket  *outbox.Ticket
+	receipt *pendingReceipt // nil: none, or nobody waits for it any more
 }
 
-// newReceipt makes the receipt of a frame. It is not pending before add.
-func (e *env) newReceipt(f *outgoing) *pendingReceipt {
-	return &pendingReceipt{
-		Receipt: Receipt{done: make(chan struct{}), op: f.op, target: f.target, number: e.counters.receiptIDs.Add(1)},
-		asked:   f.receipt == askedReceipt,
-		forced:  f.forced,
-		refused: f.refused,
-	}
+func newReceipts() *receipts {
+	return &receipts{pending: make(map[uint64]*pendingReceipt)}
 }
 
 // receiptID is the receipt header: "r" and the number (clause M8).

@@ -32,6 +32,9 @@ type consumer interface {
 	ended() <-chan struct{}
 }
 
+// forget says that a frame was not delivered; see deliverer.
+func (r *route) forget(number uint64) { r.acks.Forget(number) }
+
 // isOver reports whether the consumer or the session are: no ACK may go out then.
 func (r *route) isOver() bool {
 	select {

@@ -184,7 +184,7 @@ func (sub *subscription) enter(r *route) bool {
 
 // deliver takes a MESSAGE; see consumer.
 func (sub *subscription) deliver(r *route, f Frame) (full *inbox.Inbox[Frame]) {
-	f.route = r
+	f.from = r
 	if r.ack != AckAuto {
 		f.number = r.acks.Add()
 	}

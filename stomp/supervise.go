@@ -177,51 +177,6 @@ func givenUp(ctx context.Context, err error) error {
 	return &again
 }
 
-// end ends the Client: fault is why, unless its user wanted it to end.
-func (c *Client) end(fault error, dropped bool) {
-	c.mu.Lock()
-	err := cmp.Or(c.endReason, fault)
-	c.err = err
-	c.framesDropped = dropped
-	c.joining = true
-	unwatch := c.unwatch
-	c.mu.Unlock()
-	if unwatch != nil {
-		unwatch()
-	}
-	c.quit()
-	c.setStatus(func(st *Status) {
-		*st = Status{State: StateClosed, Epoch: st.Epoch, Err: err, Session: st.Session}
-	})
-	c.closeAll(err)
-	close(c.done)
-}
-
-// closeAll answers everybody, closes every channel that the Client feeds, and joins its goroutines. A subscription's Err is
-// nil when the user wanted the end, err otherwise.
-func (c *Client) closeAll(err error) {
-	c.mu.Lock()
-	wanted := c.endReason != nil
-	c.mu.Unlock()
-	c.receipts.close(errClosedBy(err))
-	if wanted {
-		c.log.Info("stomp: closed", "reason", err)
-		err = nil
-	} else {
-		what := "stomp: connection lost"
-		if !c.cfg.once {
-			what = "stomp: no reconnecting any more"
-		}
-		c.log.Error(what, "error", err)
-	}
-	for _, sub := range c.openSubscriptions() {
-		sub.end(err, false)
-	}
-	c.unmatched.close()
-	close(c.closing)
-	c.running.Wait()
-}
-
 // openSubscriptions returns the subscriptions in the order in which they were made.
 func (c *Client) openSubscriptions() []*subscription {
 	c.mu.Lock()

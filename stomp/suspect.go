@@ -37,7 +37,7 @@ func (v *supervisor) restoreOneByOne(s *session) bool {
 			}
 			v.alone = sub
 			v.subscribe(s, sub)
-			answered := s.awaitConfirmation(sub)
+			answered := sub.awaitConfirmation(s)
 			if s.isCut() {
 				return false
 			}
@@ -54,7 +54,7 @@ func (v *supervisor) restoreOneByOne(s *session) bool {
 
 // awaitConfirmation waits for the answer to a SUBSCRIBE, or for the end of the session or the Client. It is false when this
 // server seems to send none.
-func (s *session) awaitConfirmation(sub *subscription) bool {
+func (sub *subscription) awaitConfirmation(s *session) bool {
 	receipts := s.env.receipts
 	receipts.beginWait()
 	defer receipts.endWait()

@@ -1,0 +1,154 @@
+package stomp
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// lifetimeGrace bounds the Disconnect that the end of WithLifetime's ctx
+// brings: long enough for a broker that lives, short enough for an
+// orchestrator that waits 10 s or more before it kills.
+const lifetimeGrace = 5 * time.Second
+
+// Drain ends the Client gently, within ctx: every subscription is
+// unsubscribed from as [Subscription.Unsubscribe] does, at the same time, while
+// consumers finish and acks and sends go on working; then it disconnects. When
+// ctx ends first, the connection is cut and ctx's error returned. The Client is
+// closed when Drain returns.
+func (c *Client) Drain(ctx context.Context) error {
+	c.mu.Lock()
+	subs := make([]*subscription, 0, len(c.subs))
+	for _, sub := range c.subs {
+		subs = append(subs, sub)
+	}
+	c.draining = true
+	c.mu.Unlock()
+	var all sync.WaitGroup // joined below
+	for _, sub := range subs {
+		all.Go(func() { sub.unsubscribe(ctx, nil) }) // an error is ctx's, which Disconnect returns
+	}
+	all.Wait()
+	return c.Disconnect(ctx)
+}
+
+// Disconnect ends the Client, within ctx: what was accepted is written,
+// receipts that callers asked for are awaited, then DISCONNECT goes out with a
+// receipt of its own, then the WebSocket's close handshake, and every goroutine
+// is joined (clause M6). What waits for consumers beyond their channels' own
+// buffers is dropped; Drain is gentler.
+//
+// When ctx ends first, the connection is cut, and ctx's error returned. When
+// the session ended before all that was accepted could be written, the error
+// matches [ErrConnectionLost]. The Client is closed when Disconnect returns; on
+// one that is closed it returns nil.
+func (c *Client) Disconnect(ctx context.Context) error { return c.disconnect(ctx, ErrClosed) }
+
+// Close ends the Client at once: it cuts the connection, without a word to the
+// broker, and joins every goroutine. What waits to be written is lost, and so are
+// messages in mode AckAuto that the broker sends until it notices; [Client.Drain]
+// ends the subscriptions first. Close may be called at any time and more than
+// once, but not from a function that was given to an option or to SubscribeAs,
+// which it would wait for. The error is always nil.
+func (c *Client) Close() error {
+	if s := c.beginEnd(ErrClosed); s != nil {
+		s.abort(ErrClosed)
+	}
+	<-c.done
+	return nil
+}
+
+// beginEnd notes why the user ends the Client: the first reason counts. From then on no call is accepted, and nothing is
+// dialled. It returns the session to end, nil when there is none.
+func (c *Client) beginEnd(reason error) *session {
+	c.mu.Lock()
+	if c.endReason == nil && c.err == nil {
+		c.endReason = reason
+	}
+	s := c.sess
+	c.mu.Unlock()
+	c.quit()
+	return s
+}
+
+func (c *Client) disconnect(ctx context.Context, reason error) error {
+	late := c.ending() != nil
+	s := c.beginEnd(reason)
+	var err error
+	if s != nil {
+		if err = s.disconnect(ctx); err != nil {
+			s.abort(ErrClosed)
+		}
+	}
+	<-c.done
+	if c.framesDropped && !late && err == nil { // written before done was closed
+		err = fmt.Errorf("%w: frames that had been accepted are dropped", ErrConnectionLost)
+	}
+	if err != nil {
+		return &opError{op: "disconnect", err: err}
+	}
+	return nil
+}
+
+// disconnectWith makes the end of ctx the end of the Client (WithLifetime).
+func (c *Client) disconnectWith(ctx context.Context) {
+	unwatch := context.AfterFunc(ctx, func() { // joined by nobody: it waits for done itself
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), lifetimeGrace)
+		defer cancel()
+		c.disconnect(grace, &closedError{context.Cause(ctx)})
+	})
+	c.mu.Lock()
+	c.unwatch = func() { unwatch() }
+	joining := c.joining
+	c.mu.Unlock()
+	if joining {
+		unwatch()
+	}
+}
+
+// end ends the Client: fault is why, unless its user wanted it to end.
+func (c *Client) end(fault error, dropped bool) {
+	c.mu.Lock()
+	err := cmp.Or(c.endReason, fault)
+	c.err = err
+	c.framesDropped = dropped
+	c.joining = true
+	unwatch := c.unwatch
+	c.mu.Unlock()
+	if unwatch != nil {
+		unwatch()
+	}
+	c.quit()
+	c.setStatus(func(st *Status) {
+		*st = Status{State: StateClosed, Epoch: st.Epoch, Err: err, Session: st.Session}
+	})
+	c.closeAll(err)
+	close(c.done)
+}
+
+// closeAll answers everybody, closes every channel that the Client feeds, and joins its goroutines. A subscription's Err is
+// nil when the user wanted the end, err otherwise.
+func (c *Client) closeAll(err error) {
+	c.mu.Lock()
+	wanted := c.endReason != nil
+	c.mu.Unlock()
+	c.receipts.close(errClosedBy(err))
+	if wanted {
+		c.log.Info("stomp: closed", "reason", err)
+		err = nil
+	} else {
+		what := "stomp: connection lost"
+		if !c.cfg.once {
+			what = "stomp: no reconnecting any more"
+		}
+		c.log.Error(what, "error", err)
+	}
+	for _, sub := range c.openSubscriptions() {
+		sub.end(err, false)
+	}
+	c.unmatched.close()
+	close(c.closing)
+	c.running.Wait()
+}
