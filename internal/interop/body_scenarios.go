@@ -10,7 +10,7 @@ import (
 	"github.com/webstomp/webstomp/stomp"
 )
 
-// speaks holds a session to one version of the protocol and sends a message on it.
+// speaks returns a scenario that allows one version of STOMP and sends a message.
 func speaks(v stomp.Version) func(context.Context, *scene) error {
 	return func(ctx context.Context, s *scene) error {
 		c, err := s.connect(ctx, stomp.WithVersions(v))
@@ -25,7 +25,7 @@ func speaks(v stomp.Version) func(context.Context, *scene) error {
 	}
 }
 
-// roundTrip sends a body over a topic and over a queue, and expects it back as it was.
+// roundTrip sends a body over a topic and over a queue, and expects it back unchanged.
 func (s *scene) roundTrip(ctx context.Context, c *stomp.Client, body []byte, opts ...stomp.SendOption) error {
 	for _, destination := range []string{s.topic(), s.queue()} {
 		sub, err := s.subscribe(ctx, c, destination)
@@ -40,7 +40,7 @@ func (s *scene) roundTrip(ctx context.Context, c *stomp.Client, body []byte, opt
 			return err
 		}
 		if !bytes.Equal(f.Body, body) {
-			return fmt.Errorf("%s: sent %d octets %.40q, received %d octets %.40q in %v", destination, len(body), body, len(f.Body), f.Body, f)
+			return fmt.Errorf("%s: sent %d bytes %.40q, received %d bytes %.40q in %v", destination, len(body), body, len(f.Body), f.Body, f)
 		}
 		if err := sub.Unsubscribe(ctx); err != nil {
 			return err
@@ -49,8 +49,8 @@ func (s *scene) roundTrip(ctx context.Context, c *stomp.Client, body []byte, opt
 	return nil
 }
 
-// onOne runs a round trip for each body on a connection of its own.
-func onOne(ctx context.Context, s *scene, body []byte, opts ...stomp.SendOption) error {
+// onOneSession makes a round trip on a new connection, which must not break.
+func onOneSession(ctx context.Context, s *scene, body []byte, opts ...stomp.SendOption) error {
 	c, err := s.connect(ctx)
 	if err != nil {
 		return err
@@ -67,10 +67,10 @@ func onOne(ctx context.Context, s *scene, body []byte, opts ...stomp.SendOption)
 
 func textBodies(ctx context.Context, s *scene) error {
 	for _, text := range []string{"plain", "two\nlines\n", "line ends\r\nof another kind\r", "Grüße, 世界 \U0001f980"} {
-		if err := onOne(ctx, s, []byte(text)); err != nil {
+		if err := onOneSession(ctx, s, []byte(text)); err != nil {
 			return err
 		}
-		if err := onOne(ctx, s, []byte(text), stomp.WithoutContentLength()); err != nil {
+		if err := onOneSession(ctx, s, []byte(text), stomp.WithoutContentLength()); err != nil {
 			return fmt.Errorf("without a content-length: %w", err)
 		}
 	}
@@ -80,23 +80,23 @@ func textBodies(ctx context.Context, s *scene) error {
 func binaryBody(ctx context.Context, s *scene) error {
 	body := make([]byte, 1024)
 	for i := range body {
-		body[i] = byte(i) // every octet, NUL and what UTF-8 never holds included
+		body[i] = byte(i) // every byte, NUL and those that UTF-8 never holds included
 	}
-	return onOne(ctx, s, body, stomp.WithContentType("application/octet-stream"))
+	return onOneSession(ctx, s, body, stomp.WithContentType("application/octet-stream"))
 }
 
-func emptyBody(ctx context.Context, s *scene) error { return onOne(ctx, s, nil) }
+func emptyBody(ctx context.Context, s *scene) error { return onOneSession(ctx, s, nil) }
 
 func nulBody(ctx context.Context, s *scene) error {
-	return onOne(ctx, s, []byte("\x00a\x00\x00b\x00"))
+	return onOneSession(ctx, s, []byte("\x00a\x00\x00b\x00"))
 }
 
 func largeBody(ctx context.Context, s *scene) error {
-	return onOne(ctx, s, []byte(strings.Repeat("0123456789abcdef", 1<<16)))
+	return onOneSession(ctx, s, []byte(strings.Repeat("0123456789abcdef", 1<<16)))
 }
 
-// headerEscapes: what a header of one's own holds comes back as it was, in 1.1
-// and 1.2 (where a CR may stand as well).
+// headerEscapes expects user headers to come back unchanged, in 1.1 and in 1.2
+// (which can carry a CR as well).
 func headerEscapes(ctx context.Context, s *scene) error {
 	for _, v := range []stomp.Version{stomp.V11, stomp.V12} {
 		c, err := s.connect(ctx, stomp.WithVersions(v))
@@ -122,7 +122,7 @@ func (s *scene) escapes(ctx context.Context, c *stomp.Client, v stomp.Version) e
 	if v == stomp.V12 {
 		header.Add("return", "a\r\nb")
 	}
-	if !s.rawNames {
+	if !s.rawHeaderNames {
 		header.Add(`na:me\`, "value")
 	}
 	var opts []stomp.SendOption
@@ -144,7 +144,8 @@ func (s *scene) escapes(ctx context.Context, c *stomp.Client, v stomp.Version) e
 	return nil
 }
 
-// manyMessages sends 10,000 as fast as it goes.
+// manyMessages sends 10,000 messages as fast as possible; all arrive in order, on
+// the first session.
 func manyMessages(ctx context.Context, s *scene) error {
 	const n = 10_000
 	destination := s.topic()

@@ -7,7 +7,7 @@ import (
 	"sync"
 )
 
-// cutter keeps the last connection that its HTTP client dialled, to cut it.
+// cutter breaks the connection that its HTTP client dialled last.
 type cutter struct {
 	mu   sync.Mutex
 	last net.Conn // guarded by mu
@@ -25,7 +25,7 @@ func (c *cutter) client() *http.Client {
 	}}}
 }
 
-// now cuts it without a word.
+// now closes the connection without a close handshake.
 func (c *cutter) now() {
 	c.mu.Lock()
 	nc := c.last

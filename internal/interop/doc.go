@@ -1,9 +1,11 @@
-// Package interop runs one suite of scenarios against real brokers. A column is
-// a way into one of them (Endpoint), a row is a Scenario; what a server does not
-// offer stands in one table (offers.go) with its reason. `go run
-// ./internal/interop/cmd/matrix` runs all of it and writes the README's table;
-// the test of this package runs the same and is opt-in: WEBSTOMP_INTEROP=1.
+// Package interop runs one suite of scenarios against real brokers. A column of
+// the matrix is one way to reach one of them (Endpoint), a row is a Scenario. What
+// a server does not offer is listed in one table, with the reason (offers.go).
 //
-// Package broker starts the servers, package foreign has the tests with other
+// `go run ./internal/interop/cmd/matrix` runs the whole matrix and writes
+// docs/interop.md. The test of this package runs the same; it is opt-in:
+// WEBSTOMP_INTEROP=1.
+//
+// Package broker starts the servers. Package foreign has the tests against other
 // clients.
 package interop

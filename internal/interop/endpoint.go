@@ -5,80 +5,80 @@ import (
 	"github.com/webstomp/webstomp/stomp"
 )
 
-// Endpoint is one way into one server: a column of the table.
+// Endpoint is one way to reach one server: a column of the table.
 type Endpoint struct {
-	Column string // as short as a table's head must be: "RabbitMQ ws"
-	Broker broker.Broker
-	URL    string
-	Bare   bool          // STOMP on a TCP socket, without WebSocket
-	Behind broker.Broker // that must run as well; may be nil
+	Column  string // the column's head: "RabbitMQ ws"
+	Broker  broker.Broker
+	URL     string
+	TCP     bool          // STOMP on a TCP socket, without WebSocket
+	Backend broker.Broker // the broker behind a relay, which must run as well; nil for all others
 
-	// Options are what everybody needs here.
+	// Options are what every client of this endpoint needs.
 	Options []stomp.ConnectOption
 
 	dialect
 }
 
-// dialect is how this server says what STOMP leaves to it.
+// dialect holds how this server does what STOMP leaves to the server.
 type dialect struct {
-	name string // of the entry in offers
+	name string // the server's name in offers
 
-	// prefetch bounds the unacknowledged messages of a subscription to one.
+	// prefetch limits a subscription to one unacknowledged message.
 	prefetch stomp.SubscribeOption
-	// nack is what becomes of a message that was refused.
+	// nack says what happens to a message after NACK.
 	nack nackMeaning
-	// replyTo is the prefix of the reply queues, where the default is not served.
+	// replyTo is the prefix of reply queues; "" for the library's default.
 	replyTo string
-	// durable says how a durable subscription is made and ended.
+	// durable returns the options of a durable subscription of that name.
 	durable func(name string) durable
-	// persistent asks for a message that survives the server.
+	// persistent makes a message survive a restart of the server.
 	persistent stomp.SendOption
-	// forbidden is a destination that this login may not subscribe to.
+	// forbidden is a destination that the server refuses to this login.
 	forbidden string
-	// deleted is what its subscriber sees when a queue is deleted.
+	// deleted says what a subscriber sees when its queue is deleted.
 	deleted deletedMeaning
-	// limited is a way in with a limit that can be met, and a size above it.
+	// limited is an endpoint with a size limit, and a size above it.
 	limited limited
-	// deflateURL is a way in that takes permessage-deflate, if URL does not.
+	// deflateURL accepts permessage-deflate, if URL does not; else "".
 	deflateURL string
-	// inflates: it takes compressed messages and sends none.
-	inflates bool
-	// losesERROR: now and then only its close arrives, and not the ERROR before.
-	losesERROR bool
-	// keepsFirst: after a cut it may keep back a subscription's first message that
-	// is not acknowledged.
-	keepsFirst bool
-	// rawNames: header names pass as they are, so that no escape can be tried.
-	rawNames bool
+	// sendsUncompressed: the server accepts compressed messages and sends none.
+	sendsUncompressed bool
+	// mayDropError: now and then only the close arrives, without the ERROR before it.
+	mayDropError bool
+	// mayLoseFirst: after a cut the server may not redeliver a subscription's first
+	// unacknowledged message.
+	mayLoseFirst bool
+	// rawHeaderNames: the server does not unescape header names.
+	rawHeaderNames bool
 }
 
 type nackMeaning int
 
 const (
-	requeues nackMeaning = iota // delivered again at once
-	buries                      // moved to the dead letter queue
-	discards                    // as good as an ACK
+	requeues    nackMeaning = iota // delivered again at once
+	deadLetters                    // moved to the dead letter queue
+	discards                       // dropped, as after an ACK
 )
 
 type deletedMeaning int
 
 const (
-	cancels deletedMeaning = iota // an ERROR that ends the subscription
-	renews                        // the subscription goes on, on a queue that is made anew
+	cancels   deletedMeaning = iota // an ERROR that ends the subscription
+	recreates                       // the subscription goes on, on a new queue of that name
 )
 
-// durable are the options of one durable subscription.
+// durable holds the options of one durable subscription.
 type durable struct {
 	connect     []stomp.ConnectOption
 	subscribe   []stomp.SubscribeOption
-	unsubscribe []stomp.FrameOption // that end it for good
+	unsubscribe []stomp.FrameOption // these delete it at the server
 }
 
-// limited is where a frame with a body of size octets is refused.
+// limited says where a frame with a body of size bytes is refused.
 type limited struct {
-	url     string // "" for the endpoint's own
+	url     string // "": the endpoint's own
 	connect []stomp.ConnectOption
 	size    int
 	options []stomp.SendOption
-	says    string // part of our error
+	says    string // part of the client's error
 }

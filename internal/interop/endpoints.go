@@ -10,8 +10,8 @@ import (
 	"github.com/webstomp/webstomp/stomp"
 )
 
-// Endpoints prepares every server, with its data in a folder of its own below
-// dir, and returns the ways in, in the table's order. No server runs yet.
+// Endpoints prepares every server, each with its own data folder below dir, and
+// returns the endpoints in the table's order. It starts no server.
 func Endpoints(dir string) ([]*Endpoint, error) {
 	var all []*Endpoint
 	for _, prepare := range []func(string) ([]*Endpoint, error){rabbitMQEndpoints, artemisEndpoints, classicEndpoints, springEndpoints} {
@@ -65,13 +65,13 @@ func rabbitMQEndpoints(dir string) ([]*Endpoint, error) {
 	return []*Endpoint{
 		{Column: "RabbitMQ ws", Broker: text, URL: text.URL(), dialect: d},
 		{Column: "RabbitMQ ws, binary", Broker: binary, URL: binary.URL(), dialect: limitedFrames},
-		{Column: "RabbitMQ TCP", Broker: text, URL: text.TCPURL(), Bare: true, dialect: d},
-		{Column: "Spring relay", Broker: relay, URL: relay.URL(), Behind: text, Options: []stomp.ConnectOption{tomcatSplit}, dialect: relayed},
+		{Column: "RabbitMQ TCP", Broker: text, URL: text.TCPURL(), TCP: true, dialect: d},
+		{Column: "Spring relay", Broker: relay, URL: relay.URL(), Backend: text, Options: []stomp.ConnectOption{tomcatSplit}, dialect: relayed},
 	}, nil
 }
 
-// rabbitDurable: the id names the queue, and the headers of SUBSCRIBE end it on
-// UNSUBSCRIBE.
+// rabbitDurable returns RabbitMQ's options: the id names the queue, and
+// UNSUBSCRIBE with SUBSCRIBE's headers deletes it.
 func rabbitDurable(name string) durable {
 	return durable{
 		subscribe:   []stomp.SubscribeOption{stomp.WithID(name), stomp.WithHeader("durable", "true"), stomp.WithHeader("auto-delete", "false")},
@@ -85,29 +85,30 @@ func artemisEndpoints(dir string) ([]*Endpoint, error) {
 		return nil, err
 	}
 	d := dialect{
-		name:       artemis,
-		prefetch:   stomp.WithHeader("consumer-window-size", "0"),
-		nack:       discards,
-		persistent: persistent,
-		durable:    jmsDurable("durable-subscription-name"),
-		forbidden:  "/queue/forbidden",
-		deleted:    renews,
-		deflateURL: b.DeflateURL(),
-		inflates:   true,
-		// Artemis's two ways to clean up after a connection run side by side. Where the
-		// one has rolled the session's transaction back, the other takes the message
-		// into that transaction, and nobody gets it out again: once in 100 cuts or so.
-		keepsFirst: true,
+		name:              artemis,
+		prefetch:          stomp.WithHeader("consumer-window-size", "0"),
+		nack:              discards,
+		persistent:        persistent,
+		durable:           jmsDurable("durable-subscription-name"),
+		forbidden:         "/queue/forbidden",
+		deleted:           recreates,
+		deflateURL:        b.DeflateURL(),
+		sendsUncompressed: true,
+		// Two threads of Artemis clean up after a connection at the same time. When one
+		// has rolled back the session's transaction, the other may still add a message to
+		// it, which then stays there: about once in 100 cuts.
+		mayLoseFirst: true,
 	}
 	return []*Endpoint{
 		{Column: "Artemis ws", Broker: b, URL: b.URL(), dialect: d},
 		{Column: "Artemis ws, text", Broker: b, URL: b.TextURL(), dialect: d},
-		{Column: "Artemis TCP", Broker: b, URL: b.TCPURL(), Bare: true, dialect: d},
+		{Column: "Artemis TCP", Broker: b, URL: b.TCPURL(), TCP: true, dialect: d},
 	}, nil
 }
 
-// jmsDurable: the connection's client-id and the name in this header make a
-// durable subscription; the same header on UNSUBSCRIBE ends it.
+// jmsDurable returns ActiveMQ's options: the connection's client-id and the name
+// in this header make a subscription durable, and UNSUBSCRIBE with the same header
+// deletes it.
 func jmsDurable(header string) func(string) durable {
 	return func(name string) durable {
 		return durable{
@@ -126,29 +127,29 @@ func classicEndpoints(dir string) ([]*Endpoint, error) {
 			return nil, err
 		}
 		d := dialect{
-			name:       classic,
-			prefetch:   stomp.WithHeader("activemq.prefetchSize", "1"),
-			nack:       buries,
-			persistent: persistent,
-			durable:    jmsDurable("activemq.subscriptionName"),
-			forbidden:  "/queue/forbidden",
-			deleted:    renews,
-			losesERROR: true, // 10 times in 1,500 refused logins, on a WebSocket
-			rawNames:   true,
-			limited:    limited{url: b.DefaultURL(), size: 70_000, says: "maxTextMessageSize"},
+			name:           classic,
+			prefetch:       stomp.WithHeader("activemq.prefetchSize", "1"),
+			nack:           deadLetters,
+			persistent:     persistent,
+			durable:        jmsDurable("activemq.subscriptionName"),
+			forbidden:      "/queue/forbidden",
+			deleted:        recreates,
+			mayDropError:   true, // in 10 of 1,500 refused logins over a WebSocket
+			rawHeaderNames: true,
+			limited:        limited{url: b.DefaultURL(), size: 70_000, says: "maxTextMessageSize"},
 		}
 		bare := d
 		bare.limited = limited{size: 1, options: []stomp.SendOption{stomp.WithHeader("long", strings.Repeat("x", 11<<10))}, says: "maximum"}
 		major := version[:1]
 		all = append(all,
 			&Endpoint{Column: "Classic " + major + " ws", Broker: b, URL: b.URL(), dialect: d},
-			&Endpoint{Column: "Classic " + major + " TCP", Broker: b, URL: b.TCPURL(), Bare: true, dialect: bare})
+			&Endpoint{Column: "Classic " + major + " TCP", Broker: b, URL: b.TCPURL(), TCP: true, dialect: bare})
 	}
 	return all, nil
 }
 
-// Spring on Tomcat takes text messages up to 16,640 octets and binary ones up to
-// 8,192.
+// Spring on Tomcat accepts text messages of up to 16,640 bytes and binary ones of
+// up to 8,192.
 var (
 	tomcatSplit = stomp.WithMessageSplit(8000)
 	tomcatLimit = limited{size: 20_000, says: "WithMessageSplit", connect: []stomp.ConnectOption{stomp.WithMessageSplit(1 << 30)}}

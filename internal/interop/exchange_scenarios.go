@@ -9,7 +9,7 @@ import (
 	"github.com/webstomp/webstomp/stomp"
 )
 
-// transactionOfSends: nothing arrives before COMMIT, nothing after ABORT.
+// transactionOfSends expects nothing before COMMIT and nothing after ABORT.
 func transactionOfSends(ctx context.Context, s *scene) error {
 	destination := s.queue()
 	c, sub, err := s.listen(ctx, destination)
@@ -53,8 +53,8 @@ func transactionOfSends(ctx context.Context, s *scene) error {
 	return nil
 }
 
-// transactionOfAcks: an ACK counts when its transaction is committed, and not
-// when it is aborted.
+// transactionOfAcks expects an ACK to take effect when its transaction is
+// committed, and not when it is aborted.
 func transactionOfAcks(ctx context.Context, s *scene) error {
 	destination := s.queue()
 	for _, end := range []struct {
@@ -90,14 +90,14 @@ func transactionOfAcks(ctx context.Context, s *scene) error {
 		if err := end.does(tx); err != nil {
 			return err
 		}
-		if err := s.remain(ctx, c, destination, end.left); err != nil {
+		if err := s.expectRemaining(ctx, c, destination, end.left); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// receipts: a thousand at once, every one answered.
+// receipts has a thousand receipts outstanding at once; every one is answered.
 func receipts(ctx context.Context, s *scene) error {
 	c, err := s.connect(ctx)
 	if err != nil {
@@ -121,8 +121,8 @@ func receipts(ctx context.Context, s *scene) error {
 	return nil
 }
 
-// requestReply: twenty requests at the same time to another client, which
-// answers each where it was told to.
+// requestReply makes twenty requests at the same time to another client, which
+// answers each at its reply-to.
 func requestReply(ctx context.Context, s *scene) error {
 	server, err := s.connect(ctx)
 	if err != nil {
@@ -176,8 +176,8 @@ func requestReply(ctx context.Context, s *scene) error {
 	return err
 }
 
-// durableSubscription: what was sent while its subscriber was away arrives when
-// it comes back; ended for good, it keeps nothing.
+// durableSubscription expects what was sent while the subscriber was away when it
+// comes back, and nothing of that after the subscription was deleted.
 func durableSubscription(ctx context.Context, s *scene) error {
 	destination, d := s.topic(), s.durable(s.fresh())
 	subscriber := func() (*stomp.Client, *stomp.Subscription[stomp.Frame], error) {
@@ -212,7 +212,7 @@ func durableSubscription(ctx context.Context, s *scene) error {
 	}
 	defer c.Close()
 	if got, _, err := bodies(ctx, sub, 1); err != nil || got[0] != "while away" {
-		return fmt.Errorf("back again, it received %q: %w", got, err)
+		return fmt.Errorf("after coming back it received %q: %w", got, err)
 	}
 	if err := sub.Unsubscribe(ctx, d.unsubscribe...); err != nil {
 		return err
@@ -232,7 +232,7 @@ func durableSubscription(ctx context.Context, s *scene) error {
 		return err
 	}
 	if got, _, err := bodies(ctx, sub, 1); err != nil || got[0] != "a new one" {
-		return fmt.Errorf("made anew, it received %q: %w", got, err)
+		return fmt.Errorf("subscribed anew, it received %q: %w", got, err)
 	}
 	return sub.Unsubscribe(ctx, d.unsubscribe...)
 }

@@ -14,17 +14,17 @@ import (
 
 func TestMain(m *testing.M) { leak.Main(m) }
 
-// wanted skips where nobody asked for real servers.
-func wanted(t *testing.T) {
+// requireOptIn skips the test unless WEBSTOMP_INTEROP is set.
+func requireOptIn(t *testing.T) {
 	t.Helper()
 	if os.Getenv("WEBSTOMP_INTEROP") == "" {
 		t.Skip("needs real servers: internal/interop/install installs them, WEBSTOMP_INTEROP=1 starts them")
 	}
 }
 
-// started ends the test at an error. A server that cannot be had is none, but
-// in CI.
-func started(t *testing.T, err error) {
+// requireServers fails the test when err is not nil. If err says that a server is
+// not available on this machine, it skips the test instead, except in CI.
+func requireServers(t *testing.T, err error) {
 	t.Helper()
 	var missing *broker.Missing
 	switch {
@@ -36,11 +36,11 @@ func started(t *testing.T, err error) {
 	}
 }
 
-// All scenarios on all servers: no cell fails.
-func TestInterop(t *testing.T) {
-	wanted(t)
+// TestRun_no_cell_of_the_matrix_fails also holds docs/interop.md to the results.
+func TestRun_no_cell_of_the_matrix_fails(t *testing.T) {
+	requireOptIn(t)
 	endpoints, err := Endpoints(t.TempDir())
-	started(t, err)
+	requireServers(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), 12*time.Minute)
 	defer cancel()
 	var results []Result
@@ -57,24 +57,25 @@ func TestInterop(t *testing.T) {
 			}
 		})
 	})
-	started(t, err)
-	readme, err := os.ReadFile("../../README.md")
+	requireServers(t, err)
+	page, err := os.ReadFile("../../docs/interop.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	table := Table(endpoints, Scenarios, results)
-	current, err := Replace(string(readme), table)
+	current, err := Replace(string(page), table)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if withoutVersions(current) != withoutVersions(string(readme)) {
-		t.Errorf("the README's table is another one: go run ./internal/interop/cmd/matrix. This run's is\n%s", table)
+	if withoutVersions(current) != withoutVersions(string(page)) {
+		t.Errorf("the table in docs/interop.md is out of date; go run ./internal/interop/cmd/matrix renews it. This run's table:\n%s", table)
 	}
 }
 
-// withoutVersions leaves out the row with the servers' versions: a machine may have a later package.
-func withoutVersions(readme string) string {
-	before, rest, _ := strings.Cut(readme, begin)
+// withoutVersions returns the page without the table's head, which has the servers' versions: another machine may
+// have a later package.
+func withoutVersions(page string) string {
+	before, rest, _ := strings.Cut(page, begin)
 	_, after, _ := strings.Cut(rest, "\n|---|")
 	return before + after
 }

@@ -1,6 +1,6 @@
 package interop
 
-// The entries of offers.
+// The names of the servers in offers.
 const (
 	rabbitMQ     = "RabbitMQ"
 	artemis      = "ActiveMQ Artemis"
@@ -10,43 +10,43 @@ const (
 )
 
 const (
-	noReceipts  = "answers no receipt but that of DISCONNECT"
-	noAcks      = "ignores ack modes: a message is done with when it is sent"
-	noQueues    = "has topics alone: every subscriber of a /queue/ gets all"
-	noJMSFilter = "does not look at the selector header"
-	noHosts     = "does not look at the host header"
-	bareSocket  = "there is no WebSocket to compress"
+	noReceipts  = "sends no RECEIPT except for DISCONNECT"
+	noAcks      = "ignores ack modes: a message counts as consumed when it is sent"
+	noQueues    = "has topics only: every subscriber of a /queue/ gets every message"
+	noSelectors = "ignores the selector header"
+	noHosts     = "ignores the host header"
+	noWebSocket = "there is no WebSocket to compress"
 )
 
-// offers is what a server does not do, with the reason: scenario, server, why.
+// offers has, by scenario and server, the reasons for what a server does not offer.
 var offers = map[string]map[string]string{
 	"bodies that are not UTF-8": {
-		classic: "its WebSocket ignores binary messages; over TCP it takes them",
+		classic: "its WebSocket ignores binary messages; TCP carries them",
 	},
-	"queue: in turns":                    {springSimple: noQueues},
+	queueSharedName:                      {springSimple: noQueues},
 	"ack client, cumulative":             {springSimple: noAcks},
 	"ack client-individual":              {springSimple: noAcks},
 	"nack":                               {springSimple: noAcks},
 	"redelivery after a cut":             {springSimple: noAcks},
 	"prefetch":                           {springSimple: noAcks},
-	"transaction: commit, abort":         {springSimple: "delivers what is sent in a transaction at once"},
-	"transaction with acks":              {springSimple: noAcks, artemis: "an ACK in a transaction counts at once"},
+	"transaction: commit, abort":         {springSimple: "delivers a SEND in a transaction at once"},
+	"transaction with acks":              {springSimple: noAcks, artemis: "an ACK in a transaction takes effect at once"},
 	receiptsName:                         {springSimple: noReceipts},
-	"durable subscription":               {springSimple: "keeps nothing"},
-	"selector":                           {rabbitMQ: noJMSFilter, springSimple: "only if the application sets a selector header", springRelay: noJMSFilter + " (RabbitMQ)"},
-	"wrong login":                        {springSimple: "leaves logins to the application", springRelay: "replaces the client's login by its own"},
+	"durable subscription":               {springSimple: "stores no messages"},
+	"selector":                           {rabbitMQ: noSelectors, springSimple: "only if the application configures a selector header", springRelay: noSelectors + " (RabbitMQ)"},
+	"wrong login":                        {springSimple: "leaves logins to the application", springRelay: "replaces the client's login with its own"},
 	"wrong virtual host":                 {artemis: noHosts, classic: noHosts, springSimple: noHosts},
-	"refused destination":                {springSimple: "ignores what it does not serve"},
+	"refused destination":                {springSimple: "silently ignores destinations that it does not serve"},
 	"queue deleted under a subscription": {springSimple: noQueues},
-	"a frame above the server's limit":   {artemis: "takes messages of any size, in WebSocket frames up to 64 KiB"},
+	"a frame above the server's limit":   {artemis: "has no limit on messages, only on WebSocket frames (64 KiB), and the client stays below it"},
 }
 
-// notOffered is the reason why a scenario cannot be tried here, or "".
+// notOffered returns why a scenario cannot be tried on this endpoint, or "".
 func (e *Endpoint) notOffered(scenario string) string {
-	if e.Bare {
+	if e.TCP {
 		switch scenario {
 		case "permessage-deflate":
-			return bareSocket
+			return noWebSocket
 		case "bodies that are not UTF-8":
 			return ""
 		}

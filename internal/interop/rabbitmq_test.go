@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -14,12 +13,11 @@ import (
 	"github.com/webstomp/webstomp/stomp"
 )
 
-// rabbit starts a server, or skips where nobody asked for one.
+// rabbit starts a RabbitMQ that ends with the test. It skips the test unless
+// WEBSTOMP_INTEROP is set.
 func rabbit(t *testing.T) *broker.RabbitMQ {
 	t.Helper()
-	if os.Getenv("WEBSTOMP_INTEROP") == "" {
-		t.Skip("starts a RabbitMQ: set WEBSTOMP_INTEROP=1 (internal/interop/install installs it)")
-	}
+	requireOptIn(t)
 	r, err := broker.NewRabbitMQ(t.TempDir(), broker.RabbitMQOptions{})
 	if err != nil {
 		t.Fatal(err)
@@ -38,12 +36,12 @@ func start(t *testing.T, r *broker.RabbitMQ) {
 	}
 }
 
-// kills is how often the server is killed.
+// kills is how often TestRabbitMQ_promise7_killed_under_load kills the server.
 const kills = 10
 
-// A producer with WithRetry and a consumer with acks of its own, while the
-// server is killed and started again: every message arrives at least once.
-func TestRabbitMQ_killed_and_started_again(t *testing.T) {
+// A producer uses WithRetry and a consumer acknowledges while the server is killed
+// and started: every message arrives at least once.
+func TestRabbitMQ_promise7_killed_under_load(t *testing.T) {
 	r := rabbit(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
@@ -76,11 +74,11 @@ func TestRabbitMQ_killed_and_started_again(t *testing.T) {
 	var producer sync.WaitGroup
 	producer.Go(func() { produce(t, ctx, c, &confirmed, stop) })
 	for range kills {
-		await(t, ctx, &confirmed, confirmed.Load()+500)
+		waitFor(t, ctx, &confirmed, confirmed.Load()+500)
 		r.Kill()
 		start(t, r)
 	}
-	await(t, ctx, &confirmed, confirmed.Load()+500)
+	waitFor(t, ctx, &confirmed, confirmed.Load()+500)
 	close(stop)
 	producer.Wait()
 	sent := int(confirmed.Load())
@@ -131,8 +129,8 @@ func produce(t *testing.T, ctx context.Context, c *stomp.Client, confirmed *atom
 	}
 }
 
-// await waits until so many messages are confirmed.
-func await(t *testing.T, ctx context.Context, confirmed *atomic.Int64, n int64) {
+// waitFor waits until n messages are confirmed.
+func waitFor(t *testing.T, ctx context.Context, confirmed *atomic.Int64, n int64) {
 	t.Helper()
 	ticker := time.NewTicker(10 * time.Millisecond)
 	defer ticker.Stop()
@@ -145,9 +143,9 @@ func await(t *testing.T, ctx context.Context, confirmed *atomic.Int64, n int64) 
 	}
 }
 
-// At its default options a fast publisher keeps its first session: RabbitMQ
-// 3.10.8 drops those that promise heart-beats.
-func TestRabbitMQ_fast_publisher_keeps_its_session(t *testing.T) {
+// With the default options a fast publisher keeps its first session; RabbitMQ drops
+// fast publishers that promise heart-beats.
+func TestRabbitMQ_promise8_fast_publisher_keeps_its_session(t *testing.T) {
 	r := rabbit(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
@@ -182,10 +180,10 @@ func TestRabbitMQ_fast_publisher_keeps_its_session(t *testing.T) {
 	}
 }
 
-// A subscription that RabbitMQ refuses ends alone, though its ERROR names nobody
-// (an unknown kind of destination) or there is none, only a close (an exchange
-// that does not exist).
-func TestRabbitMQ_refused_subscription_ends_alone(t *testing.T) {
+// Only the subscription that RabbitMQ refuses ends, even though the ERROR has
+// neither receipt-id nor subscription (an unknown kind of destination) or there is
+// only a close (an exchange that does not exist).
+func TestRabbitMQ_promise5_refused_subscription_ends_alone(t *testing.T) {
 	r := rabbit(t)
 	for _, transport := range []string{r.URL(), r.TCPURL()} {
 		for _, refused := range []string{"/nonsense/a", "/exchange/there-is-no-such-exchange"} {

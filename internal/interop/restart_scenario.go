@@ -11,10 +11,10 @@ import (
 	"github.com/webstomp/webstomp/stomp"
 )
 
-// restarted: the server is stopped and started again, then killed and started
-// again, while one goroutine sends and another acknowledges. Where the server
-// confirms and keeps what it confirmed, nothing may be missing in the end; where
-// it does neither, the subscription must go on.
+// restarted stops and starts the server, then kills and starts it, while one
+// goroutine sends and another acknowledges. If the server confirms messages and
+// stores those, none may be missing in the end; otherwise the subscription must go
+// on.
 func restarted(ctx context.Context, s *scene) error {
 	c, err := s.connect(ctx)
 	if err != nil {
@@ -35,7 +35,7 @@ func restarted(ctx context.Context, s *scene) error {
 	var work sync.WaitGroup
 	defer work.Wait()
 	defer c.Close()
-	work.Go(func() { // ends with the Client
+	work.Go(func() { // ends when c.Close closes the channel
 		if err := l.consume(ctx, sub); err != nil {
 			stop(err)
 		}
@@ -43,7 +43,7 @@ func restarted(ctx context.Context, s *scene) error {
 	producing, enough := context.WithCancel(ctx)
 	defer enough()
 	produced := make(chan struct{})
-	work.Go(func() { // ends with producing
+	work.Go(func() { // ends with the ctx producing
 		defer close(produced)
 		if err := l.produce(ctx, producing); err != nil {
 			stop(err)
@@ -69,11 +69,11 @@ func restarted(ctx context.Context, s *scene) error {
 	return l.complete(ctx)
 }
 
-// load is what goes through the server meanwhile.
+// load is the traffic through the server meanwhile.
 type load struct {
 	client      *stomp.Client
 	destination string
-	keeps       bool // the server confirms, and keeps what it confirmed
+	keeps       bool // the server confirms messages and stores them
 	persistent  stomp.SendOption
 	sent        int // owned by produce until it has returned
 	arrived     atomic.Int64
@@ -82,7 +82,7 @@ type load struct {
 	seen map[string]bool // guarded by mu
 }
 
-// produce sends, sixteen at a time, until producing ends.
+// produce sends, sixteen at a time, until producing ends or ctx does.
 func (l *load) produce(ctx, producing context.Context) error {
 	for producing.Err() == nil {
 		var pending []*stomp.Receipt
@@ -107,7 +107,7 @@ func (l *load) produce(ctx, producing context.Context) error {
 				return err
 			}
 		}
-		if !l.keeps { // nothing else holds it back
+		if !l.keeps { // no receipts slow it down
 			select {
 			case <-time.After(10 * time.Millisecond):
 			case <-producing.Done():
@@ -117,6 +117,7 @@ func (l *load) produce(ctx, producing context.Context) error {
 	return nil
 }
 
+// consume acknowledges what arrives, until the subscription's channel is closed.
 func (l *load) consume(ctx context.Context, sub *stomp.Subscription[stomp.Frame]) error {
 	for f := range sub.C {
 		l.mu.Lock()
@@ -136,25 +137,26 @@ func (l *load) consume(ctx context.Context, sub *stomp.Subscription[stomp.Frame]
 	return nil
 }
 
-// more waits until another two hundred messages have arrived.
+// more waits until two hundred more messages have arrived.
 func (l *load) more(ctx context.Context) error {
 	enough := l.arrived.Load() + 200
-	return l.await(ctx, func() bool { return l.arrived.Load() >= enough })
+	return l.waitFor(ctx, func() bool { return l.arrived.Load() >= enough })
 }
 
-// complete waits until all that was confirmed has arrived.
+// complete waits until every confirmed message has arrived.
 func (l *load) complete(ctx context.Context) error {
 	if !l.keeps {
 		return nil
 	}
-	return l.await(ctx, func() bool {
+	return l.waitFor(ctx, func() bool {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		return len(l.seen) == l.sent
 	})
 }
 
-func (l *load) await(ctx context.Context, done func() bool) error {
+// waitFor checks done every 10 ms, within ctx.
+func (l *load) waitFor(ctx context.Context, done func() bool) error {
 	every := time.NewTicker(10 * time.Millisecond)
 	defer every.Stop()
 	for !done() {

@@ -10,18 +10,18 @@ import (
 	"github.com/webstomp/webstomp/internal/interop/broker"
 )
 
-// Result is one cell of the table.
+// Result is what one scenario came to on one endpoint: one cell of the table.
 type Result struct {
 	Endpoint *Endpoint
 	Scenario *Scenario
-	Missing  string // why the server does not offer it; "" where it was tried
-	Err      error
+	Missing  string // why the server does not offer it; "" if it was tried
+	Err      error  // why it failed; nil if it passed or was not tried
 	Took     time.Duration
 }
 
-// Run starts every server, tries every scenario on every endpoint and stops the
-// servers again. report is called once for each cell, by one goroutine at a time.
-// The error is that of a server that does not start.
+// Run starts every server, runs every scenario on every endpoint and stops the
+// servers. It calls report once per cell, from one goroutine at a time. It returns
+// an error only when a server does not start.
 func Run(ctx context.Context, endpoints []*Endpoint, scenarios []Scenario, report func(Result)) error {
 	brokers := brokersOf(endpoints)
 	defer func() {
@@ -30,7 +30,7 @@ func Run(ctx context.Context, endpoints []*Endpoint, scenarios []Scenario, repor
 		}
 	}()
 	var starting errgroup.Group
-	starting.SetLimit(2) // Java wants a processor to itself while it starts
+	starting.SetLimit(2) // a starting Java server keeps one processor busy
 	for _, b := range brokers {
 		starting.Go(func() error {
 			if err := b.Start(ctx); err != nil {
@@ -56,8 +56,8 @@ func Run(ctx context.Context, endpoints []*Endpoint, scenarios []Scenario, repor
 		inTurn := make([]*Scenario, 0, len(scenarios))
 		for i := range scenarios {
 			switch sc := &scenarios[i]; {
-			case sc.Alone:
-			case sc.Aside:
+			case sc.Exclusive:
+			case sc.Parallel:
 				together.Go(func() error { results <- e.try(ctx, sc); return nil })
 			default:
 				inTurn = append(inTurn, sc)
@@ -70,11 +70,11 @@ func Run(ctx context.Context, endpoints []*Endpoint, scenarios []Scenario, repor
 			return nil
 		})
 	}
-	_ = together.Wait()                          // its functions return no error
-	for _, behind := range []bool{true, false} { // a relay notices only later that its broker was restarted
+	_ = together.Wait()                         // its functions return no error
+	for _, relay := range []bool{true, false} { // relays first: they notice a restart of their backend only later
 		for _, e := range endpoints {
 			for i := range scenarios {
-				if scenarios[i].Alone && (e.Behind != nil) == behind {
+				if scenarios[i].Exclusive && (e.Backend != nil) == relay {
 					results <- e.try(ctx, &scenarios[i])
 				}
 			}
@@ -85,12 +85,12 @@ func Run(ctx context.Context, endpoints []*Endpoint, scenarios []Scenario, repor
 	return nil
 }
 
-// brokersOf lists every server once.
+// brokersOf returns every server of the endpoints once, a backend before its relay.
 func brokersOf(endpoints []*Endpoint) []broker.Broker {
 	var all []broker.Broker
 	known := make(map[broker.Broker]bool)
 	for _, e := range endpoints {
-		for _, b := range []broker.Broker{e.Behind, e.Broker} {
+		for _, b := range []broker.Broker{e.Backend, e.Broker} {
 			if b != nil && !known[b] {
 				known[b] = true
 				all = append(all, b)
@@ -100,15 +100,15 @@ func brokersOf(endpoints []*Endpoint) []broker.Broker {
 	return all
 }
 
-// try runs one scenario.
+// try runs one scenario within its timeout, or says why the server does not offer it.
 func (e *Endpoint) try(ctx context.Context, sc *Scenario) Result {
 	r := Result{Endpoint: e, Scenario: sc, Missing: e.notOffered(sc.Name)}
 	if r.Missing != "" {
 		return r
 	}
-	limit := sc.Bound
+	limit := sc.Timeout
 	if limit == 0 {
-		limit = bound
+		limit = defaultTimeout
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()

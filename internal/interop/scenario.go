@@ -12,15 +12,15 @@ import (
 	"github.com/webstomp/webstomp/stomp"
 )
 
-// Scenario is one row of the table: what is tried on every endpoint.
+// Scenario is one row of the table: what is run on every endpoint.
 type Scenario struct {
 	Name string
-	// Bound is how long it may take at most.
-	Bound time.Duration
-	// Alone: it stops the server, so that nothing else may run there.
-	Alone bool
-	// Aside: it idles, so that the others need not wait for it.
-	Aside bool
+	// Timeout bounds one run; 0 is defaultTimeout.
+	Timeout time.Duration
+	// Exclusive scenarios stop the server, so they run when all others are done.
+	Exclusive bool
+	// Parallel scenarios mostly idle, so they run beside all others.
+	Parallel bool
 
 	run func(ctx context.Context, s *scene) error
 }
@@ -38,7 +38,7 @@ var Scenarios = []Scenario{
 	{Name: "header escapes", run: headerEscapes},
 	{Name: "10,000 messages, in order", run: manyMessages},
 	{Name: "topic: to every subscriber", run: topicFanOut},
-	{Name: "queue: in turns", run: queueInTurns},
+	{Name: queueSharedName, run: queueShared},
 	{Name: "ack client, cumulative", run: ackCumulative},
 	{Name: "ack client-individual", run: ackIndividual},
 	{Name: "nack", run: nack},
@@ -50,7 +50,7 @@ var Scenarios = []Scenario{
 	{Name: "request and reply", run: requestReply},
 	{Name: "durable subscription", run: durableSubscription},
 	{Name: "selector", run: selector},
-	{Name: "heart-beats, a minute idle", run: heartBeats, Aside: true, Bound: 2 * time.Minute},
+	{Name: "heart-beats, a minute idle", run: heartBeats, Parallel: true, Timeout: 2 * time.Minute},
 	{Name: "wrong login", run: wrongLogin},
 	{Name: "wrong virtual host", run: wrongVirtualHost},
 	{Name: "refused destination", run: refusedDestination},
@@ -58,31 +58,35 @@ var Scenarios = []Scenario{
 	{Name: "DISCONNECT loses nothing", run: disconnect},
 	{Name: "permessage-deflate", run: compression},
 	{Name: "a frame above the server's limit", run: tooBig},
-	{Name: "server restarted under load", run: restarted, Alone: true, Bound: 3 * time.Minute},
+	{Name: "server restarted under load", run: restarted, Exclusive: true, Timeout: 3 * time.Minute},
 }
 
-// receiptsName is the row that tells whether a server sends receipts at all.
-const receiptsName = "receipts, 1,000 outstanding"
+// The rows that are named in more than one place. receiptsName also tells whether
+// a server sends receipts at all.
+const (
+	receiptsName    = "receipts, 1,000 outstanding"
+	queueSharedName = "queue: each message to one subscriber"
+)
 
-// bound is how long a scenario may take that does not say.
-const bound = time.Minute
+// defaultTimeout bounds a scenario that has no Timeout.
+const defaultTimeout = time.Minute
 
-// scene is one scenario on one endpoint.
+// scene is one run of one scenario on one endpoint.
 type scene struct {
 	*Endpoint
-	unique string // part of the names of its destinations
+	unique string // what the names of its destinations have in common
 	named  int    // destinations so far
 
-	watching sync.WaitGroup // of connectTo; ends with the scenario's ctx
+	watching sync.WaitGroup // the goroutines of connectTo; they end with the scenario's ctx
 	mu       sync.Mutex
 	losses   []string // why sessions ended; guarded by mu
 }
 
-// queue and topic make up a destination that nobody else uses.
+// queue and topic return a destination that no other scenario uses.
 func (s *scene) queue() string { return "/queue/" + s.fresh() }
 func (s *scene) topic() string { return "/topic/" + s.fresh() }
 
-// newName makes up what the names of one scenario have in common.
+// newName returns a random prefix for the names of one scenario.
 func newName() string { return "t" + strings.ToLower(rand.Text()[:10]) }
 
 func (s *scene) fresh() string {
@@ -90,13 +94,15 @@ func (s *scene) fresh() string {
 	return s.unique + "-" + strconv.Itoa(s.named)
 }
 
-// offers tells whether the server does what scenario tries; see offers.go.
+// offers reports whether the server offers what scenario tests; see offers.go.
 func (s *scene) offers(scenario string) bool { return s.notOffered(scenario) == "" }
 
+// connect returns a client of this endpoint, which the caller closes.
 func (s *scene) connect(ctx context.Context, opts ...stomp.ConnectOption) (*stomp.Client, error) {
 	return s.connectTo(ctx, s.URL, opts...)
 }
 
+// connectTo is connect with another URL. Why sessions end is kept in s.losses.
 func (s *scene) connectTo(ctx context.Context, url string, opts ...stomp.ConnectOption) (*stomp.Client, error) {
 	all := []stomp.ConnectOption{stomp.WithLogin("guest", "guest"), stomp.WithReconnect(stomp.Backoff{Max: 500 * time.Millisecond})}
 	c, err := stomp.Connect(ctx, url, append(append(all, s.Options...), opts...)...)
@@ -115,7 +121,7 @@ func (s *scene) connectTo(ctx context.Context, url string, opts ...stomp.Connect
 	return c, nil
 }
 
-// listen connects, and returns when the server has taken a subscription.
+// listen connects and subscribes. It returns when the server has the subscription.
 func (s *scene) listen(ctx context.Context, destination string, opts ...stomp.SubscribeOption) (*stomp.Client, *stomp.Subscription[stomp.Frame], error) {
 	c, err := s.connect(ctx)
 	if err != nil {
@@ -129,8 +135,8 @@ func (s *scene) listen(ctx context.Context, destination string, opts ...stomp.Su
 	return c, sub, nil
 }
 
-// subscribe returns when the server has taken the subscription. Where there are
-// no receipts, a message of our own has to come back first.
+// subscribe returns when the server has the subscription: when its RECEIPT has
+// come or, on a server that sends none, a message of our own.
 func (s *scene) subscribe(ctx context.Context, c *stomp.Client, destination string, opts ...stomp.SubscribeOption) (*stomp.Subscription[stomp.Frame], error) {
 	if s.offers(receiptsName) {
 		return c.NewSubscription(ctx, destination, append(opts, stomp.WithReceipt())...)
@@ -142,16 +148,16 @@ func (s *scene) subscribe(ctx context.Context, c *stomp.Client, destination stri
 	return sub, probe(ctx, c, sub)
 }
 
-// probeHeader marks the messages of probe, which next passes over.
+// probeHeader marks the messages of probe, which next skips.
 const probeHeader = "x-probe"
 
-// probe sends until something arrives: a server that sends no receipts keeps no
-// order between a SUBSCRIBE and a SEND either.
+// probe sends until a message arrives: a server without receipts does not handle
+// SUBSCRIBE and SEND in order either.
 func probe(ctx context.Context, c *stomp.Client, sub *stomp.Subscription[stomp.Frame]) error {
 	return arrives(ctx, c, sub, stomp.WithHeader(probeHeader, "yes"))
 }
 
-// arrives sends until the subscription gets something.
+// arrives sends an empty message every 50 ms until the subscription gets one.
 func arrives(ctx context.Context, c *stomp.Client, sub *stomp.Subscription[stomp.Frame], opts ...stomp.SendOption) error {
 	every := time.NewTicker(50 * time.Millisecond)
 	defer every.Stop()
@@ -167,12 +173,12 @@ func arrives(ctx context.Context, c *stomp.Client, sub *stomp.Subscription[stomp
 			return nil
 		case <-every.C:
 		case <-ctx.Done():
-			return fmt.Errorf("nothing that is sent to %s arrives; %v: %w", sub.Destination(), c.Status().Err, ctx.Err())
+			return fmt.Errorf("no message to %s arrives; %v: %w", sub.Destination(), c.Status().Err, ctx.Err())
 		}
 	}
 }
 
-// next receives one frame.
+// next receives one frame, within ctx.
 func next(ctx context.Context, sub *stomp.Subscription[stomp.Frame]) (stomp.Frame, error) {
 	for {
 		select {
@@ -189,7 +195,7 @@ func next(ctx context.Context, sub *stomp.Subscription[stomp.Frame]) (stomp.Fram
 	}
 }
 
-// bodies receives n frames and returns what they hold.
+// bodies receives n frames and returns their bodies and the frames.
 func bodies(ctx context.Context, sub *stomp.Subscription[stomp.Frame], n int) ([]string, []stomp.Frame, error) {
 	texts, frames := make([]string, 0, n), make([]stomp.Frame, 0, n)
 	for range n {
@@ -206,7 +212,7 @@ func ended(sub *stomp.Subscription[stomp.Frame]) error {
 	return fmt.Errorf("the subscription to %s has ended: %w", sub.Destination(), sub.Err())
 }
 
-// sendAll sends a message for each text, and waits for receipts where there are any.
+// sendAll sends one message per text, each with a receipt if the server sends any.
 func (s *scene) sendAll(ctx context.Context, c *stomp.Client, destination string, texts []string, opts ...stomp.SendOption) error {
 	if s.offers(receiptsName) {
 		opts = append(opts, stomp.WithReceipt())

@@ -10,11 +10,11 @@ import (
 	"github.com/webstomp/webstomp/stomp"
 )
 
-// idle is longer than any of the servers waits for an octet of a silent client.
+// idle is longer than any of the servers waits for a byte from a silent client.
 const idle = 65 * time.Second
 
-// heartBeats: one client with the defaults and one that promised a beat every
-// two seconds and wants as many. Neither has anything to say for a minute.
+// heartBeats keeps two clients idle for a minute, one with the defaults and one
+// that promises and wants a heart-beat every two seconds. Both keep their session.
 func heartBeats(ctx context.Context, s *scene) error {
 	byDefault, err := s.connect(ctx)
 	if err != nil {
@@ -31,19 +31,19 @@ func heartBeats(ctx context.Context, s *scene) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	for name, c := range map[string]*stomp.Client{"by default": byDefault, "as promised": promised} {
+	for name, c := range map[string]*stomp.Client{"by default": byDefault, "with heart-beats promised": promised} {
 		if st := c.Status(); st.Epoch != 1 || st.State != stomp.StateConnected {
 			return fmt.Errorf("%s: the first session ended", name)
 		}
 		session, stats := c.Status().Session, c.Stats()
 		if every := session.HeartBeatReceive; every > 0 && stats.HeartBeatsReceived < uint64(idle/every)/2 {
-			return fmt.Errorf("%s: %d beats came in %v, one each %v was agreed", name, stats.HeartBeatsReceived, idle, every)
+			return fmt.Errorf("%s: %d heart-beats came in %v, one every %v was agreed", name, stats.HeartBeatsReceived, idle, every)
 		}
 		if every := session.HeartBeatSend; every > 0 && stats.HeartBeatsSent < uint64(idle/every) {
-			return fmt.Errorf("%s: %d beats went out in %v, one each %v was agreed", name, stats.HeartBeatsSent, idle, every)
+			return fmt.Errorf("%s: %d heart-beats went out in %v, one every %v was agreed", name, stats.HeartBeatsSent, idle, every)
 		}
 		if stats.HeartBeatsSent == 0 {
-			return fmt.Errorf("%s: no beat went out", name)
+			return fmt.Errorf("%s: no heart-beat went out", name)
 		}
 		if err := s.roundTrip(ctx, c, []byte("still here")); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
@@ -52,7 +52,8 @@ func heartBeats(ctx context.Context, s *scene) error {
 	return nil
 }
 
-// refusal expects Connect to fail for good, in the broker's own words.
+// refusal expects Connect to have failed permanently, with an ERROR that has these
+// words.
 func refusal(c *stomp.Client, err error, words string) error {
 	if err == nil {
 		c.Close()
@@ -61,7 +62,7 @@ func refusal(c *stomp.Client, err error, words string) error {
 	var refused *stomp.ConnectError
 	var answer *stomp.Error
 	if !errors.As(err, &refused) || !errors.As(err, &answer) {
-		return fmt.Errorf("the error holds no ERROR: %w", err)
+		return fmt.Errorf("no broker ERROR in: %w", err)
 	}
 	if !refused.Permanent() {
 		return fmt.Errorf("not permanent: %w", err)
@@ -76,7 +77,7 @@ func wrongLogin(ctx context.Context, s *scene) error {
 	for {
 		c, err := s.connect(ctx, stomp.WithLogin("guest", "a wrong one"))
 		var closed *stomp.CloseError
-		if s.losesERROR && errors.As(err, &closed) && ctx.Err() == nil {
+		if s.mayDropError && errors.As(err, &closed) && ctx.Err() == nil {
 			continue
 		}
 		return refusal(c, err, "guest")
@@ -88,8 +89,8 @@ func wrongVirtualHost(ctx context.Context, s *scene) error {
 	return refusal(c, err, "no-such-host")
 }
 
-// refusedDestination: that subscription ends, alone, with the reason; a send
-// there fails; everything else goes on.
+// refusedDestination expects only the refused subscription to end, with a reason,
+// and a send to the same destination to fail.
 func refusedDestination(ctx context.Context, s *scene) error {
 	c, err := s.connect(ctx)
 	if err != nil {
@@ -111,7 +112,7 @@ func refusedDestination(ctx context.Context, s *scene) error {
 			return fmt.Errorf("received %v", f)
 		}
 	case <-ctx.Done():
-		return fmt.Errorf("the refused subscription is open; %v: %w", c.Status().Err, ctx.Err())
+		return fmt.Errorf("the refused subscription is still open; %v: %w", c.Status().Err, ctx.Err())
 	}
 	if bad.Err() == nil {
 		return errors.New("the refused subscription ended without a reason")
@@ -130,8 +131,9 @@ func refusedDestination(ctx context.Context, s *scene) error {
 	return nil
 }
 
-// queueDeleted: an operator deletes the queue of a subscription. Either it ends
-// with the reason, or it goes on with a new queue; the session's others go on.
+// queueDeleted deletes the queue of a subscription, as an operator does. The
+// subscription ends with the broker's ERROR or goes on with a new queue, as the
+// dialect says; the other subscriptions go on.
 func queueDeleted(ctx context.Context, s *scene) error {
 	c, err := s.connect(ctx)
 	if err != nil {
@@ -154,11 +156,11 @@ func queueDeleted(ctx context.Context, s *scene) error {
 	if _, err := next(ctx, sub); err != nil {
 		return err
 	}
-	keeper := s.Broker
-	if s.Behind != nil {
-		keeper = s.Behind
+	owner := s.Broker
+	if s.Backend != nil {
+		owner = s.Backend
 	}
-	if err := keeper.DeleteQueue(ctx, strings.TrimPrefix(destination, "/queue/")); err != nil {
+	if err := owner.DeleteQueue(ctx, strings.TrimPrefix(destination, "/queue/")); err != nil {
 		return err
 	}
 	switch s.deleted {
@@ -168,11 +170,11 @@ func queueDeleted(ctx context.Context, s *scene) error {
 		} else if ctx.Err() != nil {
 			return err
 		}
-		var said *stomp.Error
-		if !errors.As(sub.Err(), &said) {
+		var answer *stomp.Error
+		if !errors.As(sub.Err(), &answer) {
 			return fmt.Errorf("it ended with %w, want the broker's ERROR", sub.Err())
 		}
-	case renews:
+	case recreates:
 		publisher, err := s.connect(ctx)
 		if err != nil {
 			return err
@@ -185,7 +187,8 @@ func queueDeleted(ctx context.Context, s *scene) error {
 	return arrives(ctx, c, good)
 }
 
-// disconnect: what was sent before is not lost, and the end is a clean one.
+// disconnect expects Disconnect to end without an error and to lose nothing that
+// was sent before.
 func disconnect(ctx context.Context, s *scene) error {
 	destination, sent := s.topic(), numbered(100)
 	receiver, err := s.connect(ctx)
@@ -211,7 +214,7 @@ func disconnect(ctx context.Context, s *scene) error {
 		return err
 	}
 	if err := c.Err(); err != stomp.ErrClosed {
-		return fmt.Errorf("afterwards Err is %w", err)
+		return fmt.Errorf("after Disconnect, Err is %w", err)
 	}
 	got, _, err := bodies(ctx, sub, len(sent))
 	if err != nil {
@@ -220,8 +223,8 @@ func disconnect(ctx context.Context, s *scene) error {
 	return same(got, sent)
 }
 
-// compression: a body that compresses well takes fewer octets than it has, both
-// ways, unless the server sends none compressed.
+// compression expects a body that compresses well to take fewer bytes than it has,
+// in both directions unless the server sends uncompressed.
 func compression(ctx context.Context, s *scene) error {
 	url := s.URL
 	if s.deflateURL != "" {
@@ -237,13 +240,14 @@ func compression(ctx context.Context, s *scene) error {
 		return err
 	}
 	size := uint64(len(body))
-	if st := c.Stats(); st.BytesSent >= size || st.BytesReceived >= size && !s.inflates {
-		return fmt.Errorf("%d octets went out and %d came in for two bodies of %d each way", st.BytesSent, st.BytesReceived, len(body))
+	if st := c.Stats(); st.BytesSent >= size || st.BytesReceived >= size && !s.sendsUncompressed {
+		return fmt.Errorf("%d bytes went out and %d came in for two bodies of %d each way", st.BytesSent, st.BytesReceived, len(body))
 	}
 	return nil
 }
 
-// tooBig: a frame above the server's limit fails with a reason, and the client goes on.
+// tooBig expects a frame above the server's limit to fail with the reason, and the
+// client to go on.
 func tooBig(ctx context.Context, s *scene) error {
 	url := s.URL
 	if s.limited.url != "" {
@@ -261,10 +265,10 @@ func tooBig(ctx context.Context, s *scene) error {
 	}
 	send := c.Send(ctx, destination, make([]byte, s.limited.size), append(s.limited.options, stomp.WithReceipt())...)
 	if send == nil {
-		return fmt.Errorf("a body of %d octets was confirmed", s.limited.size)
+		return fmt.Errorf("a body of %d bytes was confirmed", s.limited.size)
 	}
 	if ctx.Err() != nil {
-		return fmt.Errorf("no refusal came: %w", send)
+		return fmt.Errorf("it was not refused: %w", send)
 	}
 	if !strings.Contains(send.Error(), s.limited.says) {
 		return fmt.Errorf("the error does not say %q: %w", s.limited.says, send)

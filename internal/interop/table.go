@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Table renders results as Markdown: a row for each scenario, a column for each
-// endpoint, and the reasons of what is not offered below.
+// Table renders results as Markdown: one row per scenario, one column per
+// endpoint, and below them the reasons for what is not offered.
 func Table(endpoints []*Endpoint, scenarios []Scenario, results []Result) string {
 	cells := make(map[string]Result)
 	for _, r := range results {
@@ -34,7 +34,8 @@ func Table(endpoints []*Endpoint, scenarios []Scenario, results []Result) string
 	return b.String()
 }
 
-// cell is "ok", "FAILS", or the number of the note that says why it was not tried.
+// cell returns "ok", "FAILS", or the number of the note that says why the scenario
+// was not tried. It appends to notes where the reason is a new one.
 func cell(r Result, notes *[]string) string {
 	switch {
 	case r.Scenario == nil:
@@ -45,8 +46,8 @@ func cell(r Result, notes *[]string) string {
 		return "**FAILS**"
 	}
 	note := r.Endpoint.name + ": " + r.Missing
-	if r.Missing == bareSocket {
-		note = "TCP: " + bareSocket
+	if r.Missing == noWebSocket {
+		note = "TCP: " + noWebSocket
 	}
 	i := slices.Index(*notes, note)
 	if i < 0 {
@@ -56,18 +57,19 @@ func cell(r Result, notes *[]string) string {
 	return fmt.Sprintf("– (%d)", i+1)
 }
 
-// The README holds the table between these two lines.
+// The page (docs/interop.md) holds the table between these two lines.
 const (
 	begin = "<!-- The table is written by: go run ./internal/interop/cmd/matrix -->\n"
 	end   = "<!-- end of the table -->\n"
 )
 
-// Replace puts a table into a README.
-func Replace(readme, table string) (string, error) {
-	before, rest, ok := strings.Cut(readme, begin)
-	_, after, ok2 := strings.Cut(rest, end)
-	if !ok || !ok2 {
-		return "", fmt.Errorf("there is no place for the table: the lines %q and %q are missing", strings.TrimSpace(begin), strings.TrimSpace(end))
+// Replace returns the page with its table replaced. It fails when the page lacks
+// one of the two lines around the table.
+func Replace(page, table string) (string, error) {
+	before, rest, hasBegin := strings.Cut(page, begin)
+	_, after, hasEnd := strings.Cut(rest, end)
+	if !hasBegin || !hasEnd {
+		return "", fmt.Errorf("the page has no place for the table: the lines %q and %q must be there", strings.TrimSpace(begin), strings.TrimSpace(end))
 	}
 	return before + begin + "\n" + table + "\n" + end + after, nil
 }

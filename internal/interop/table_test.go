@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// fakeBroker runs nowhere.
+// fakeBroker is a broker.Broker that starts nothing.
 type fakeBroker struct{ version string }
 
 func (fakeBroker) Name() string                              { return "fake" }
@@ -17,11 +17,11 @@ func (fakeBroker) Stop()                                     {}
 func (fakeBroker) Kill()                                     {}
 func (fakeBroker) DeleteQueue(context.Context, string) error { return nil }
 
-func TestTable(t *testing.T) {
+func TestTable_has_a_row_per_scenario_and_notes_below(t *testing.T) {
 	scenarios := []Scenario{
 		{Name: "works", run: func(context.Context, *scene) error { return nil }},
 		{Name: "breaks", run: func(context.Context, *scene) error { return errors.New("broken") }},
-		{Name: "queue: in turns", run: func(context.Context, *scene) error { panic("not offered, so not tried") }},
+		{Name: queueSharedName, run: func(context.Context, *scene) error { panic("not offered, so not tried") }},
 	}
 	endpoints := []*Endpoint{{Column: "Spring", Broker: fakeBroker{"1.2.3"}, dialect: dialect{name: springSimple}}}
 	var results []Result
@@ -34,9 +34,9 @@ func TestTable(t *testing.T) {
 		"|---|:-:|",
 		"| works | ok |",
 		"| breaks | **FAILS** |",
-		"| queue: in turns | – (1) |",
+		"| " + queueSharedName + " | – (1) |",
 		"",
-		"1. not offered: Spring simple broker: has topics alone: every subscriber of a /queue/ gets all",
+		"1. not offered: Spring simple broker: has topics only: every subscriber of a /queue/ gets every message",
 		"",
 	}, "\n")
 	if got != want {
@@ -44,13 +44,13 @@ func TestTable(t *testing.T) {
 	}
 }
 
-func TestReplace(t *testing.T) {
-	readme := "before\n" + begin + "old\n" + end + "after\n"
-	got, err := Replace(readme, "new\n")
+func TestReplace_keeps_the_text_around_the_table(t *testing.T) {
+	page := "before\n" + begin + "old\n" + end + "after\n"
+	got, err := Replace(page, "new\n")
 	if want := "before\n" + begin + "\nnew\n\n" + end + "after\n"; err != nil || got != want {
 		t.Errorf("got %q, %v; want %q", got, err, want)
 	}
 	if _, err := Replace("no place", "new\n"); err == nil {
-		t.Error("a README without a place for the table is taken")
+		t.Error("a page without a place for the table is accepted")
 	}
 }

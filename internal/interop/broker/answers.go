@@ -6,17 +6,17 @@ import (
 	"strings"
 )
 
-// answers takes the standard output of a program apart: READY, and the lines
-// that answer commands. It writes all of it to the console as well.
+// answers splits the standard output of a program into READY and the lines that
+// answer commands. It also writes everything to the console.
 type answers struct {
 	console io.Writer
-	up      chan struct{} // closed at READY
+	up      chan struct{} // closed by Write at READY
 	lines   chan string
 	rest    []byte // of a line that is not complete; owned by Write
 }
 
 func newAnswers(console io.Writer) *answers {
-	// Room for more answers than any program owes: Write never waits.
+	// Room for more answers than any program owes, so that Write never waits.
 	return &answers{console: console, up: make(chan struct{}), lines: make(chan string, 64)}
 }
 
@@ -35,7 +35,7 @@ func (a *answers) Write(p []byte) (int, error) {
 		}
 		select {
 		case a.lines <- text:
-		default: // nobody asks that much: it is the console's alone
+		default: // more than anybody asked for: only the console gets it
 		}
 	}
 	return a.console.Write(p)

@@ -2,7 +2,7 @@ package broker
 
 import "testing"
 
-func TestAnswers(t *testing.T) {
+func TestAnswers_splits_READY_from_the_answers(t *testing.T) {
 	console := new(tail)
 	a := newAnswers(console)
 	write := func(text string) {
@@ -30,8 +30,8 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-// Who writes never waits, however much nobody reads.
-func TestAnswers_flood(t *testing.T) {
+// Write never waits, even if nobody reads the answers.
+func TestAnswers_never_blocks_Write(t *testing.T) {
 	a := newAnswers(new(tail))
 	for range 10 * cap(a.lines) {
 		a.Write([]byte("line\n"))

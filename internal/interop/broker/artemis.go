@@ -6,7 +6,7 @@ import (
 )
 
 // Artemis is an embedded ActiveMQ Artemis: /queue/ is anycast, /topic/ multicast.
-// Its user guest, passcode guest, may do everything but use the queue forbidden.
+// Its user guest, passcode guest, may do everything except use the queue forbidden.
 type Artemis struct {
 	*javaServer
 	binary, text, deflate int
@@ -29,9 +29,9 @@ func NewArtemis(dir string) (*Artemis, error) {
 	return a, nil
 }
 
-// URL is the acceptor with Artemis's defaults, which sends binary messages;
-// TextURL one that sends text; DeflateURL one that compresses. TCPURL is STOMP on
-// a bare socket, at the first.
+// URL is the acceptor with Artemis's defaults, which sends binary messages. TextURL
+// is one that sends text, DeflateURL one that compresses. TCPURL is STOMP without
+// WebSocket, at the first.
 func (a *Artemis) URL() string        { return "ws://" + address(a.binary) }
 func (a *Artemis) TextURL() string    { return "ws://" + address(a.text) }
 func (a *Artemis) DeflateURL() string { return "ws://" + address(a.deflate) }

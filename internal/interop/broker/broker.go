@@ -1,9 +1,9 @@
 // Package broker starts real STOMP servers for the interop tests: RabbitMQ as
 // Debian packages it, and ActiveMQ Artemis, ActiveMQ Classic and Spring from
-// Maven Central, each embedded in a small program of this package's. Each is on
-// loopback, on ports of its own, with its data in one folder.
+// Maven Central, each embedded in a small program in fixtures. Each listens on
+// loopback, on its own ports, with its data in one folder.
 //
-// What it needs on the machine, internal/interop/install installs on Debian.
+// internal/interop/install installs what this needs on Debian.
 package broker
 
 import (
@@ -17,10 +17,10 @@ type Broker interface {
 	Name() string
 	Version() string
 
-	// Start starts the server, and builds it before where that was never done on
-	// this machine. It returns, within ctx, when every port accepts and the server
-	// is ready. Else nothing runs, and the error holds the end of its console; it
-	// matches *Missing where the server cannot be had.
+	// Start starts the server, after building it if this machine never has. It
+	// returns, within ctx, when every port accepts and the server is ready. On an
+	// error nothing runs; the error holds the end of the server's console, and matches
+	// *Missing if the server is not available on this machine.
 	Start(ctx context.Context) error
 	// Stop ends the server: SIGTERM, and SIGKILL when it still runs after 10 s. It
 	// returns when no process is left.
@@ -29,17 +29,17 @@ type Broker interface {
 	// process is left.
 	Kill()
 
-	// DeleteQueue removes a queue as an operator does, whoever is subscribed to it.
-	// The name is the server's: "a", where a client says "/queue/a".
+	// DeleteQueue deletes a queue as an operator does, even if it has subscribers. The
+	// name is the server's: "a" for a client's "/queue/a".
 	DeleteQueue(ctx context.Context, name string) error
 }
 
-// Missing says that a server cannot be had on this machine. errors.As finds it,
-// as *Missing, in what the New functions and Start return.
+// Missing says that a server is not available on this machine. errors.As finds it,
+// as *Missing, in the errors of the New functions and of Start.
 type Missing struct {
 	What string // the server, program or library that is not there
-	How  string // to get it
-	Err  error  // the failure that told; may be nil
+	How  string // how to get it
+	Err  error  // the failure that showed it; may be nil
 }
 
 func (m *Missing) Error() string {
@@ -51,5 +51,5 @@ func (m *Missing) Error() string {
 
 func (m *Missing) Unwrap() error { return m.Err }
 
-// installs is how to get any program that is missing.
+// installs says how to get any missing program.
 const installs = "on Debian, internal/interop/install installs it"

@@ -55,7 +55,7 @@ func (s source) property(name string) string {
 	return value
 }
 
-// digest tells one content from another.
+// digest returns a short hash of the content.
 func (s source) digest() string {
 	var names []string
 	for name := range s {
@@ -70,8 +70,8 @@ func (s source) digest() string {
 	return hex.EncodeToString(h.Sum(nil))[:12]
 }
 
-// buildCache holds built programs, each in a folder that its content names. Any
-// number of processes may use one: a folder appears complete, or not at all.
+// buildCache keeps built programs, each in a folder named by a hash of its content.
+// Several processes may share it: a folder appears complete or not at all.
 type buildCache struct {
 	dir   string
 	build func(ctx context.Context, dir string) error // builds what lies in dir
@@ -101,7 +101,7 @@ func (c buildCache) get(ctx context.Context, name string, src source) (string, e
 		return "", err
 	}
 	if err := os.Rename(dir, final); err != nil {
-		// Somebody else was faster with the same content.
+		// Another process has built the same content meanwhile.
 		if _, statErr := os.Stat(final); statErr != nil {
 			return "", err
 		}
@@ -135,6 +135,6 @@ func runMaven(ctx context.Context, dir string) error {
 	if strings.Contains(console.String(), "COMPILATION ERROR") {
 		return err
 	}
-	// All else that Maven does here is to fetch its own plugins and the libraries.
+	// Everything else that Maven does here is to fetch its plugins and the libraries.
 	return &Missing{What: "library of the server", How: "Maven must reach Maven Central once", Err: err}
 }

@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-func TestSource(t *testing.T) {
+func TestReadSource_has_one_program_and_its_pom(t *testing.T) {
 	poms := map[string]string{"artemis": "pom.xml", "spring": "pom.xml"}
 	for _, version := range ClassicVersions {
 		poms["classic"] = "pom-" + version + ".xml"
@@ -43,8 +43,7 @@ func TestSource(t *testing.T) {
 	}
 }
 
-// Each server's version is in its pom.
-func TestSource_versions(t *testing.T) {
+func TestSource_property_finds_versions(t *testing.T) {
 	for fixture, properties := range map[string][]string{
 		"artemis": {"server.version"},
 		"spring":  {"version", "spring-framework.version", "tomcat.version"},
@@ -61,7 +60,7 @@ func TestSource_versions(t *testing.T) {
 	}
 }
 
-func TestSource_digest(t *testing.T) {
+func TestSource_digest_differs_with_the_content(t *testing.T) {
 	base := source{"a": []byte("one"), "b": []byte("two")}
 	if base.digest() != (source{"b": []byte("two"), "a": []byte("one")}).digest() {
 		t.Error("the same content has two digests")
@@ -78,7 +77,7 @@ func TestSource_digest(t *testing.T) {
 	}
 }
 
-// fakeBuild makes a file out of the source, and counts.
+// fakeBuild returns a build that makes a file from the source, and counts its calls.
 func fakeBuild(builds *atomic.Int32) func(context.Context, string) error {
 	return func(_ context.Context, dir string) error {
 		builds.Add(1)
@@ -124,14 +123,14 @@ func TestBuildCache_failure_leaves_nothing(t *testing.T) {
 	onlyFolders(t, cache.dir, 0)
 }
 
-// Two that build the same at the same time both succeed, with one folder.
-func TestBuildCache_two_at_once(t *testing.T) {
+// Two builds of the same content at the same time both succeed and share one folder.
+func TestBuildCache_is_safe_for_two_at_once(t *testing.T) {
 	var builds atomic.Int32
 	var both sync.WaitGroup
 	both.Add(2)
 	cache := buildCache{dir: t.TempDir(), build: func(ctx context.Context, dir string) error {
 		both.Done()
-		both.Wait() // both are past the look into the cache
+		both.Wait() // both have looked into the cache
 		return fakeBuild(&builds)(ctx, dir)
 	}}
 	folders := make(chan string, 2)

@@ -5,19 +5,19 @@ import (
 	"strconv"
 )
 
-// ClassicVersions are the versions of ActiveMQ Classic that can be had: the
-// newest of each major version of which Maven Central serves all parts.
+// ClassicVersions are the versions of ActiveMQ Classic that NewClassic knows: of
+// each major version the newest that was complete in Maven Central.
 var ClassicVersions = []string{"5.18.6", "6.1.8"}
 
 // Classic is an embedded ActiveMQ Classic with its ws transport. Its user guest,
-// passcode guest, may do everything but use the queue forbidden.
+// passcode guest, may do everything except use the queue forbidden.
 type Classic struct {
 	*javaServer
 	big, plain, stomp int
 }
 
 // NewClassic prepares a server of one of ClassicVersions in dir. The error is a
-// *Missing where Java or Maven are.
+// *Missing if Java or Maven are not installed.
 func NewClassic(dir, version string) (*Classic, error) {
 	c := &Classic{}
 	if err := takePorts(&c.big, &c.plain, &c.stomp); err != nil {
@@ -33,8 +33,8 @@ func NewClassic(dir, version string) (*Classic, error) {
 	return c, nil
 }
 
-// URL takes messages of up to 4 MiB; DefaultURL has the server's own limit of
-// 64 KiB. TCPURL is STOMP on a bare socket.
+// URL accepts messages of up to 4 MiB; DefaultURL has the server's own limit of
+// 64 KiB. TCPURL is STOMP without WebSocket.
 func (c *Classic) URL() string        { return "ws://" + address(c.big) }
 func (c *Classic) DefaultURL() string { return "ws://" + address(c.plain) }
 func (c *Classic) TCPURL() string     { return "tcp://" + address(c.stomp) }

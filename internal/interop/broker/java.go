@@ -12,20 +12,20 @@ import (
 	"strings"
 )
 
-// javaServer runs one of the programs in fixtures. The program says READY on its
-// standard output once it serves. It takes commands on its standard input, one a
-// line, "1 delete NAME", and answers each with one line, "1 DONE" or "1 FAILED
-// reason". Where its input ends it exits: a killed test leaves no server.
+// javaServer runs one of the programs in fixtures. The program prints READY on its
+// standard output once it serves. It reads commands from its standard input, one
+// per line, "1 delete NAME", and answers each with one line, "1 DONE" or "1 FAILED
+// reason". It exits at the end of its input, so a killed test leaves no server.
 type javaServer struct {
 	name, version string
 	fixture       string // its folder in fixtures
 	source        source
 	main          string   // its class
-	dir           string   // its data, and its working folder
+	dir           string   // its data and working folder
 	ports         []int    // that accept when it is ready
 	args          []string // of its main method
 
-	// Of the last run; run is nil before the first.
+	// The last run; run is nil before the first.
 	run     *process
 	input   io.Writer
 	answers *answers
@@ -44,7 +44,7 @@ func newJavaServer(fixture, pom, dir string, ports ...int) (*javaServer, error) 
 	if err != nil {
 		return nil, err
 	}
-	dir, err = filepath.Abs(dir) // it is named to the program, which runs there
+	dir, err = filepath.Abs(dir) // an argument of the program, which runs there
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +75,7 @@ func (s *javaServer) start(ctx context.Context) error {
 	}
 	console := new(tail)
 	cmd := exec.Command("java",
-		// Small, and soon up: no test measures it.
+		// Small and quick to start: no test measures it.
 		"-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
 		"-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-Djava.io.tmpdir="+s.dir, "-Djava.net.preferIPv4Stack=true",
 		"-cp", filepath.Join(built, "classes")+string(filepath.ListSeparator)+filepath.Join(built, "lib", "*"), s.main)
@@ -114,7 +114,7 @@ func (s *javaServer) DeleteQueue(ctx context.Context, name string) error {
 	return nil
 }
 
-// ask has the running program carry out command.
+// ask sends a command to the running program and waits, within ctx, for the answer.
 func (s *javaServer) ask(ctx context.Context, command string) error {
 	if s.run == nil || s.run.ended() {
 		return errors.New("it is not running")
@@ -127,7 +127,7 @@ func (s *javaServer) ask(ctx context.Context, command string) error {
 	for {
 		select {
 		case line := <-s.answers.lines:
-			// One with another number came too late for the command that it answers.
+			// A line with another number answers a command whose wait has ended.
 			if answer, mine := strings.CutPrefix(line, number+" "); mine {
 				if answer == "DONE" {
 					return nil

@@ -12,7 +12,7 @@ import (
 	"github.com/webstomp/webstomp/internal/interop/broker"
 )
 
-func TestArtemis(t *testing.T) {
+func TestArtemis_serves_and_restarts(t *testing.T) {
 	var home string
 	b := prepared(t, func(dir string) (*broker.Artemis, error) {
 		home = dir
@@ -33,7 +33,7 @@ func TestArtemis(t *testing.T) {
 	refuses(t, b.URL())
 }
 
-func TestClassic(t *testing.T) {
+func TestClassic_serves_and_restarts(t *testing.T) {
 	for _, version := range broker.ClassicVersions {
 		t.Run(version, func(t *testing.T) {
 			var home string
@@ -48,7 +48,7 @@ func TestClassic(t *testing.T) {
 				t.Errorf("4 MB: %v", err)
 			}
 			if err := carries(t, ctx, b.DefaultURL(), 70_000); err == nil {
-				t.Error("70 kB at Classic's own limits is taken")
+				t.Error("70 kB is accepted at Classic's own limits")
 			}
 			survives(t, ctx, b, b.URL())
 			guarded(t, ctx, b.URL())
@@ -60,9 +60,9 @@ func TestClassic(t *testing.T) {
 	}
 }
 
-// The simple broker confirms no subscription: that SUBSCRIBE is handled before
-// the SEND is the order which Spring was told to keep.
-func TestSpring_simple_broker(t *testing.T) {
+// The simple broker confirms no subscription. SUBSCRIBE is handled before SEND
+// because Spring is configured to preserve the order.
+func TestSpring_simple_broker_serves_and_restarts(t *testing.T) {
 	var home string
 	b := prepared(t, func(dir string) (*broker.Spring, error) {
 		home = dir
@@ -95,8 +95,8 @@ func TestSpring_simple_broker(t *testing.T) {
 	refuses(t, b.URL())
 }
 
-// By default Spring keeps no order, and loses nothing for that.
-func TestSpring_unordered(t *testing.T) {
+// By default Spring does not keep the order of messages; it loses none.
+func TestSpring_unordered_loses_nothing(t *testing.T) {
 	b := prepared(t, func(dir string) (*broker.Spring, error) {
 		return broker.NewSpring(dir, broker.SpringOptions{Unordered: true})
 	})
@@ -107,7 +107,7 @@ func TestSpring_unordered(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Nothing else tells when it has taken the SUBSCRIBE.
+	// Nothing else tells when it has handled the SUBSCRIBE.
 	send := func(body string) {
 		t.Helper()
 		if err := c.Send(ctx, "/topic/a", []byte(body)); err != nil {
@@ -138,7 +138,7 @@ func TestSpring_unordered(t *testing.T) {
 		}
 		n, err := strconv.Atoi(string(m.Body))
 		if err != nil {
-			continue // one more of the first
+			continue // another "are you there?"
 		}
 		if seen[n] = true; n < last {
 			inversions++
@@ -149,7 +149,7 @@ func TestSpring_unordered(t *testing.T) {
 	c.Close()
 }
 
-func TestSpring_relay(t *testing.T) {
+func TestSpring_relay_serves_and_restarts(t *testing.T) {
 	rabbit := prepared(t, func(dir string) (*broker.RabbitMQ, error) {
 		return broker.NewRabbitMQ(dir, broker.RabbitMQOptions{})
 	})

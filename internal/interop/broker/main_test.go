@@ -21,7 +21,7 @@ import (
 func TestMain(m *testing.M) { leak.Main(m) }
 
 // prepared returns the broker that prepare makes, which ends with the test. It
-// skips where nobody asked for real brokers.
+// skips the test unless WEBSTOMP_INTEROP is set.
 func prepared[B broker.Broker](t *testing.T, prepare func(dir string) (B, error)) B {
 	t.Helper()
 	if os.Getenv("WEBSTOMP_INTEROP") == "" {
@@ -35,7 +35,7 @@ func prepared[B broker.Broker](t *testing.T, prepare func(dir string) (B, error)
 	return b
 }
 
-// bounded is a ctx long enough for a server that has to be built first.
+// bounded returns a ctx long enough for a server that has to be built first.
 func bounded(t *testing.T) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
@@ -62,7 +62,7 @@ func connect(t *testing.T, ctx context.Context, url string, opts ...stomp.Connec
 	return c
 }
 
-// One message there and back, for each of urls.
+// exchange sends one message at each URL and receives it.
 func exchange(t *testing.T, ctx context.Context, destination string, urls ...string) {
 	t.Helper()
 	for _, u := range urls {
@@ -77,8 +77,8 @@ func exchange(t *testing.T, ctx context.Context, destination string, urls ...str
 		if m, open := <-messages; !open || string(m.Body) != "hello" {
 			t.Errorf("%s: got %v, want hello (%v)", u, m, c.Err())
 		}
-		// Of a consumer that is only cut off the server may think for a moment that it
-		// is there, and give it the next one's message.
+		// A server may take a moment to notice that a connection was cut, and deliver the
+		// next message to it.
 		if err := c.Disconnect(ctx); err != nil {
 			t.Errorf("%s: %v", u, err)
 		}
@@ -102,7 +102,7 @@ func sends(t *testing.T, ctx context.Context, url string, want websocket.Message
 	}
 }
 
-// compresses fails the test when the server does not take up permessage-deflate.
+// compresses fails the test when the server does not accept permessage-deflate.
 func compresses(t *testing.T, ctx context.Context, url string) {
 	t.Helper()
 	c, answer, err := websocket.Dial(ctx, url, &websocket.DialOptions{CompressionMode: websocket.CompressionContextTakeover})
@@ -115,7 +115,7 @@ func compresses(t *testing.T, ctx context.Context, url string) {
 	}
 }
 
-// carries tells whether a body of that size gets through.
+// carries returns why a body of that size does not get through; nil if it does.
 func carries(t *testing.T, ctx context.Context, url string, size int) error {
 	t.Helper()
 	c := connect(t, ctx, url)
@@ -123,7 +123,7 @@ func carries(t *testing.T, ctx context.Context, url string, size int) error {
 	return c.Send(ctx, "/queue/big", make([]byte, size), stomp.WithReceipt())
 }
 
-// A message that was confirmed is there after kill and start.
+// survives expects a confirmed message to be there after Kill and Start.
 func survives(t *testing.T, ctx context.Context, b broker.Broker, url string) {
 	t.Helper()
 	const destination = "/queue/survives"
@@ -145,7 +145,7 @@ func survives(t *testing.T, ctx context.Context, b broker.Broker, url string) {
 	c.Close()
 }
 
-// refuses fails the test where somebody still listens.
+// refuses fails the test when a server still listens at that URL.
 func refuses(t *testing.T, at string) {
 	t.Helper()
 	u, err := url.Parse(at)
@@ -158,8 +158,8 @@ func refuses(t *testing.T, at string) {
 	}
 }
 
-// Nobody may send to or read from the queue forbidden, and no other passcode
-// than guest's is let in.
+// guarded expects the server to refuse a wrong passcode, and everybody at the queue
+// forbidden.
 func guarded(t *testing.T, ctx context.Context, url string, opts ...stomp.ConnectOption) {
 	t.Helper()
 	var refused *stomp.Error
@@ -188,7 +188,7 @@ func guarded(t *testing.T, ctx context.Context, url string, opts ...stomp.Connec
 	}
 }
 
-// A deleted queue has lost its messages.
+// deletes expects a deleted queue to have lost its messages.
 func deletes(t *testing.T, ctx context.Context, b broker.Broker, url string) {
 	t.Helper()
 	c := connect(t, ctx, url)

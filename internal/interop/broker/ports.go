@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// The ports that servers get lie below those that the system hands out by
-// itself: nobody is given one of them while its server is down for a restart.
+// Servers get ports below the system's ephemeral range, so that no other program
+// is given one while its server is down for a restart.
 const (
 	firstPort = 20_000
 	lastPort  = 31_999
@@ -22,7 +22,7 @@ var given struct {
 	ports map[int]bool // guarded by Mutex
 }
 
-// takePort finds a port that nobody listens on and that no server has yet.
+// takePort returns a port that nobody listens on and that no server has.
 func takePort() (int, error) {
 	for range 1000 {
 		port := firstPort + rand.IntN(lastPort-firstPort+1)
@@ -46,7 +46,7 @@ func takePort() (int, error) {
 	return 0, fmt.Errorf("no free port from %d to %d on 127.0.0.1", firstPort, lastPort)
 }
 
-// takePorts sets each of ports to one of its own.
+// takePorts sets each of ports to a different port.
 func takePorts(ports ...*int) error {
 	for _, p := range ports {
 		var err error
@@ -59,7 +59,7 @@ func takePorts(ports ...*int) error {
 
 func address(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
 
-// accepts reports whether somebody listens on each of ports.
+// accepts reports whether all ports accept a connection.
 func accepts(ports ...int) bool {
 	for _, port := range ports {
 		nc, err := net.DialTimeout("tcp", address(port), time.Second)

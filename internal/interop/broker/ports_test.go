@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestTakePorts(t *testing.T) {
+func TestTakePorts_gives_no_port_twice(t *testing.T) {
 	ports := make([]int, 500)
 	taken := make(map[int]bool)
 	for i := range ports {
@@ -19,7 +19,7 @@ func TestTakePorts(t *testing.T) {
 	}
 }
 
-func TestAccepts(t *testing.T) {
+func TestAccepts_needs_every_port(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -33,7 +33,7 @@ func TestAccepts(t *testing.T) {
 		t.Fatal(err)
 	}
 	if accepts(open, closed) {
-		t.Error("one of two accepts, and so do both")
+		t.Error("one of two ports accepts, and accepts reports both")
 	}
 	l.Close()
 	if accepts(open) {

@@ -20,8 +20,8 @@ type process struct {
 	err     error         // how it ended; set before exited is closed
 }
 
-// launch starts cmd. What it writes goes to console; where cmd has a Stdout or
-// Stderr, that sees to it.
+// launch starts cmd. Its output goes to console, unless cmd has a Stdout or Stderr
+// already.
 func launch(cmd *exec.Cmd, console *tail) (*process, error) {
 	p := &process{cmd: cmd, console: console, exited: make(chan struct{})}
 	if cmd.Stdout == nil {
@@ -40,7 +40,7 @@ func launch(cmd *exec.Cmd, console *tail) (*process, error) {
 		return p, nil
 	case <-p.exited:
 		select {
-		case <-running: // it started, and ended at once: await tells
+		case <-running: // it started and ended at once: await reports that
 			return p, nil
 		default:
 			return nil, p.err
@@ -48,8 +48,8 @@ func launch(cmd *exec.Cmd, console *tail) (*process, error) {
 	}
 }
 
-// await returns when ready reports true. When the process ends before, or ctx
-// does, nothing runs any more, and the error holds the end of its console.
+// await returns when ready reports true. If the process or ctx ends first, nothing
+// is left running, and the error holds the end of the console.
 func (p *process) await(ctx context.Context, ready func() bool) error {
 	ticker := time.NewTicker(50 * time.Millisecond)
 	defer ticker.Stop()
@@ -66,8 +66,8 @@ func (p *process) await(ctx context.Context, ready func() bool) error {
 	return nil
 }
 
-// finish waits, within ctx, for a process that ends by itself. An error holds the
-// end of its console.
+// finish waits, within ctx, for a process that ends by itself. The error holds the
+// end of the console.
 func (p *process) finish(ctx context.Context) error {
 	select {
 	case <-p.exited:
@@ -81,7 +81,7 @@ func (p *process) finish(ctx context.Context) error {
 	}
 }
 
-// stop asks the process to end, and makes it end after patience.
+// stop asks the process to end, and kills it after patience.
 func (p *process) stop() { p.stopWithin(patience) }
 
 func (p *process) stopWithin(patience time.Duration) {
@@ -107,7 +107,7 @@ func (p *process) kill() {
 	<-p.exited
 }
 
-// ended reports whether the process is gone: its number may be another's then.
+// ended reports whether the process is gone, so that its number may be in use again.
 func (p *process) ended() bool {
 	select {
 	case <-p.exited:

@@ -28,13 +28,13 @@ func says(console *tail, text string) func() bool {
 	return func() bool { return strings.Contains(console.String(), text) }
 }
 
-func TestLaunch_program_that_is_not_there(t *testing.T) {
+func TestLaunch_fails_without_the_program(t *testing.T) {
 	if _, err := launch(exec.Command("/there/is/no/such/program"), new(tail)); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("%v, want that it does not exist", err)
 	}
 }
 
-func TestProcess_await(t *testing.T) {
+func TestProcess_await_returns_when_ready(t *testing.T) {
 	p, console := shell(t, "echo up; echo also >&2; exec sleep 1000")
 	if err := p.await(t.Context(), says(console, "up")); err != nil {
 		t.Error(err)
@@ -49,11 +49,11 @@ func TestProcess_await(t *testing.T) {
 	if !p.ended() {
 		t.Error("it runs after kill")
 	}
-	p.kill() // of what is gone, does nothing
+	p.kill() // does nothing any more
 	p.stop()
 }
 
-func TestProcess_await_what_ends_too_early(t *testing.T) {
+func TestProcess_await_fails_when_the_process_ends(t *testing.T) {
 	p, _ := shell(t, "echo no memory left; exit 3")
 	err := p.await(t.Context(), func() bool { return false })
 	if err == nil || !strings.Contains(err.Error(), "no memory left") || !strings.Contains(err.Error(), "exit status 3") {
@@ -61,7 +61,7 @@ func TestProcess_await_what_ends_too_early(t *testing.T) {
 	}
 }
 
-func TestProcess_await_within_ctx(t *testing.T) {
+func TestProcess_await_ends_with_ctx(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	p, console := shell(t, "echo starting; exec sleep 1000")
 	err := p.await(ctx, func() bool {
@@ -78,7 +78,7 @@ func TestProcess_await_within_ctx(t *testing.T) {
 	}
 }
 
-func TestProcess_finish(t *testing.T) {
+func TestProcess_finish_reports_how_it_ended(t *testing.T) {
 	p, _ := shell(t, "exit 0")
 	if err := p.finish(t.Context()); err != nil {
 		t.Error(err)
@@ -95,7 +95,7 @@ func TestProcess_finish(t *testing.T) {
 	}
 }
 
-func TestProcess_stop_asks_first(t *testing.T) {
+func TestProcess_stop_sends_SIGTERM_first(t *testing.T) {
 	p, console := shell(t, "trap 'echo in order; exit 0' TERM; echo up; while :; do sleep 0.01; done")
 	if err := p.await(t.Context(), says(console, "up")); err != nil {
 		t.Fatal(err)
@@ -106,7 +106,7 @@ func TestProcess_stop_asks_first(t *testing.T) {
 	}
 }
 
-func TestProcess_stop_is_not_to_be_refused(t *testing.T) {
+func TestProcess_stop_kills_what_ignores_SIGTERM(t *testing.T) {
 	p, console := shell(t, "trap '' TERM; echo up; while :; do sleep 0.01; done")
 	if err := p.await(t.Context(), says(console, "up")); err != nil {
 		t.Fatal(err)
@@ -117,7 +117,7 @@ func TestProcess_stop_is_not_to_be_refused(t *testing.T) {
 	}
 }
 
-// What a process started goes with it: also when the process ended by itself.
+// The children of a process end with it, even when it ended by itself.
 func TestProcess_leaves_no_child(t *testing.T) {
 	for name, test := range map[string]struct {
 		script string
@@ -142,7 +142,7 @@ func TestProcess_leaves_no_child(t *testing.T) {
 			}
 			defer p.kill()
 			w.Close()
-			r.SetReadDeadline(time.Now().Add(time.Minute)) // a bound, for a test that fails
+			r.SetReadDeadline(time.Now().Add(time.Minute)) // only for a test that fails
 			buf := make([]byte, 16)
 			if n, err := r.Read(buf); string(buf[:n]) != "up\n" {
 				t.Fatalf("it said %q, %v", buf[:n], err)

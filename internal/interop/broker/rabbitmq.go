@@ -9,13 +9,13 @@ import (
 	"strings"
 )
 
-// rabbitHome is where Debian's package puts the scripts that run for any user:
-// those in /usr/sbin change to the user rabbitmq first.
+// rabbitHome is where Debian's package has the scripts that run as any user; those
+// in /usr/sbin change to the user rabbitmq first.
 const rabbitHome = "/usr/lib/rabbitmq"
 
-// RabbitMQ is Debian's RabbitMQ with Web STOMP. The users guest (who may do
-// everything) and limited (everything but the queue forbidden) have their names
-// for passcodes. A message has at most 4 MiB, so that this limit can be met.
+// RabbitMQ is Debian's RabbitMQ with Web STOMP. Its users guest (who may do
+// everything) and limited (everything except the queue forbidden) have their names
+// as passcodes. max_message_size is 4 MiB, so that tests can exceed it.
 type RabbitMQ struct {
 	dir  string
 	node string
@@ -25,19 +25,19 @@ type RabbitMQ struct {
 	mapper, run *process // of the last start; nil: never started
 }
 
-// RabbitMQOptions are the settings that are not the server's own.
+// RabbitMQOptions are settings that differ from the server's defaults.
 type RabbitMQOptions struct {
 	BinaryFrames bool // web_stomp.ws_frame = binary: the server sends binary messages
-	MaxFrame     int  // web_stomp.ws_opts.max_frame_size: octets of a WebSocket message; 0: no limit
+	MaxFrame     int  // web_stomp.ws_opts.max_frame_size: bytes of a WebSocket message; 0: no limit
 }
 
-// NewRabbitMQ prepares a server in dir. The error is a *Missing where the package
-// is.
+// NewRabbitMQ prepares a server in dir. The error is a *Missing if the package is
+// not installed.
 func NewRabbitMQ(dir string, o RabbitMQOptions) (*RabbitMQ, error) {
 	if _, err := os.Stat(filepath.Join(rabbitHome, "bin", "rabbitmq-server")); err != nil {
 		return nil, &Missing{What: "RabbitMQ", How: installs, Err: err}
 	}
-	dir, err := filepath.Abs(dir) // it is named to the server, which runs there
+	dir, err := filepath.Abs(dir) // an argument of the server, which runs there
 	if err != nil {
 		return nil, err
 	}
@@ -52,13 +52,13 @@ func NewRabbitMQ(dir string, o RabbitMQOptions) (*RabbitMQ, error) {
 	return r, nil
 }
 
-// URL is the server's Web STOMP; TCPURL its STOMP on a bare socket.
+// URL is the server's Web STOMP; TCPURL is STOMP without WebSocket.
 func (r *RabbitMQ) URL() string    { return "ws://" + address(r.web) + "/ws" }
 func (r *RabbitMQ) TCPURL() string { return "tcp://" + address(r.stomp) }
 
 func (r *RabbitMQ) Name() string { return "RabbitMQ" }
 
-// Version is that of the package's library folder, "?" where it has none.
+// Version returns the version in the package's folder name; "?" if there is none.
 func (r *RabbitMQ) Version() string {
 	const prefix = "rabbitmq_server-"
 	folders, _ := filepath.Glob(filepath.Join(rabbitHome, "lib", prefix+"*"))
@@ -77,8 +77,8 @@ func (r *RabbitMQ) Start(ctx context.Context) error {
 }
 
 func (r *RabbitMQ) start(ctx context.Context) error {
-	// Erlang's port mapper: the server would start one as a daemon, out of reach,
-	// if there were none.
+	// Erlang's port mapper. If it did not run, the server would start one as a daemon
+	// that Stop and Kill could not end.
 	var err error
 	if r.mapper, err = launch(r.command("epmd"), new(tail)); err != nil {
 		return err
@@ -96,7 +96,7 @@ func (r *RabbitMQ) start(ctx context.Context) error {
 	})
 }
 
-// command is one of the server's programs, kept to its folder and ports.
+// command returns one of the server's programs, confined to its folder and ports.
 func (r *RabbitMQ) command(name string, args ...string) *exec.Cmd {
 	cmd := exec.Command(name, args...)
 	cmd.Dir, cmd.Env = r.dir, r.environ()

@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// rabbitDefinitions are the users. RabbitMQ makes no guest of its own where a
-// definitions file is loaded. The pattern is of all names but one: to use a
-// queue, STOMP declares it first, and needs leave to configure it.
+// rabbitDefinitions are the users. With a definitions file RabbitMQ does not create
+// guest by itself. The pattern matches every name except one: STOMP declares a
+// queue before it uses it, which needs the permission to configure it.
 const rabbitDefinitions = `{
 	"vhosts": [{"name": "/"}],
 	"users": [
@@ -24,7 +24,7 @@ const rabbitDefinitions = `{
 }
 `
 
-// configure writes the server's files.
+// configure writes the server's configuration files.
 func (r *RabbitMQ) configure(o RabbitMQOptions) error {
 	if err := os.MkdirAll(r.dir, 0o700); err != nil {
 		return err
@@ -48,7 +48,7 @@ func (r *RabbitMQ) configure(o RabbitMQOptions) error {
 		"rabbitmq.conf":    conf.String(),
 		"definitions.json": rabbitDefinitions,
 		"enabled_plugins":  "[rabbitmq_stomp,rabbitmq_web_stomp].\n",
-		"env.conf":         "", // instead of the machine's own
+		"env.conf":         "", // overrides the machine's own
 	} {
 		if err := os.WriteFile(filepath.Join(r.dir, name), []byte(text), 0o600); err != nil {
 			return err
@@ -57,8 +57,8 @@ func (r *RabbitMQ) configure(o RabbitMQOptions) error {
 	return nil
 }
 
-// environ keeps the server, its port mapper and its tools to the folder and to
-// loopback.
+// environ returns the environment that confines the server, its port mapper and
+// its tools to the folder and to loopback.
 func (r *RabbitMQ) environ() []string {
 	return append(os.Environ(),
 		"HOME="+r.dir,
@@ -73,6 +73,6 @@ func (r *RabbitMQ) environ() []string {
 		"ERL_EPMD_ADDRESS=127.0.0.1",
 		"ERL_EPMD_PORT="+strconv.Itoa(r.epmd),
 		"RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS=-kernel inet_dist_use_interface {127,0,0,1}",
-		// The start script becomes the server then, and does not wait beside it.
+		// With this the start script becomes the server instead of waiting beside it.
 		"RUNNING_UNDER_SYSTEMD=true")
 }

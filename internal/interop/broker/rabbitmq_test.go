@@ -10,7 +10,7 @@ import (
 	"github.com/webstomp/webstomp/stomp"
 )
 
-func TestRabbitMQ(t *testing.T) {
+func TestRabbitMQ_serves_and_restarts(t *testing.T) {
 	var home string
 	b := prepared(t, func(dir string) (*broker.RabbitMQ, error) {
 		home = dir
@@ -28,7 +28,7 @@ func TestRabbitMQ(t *testing.T) {
 		t.Errorf("a body of 4 MiB: %v", err)
 	}
 	if err := carries(t, ctx, b.TCPURL(), 4<<20+1); err == nil {
-		t.Error("a body above 4 MiB is taken")
+		t.Error("a body above 4 MiB is accepted")
 	}
 	survives(t, ctx, b, b.URL())
 	guarded(t, ctx, b.URL(), stomp.WithLogin("limited", "limited"))

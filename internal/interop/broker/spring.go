@@ -9,25 +9,25 @@ import (
 
 // Spring is a Spring Boot application with a STOMP endpoint on Tomcat: the simple
 // broker, or the relay in front of another one. It passes STOMP frames of up to
-// 4 MiB; Tomcat's limits of a WebSocket message are its own (16,640 characters of
-// text, 8,192 octets of binary), so that clients must split.
+// 4 MiB; Tomcat's limits for a WebSocket message are the defaults (16,640 characters
+// of text, 8,192 bytes of binary), so clients must split.
 type Spring struct {
 	*javaServer
 	port int
 }
 
 // SpringOptions choose the broker. By default Spring handles the frames of one
-// client in any order, relayed or not: a SEND before the SUBSCRIBE that came
-// first, and the third SEND before the second. No client can do anything about
-// that, so the tests have setPreserveReceiveOrder and setPreservePublishOrder.
+// client in any order, with the relay too: a SEND before an earlier SUBSCRIBE, the
+// third SEND before the second. No client can change that, so the tests set
+// setPreserveReceiveOrder and setPreservePublishOrder.
 type SpringOptions struct {
 	RelayHost string // with RelayPort: a broker's STOMP on TCP; "": the simple broker
 	RelayPort int
 	Unordered bool // Spring's own default
 }
 
-// NewSpring prepares a server in dir. The error is a *Missing where Java or Maven
-// are. The relay starts only once the broker behind it runs.
+// NewSpring prepares a server in dir. The error is a *Missing if Java or Maven are
+// not installed. The relay starts only while its backend runs.
 func NewSpring(dir string, o SpringOptions) (*Spring, error) {
 	s := &Spring{}
 	if err := takePorts(&s.port); err != nil {
@@ -53,11 +53,11 @@ func NewSpring(dir string, o SpringOptions) (*Spring, error) {
 	return s, nil
 }
 
-// URL is the endpoint; there is no other way in.
+// URL is the only endpoint.
 func (s *Spring) URL() string { return "ws://" + address(s.port) + "/ws" }
 
-// DeleteQueue matches errors.ErrUnsupported: the simple broker has no queues, and
-// those behind the relay are the other broker's.
+// DeleteQueue fails with errors.ErrUnsupported: the simple broker has no queues, and
+// those behind the relay belong to the backend.
 func (s *Spring) DeleteQueue(_ context.Context, name string) error {
 	return fmt.Errorf("%s: deleting the queue %s: %w", s.name, name, errors.ErrUnsupported)
 }

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestTail(t *testing.T) {
+func TestTail_keeps_the_last_bytes(t *testing.T) {
 	var all bytes.Buffer
 	console := new(tail)
 	write := func(p []byte) {

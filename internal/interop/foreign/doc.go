@@ -1,5 +1,5 @@
-// Package foreign runs other people's STOMP clients against stomptest, with the
-// client of this project behind the broker: stompjs/session.mjs speaks as
-// @stomp/stompjs under Node, stomppy/session.py as stomp.py over TCP. Its tests
-// are opt-in: WEBSTOMP_INTEROP=1.
+// Package foreign runs other STOMP clients against stomptest, with this project's
+// client as their partner: stompjs/session.mjs drives @stomp/stompjs on Node,
+// stomppy/session.py drives stomp.py over TCP. Its tests are opt-in:
+// WEBSTOMP_INTEROP=1.
 package foreign

@@ -19,22 +19,22 @@ import (
 
 func TestMain(m *testing.M) { leak.Main(m) }
 
-// The login that the brokers know. STOMP escapes nothing in CONNECT: the
-// passcode's colon goes out as it is.
+// The login that the brokers accept. STOMP does not escape CONNECT: the passcode's
+// colon goes out as it is (clause F7).
 const login, passcode = "foreign", "pass:word"
 
-// A setting is what one run of a script is about.
+// A setting describes one run of a script.
 type setting struct {
 	version string // of STOMP
 	profile stomptest.Profile
 	opts    []stomptest.Option
-	receive string // type of the WebSocket messages that hold the broker's text
-	binary  bool   // the script sends binary WebSocket messages alone
-	split   int    // octets of the WebSocket messages that a long frame is sent in; 0: one
-	large   int    // octets of a large body; 0: 1 MiB
+	receive string // type of the WebSocket messages in which the broker sends text
+	binary  bool   // the script sends binary WebSocket messages only
+	split   int    // bytes per WebSocket message of a long frame; 0: all in one message
+	large   int    // bytes of a large body; 0: 1 MiB
 }
 
-// config is what a script is told.
+// config is a script's argument.
 type config struct {
 	URL      string   `json:"url"`
 	Version  string   `json:"version"`
@@ -47,12 +47,12 @@ type config struct {
 	Large    int      `json:"large"`
 }
 
-func TestStompJS(t *testing.T) {
+func TestStompJS_against_stomptest(t *testing.T) {
 	node := program(t, "node")
 	program(t, "npm")
 	dir := stompJS(t)
 	binaryFrames := stomptest.WithMessageType(stomptest.MessageBinary)
-	beat := stomptest.WithHeartBeat(time.Second, time.Second) // Spring has none of its own accord
+	beat := stomptest.WithHeartBeat(time.Second, time.Second) // Spring sends none by default
 	for name, s := range map[string]setting{
 		"1.0":             {version: "1.0", receive: "text"},
 		"1.1":             {version: "1.1", receive: "text"},
@@ -60,8 +60,8 @@ func TestStompJS(t *testing.T) {
 		"1.2_binary":      {version: "1.2", receive: "binary", binary: true, opts: []stomptest.Option{binaryFrames}},
 		"RabbitMQ_text":   {version: "1.2", receive: "text", profile: stomptest.RabbitMQ},
 		"RabbitMQ_binary": {version: "1.2", receive: "binary", profile: stomptest.RabbitMQ, opts: []stomptest.Option{binaryFrames}},
-		// Classic takes WebSocket messages of 64 KiB, Artemis fragments of 64 KiB, which
-		// stompjs does not make, and Spring messages of 16 KiB and frames of 64 KiB.
+		// Classic accepts WebSocket messages of 64 KiB, Artemis fragments of 64 KiB, which
+		// stompjs does not produce, and Spring messages of 16 KiB and frames of 64 KiB.
 		"Classic": {version: "1.2", receive: "text", profile: stomptest.Classic, large: 65_000},
 		"Artemis": {version: "1.2", receive: "binary", profile: stomptest.Artemis, split: 16 << 10},
 		"Spring":  {version: "1.2", receive: "text", profile: stomptest.Spring, split: 16 << 10, large: 65_000, opts: []stomptest.Option{beat}},
@@ -75,8 +75,8 @@ func TestStompJS(t *testing.T) {
 	}
 }
 
-func TestStompPy(t *testing.T) {
-	// Debian's interpreter, whatever others there are: python3-stomp is for it.
+func TestStompPy_against_stomptest(t *testing.T) {
+	// Debian's interpreter: python3-stomp is installed for that one only.
 	python := program(t, "/usr/bin/python3")
 	if out, err := exec.CommandContext(t.Context(), python, "-c", "import stomp; print(*stomp.__version__, sep='.')").CombinedOutput(); err != nil {
 		t.Fatalf("%s has no stomp.py: %v (internal/interop/install installs it)\n%s", python, err, out)
@@ -94,7 +94,8 @@ func TestStompPy(t *testing.T) {
 	}
 }
 
-// program finds a program, or skips where nobody asked for foreign clients.
+// program returns the path of a program. It skips the test unless WEBSTOMP_INTEROP
+// is set.
 func program(t *testing.T, name string) string {
 	t.Helper()
 	if os.Getenv("WEBSTOMP_INTEROP") == "" {
@@ -116,8 +117,8 @@ func encode(t *testing.T, c config) string {
 	return string(b)
 }
 
-// stompJS makes a folder with the script and what it imports: Node looks for that
-// beside the script, and it does not belong into the sources.
+// stompJS returns a folder with the script and its modules: Node looks for modules
+// beside the script, and they do not belong among the sources.
 func stompJS(t *testing.T) string {
 	t.Helper()
 	packageJSON, err := os.ReadFile("stompjs/package.json")
@@ -154,17 +155,16 @@ func stompJS(t *testing.T) string {
 	return dir
 }
 
-// run runs a script against a broker of its own with a partner, and makes a
-// subtest of each check. names say, beside the version and the profile, what is
-// not offered.
+// run runs a script against its own broker and partner, with one subtest per check.
+// names are looked up in notOffered, as are the version and the profile.
 func run(t *testing.T, s setting, names []string, of func(config, *stomptest.Broker) script) {
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	var story tail
 	log := slog.New(slog.NewTextHandler(&story, nil))
-	defer func() { // after the broker's Close: nobody writes to it any more
+	defer func() { // runs after the broker's Close: nobody writes to the log any more
 		if t.Failed() {
-			t.Logf("the broker and our client said:\n%s", story.String())
+			t.Logf("the log of the broker and our client:\n%s", story.String())
 		}
 	}()
 	broker := stomptest.NewBroker(append(s.opts, stomptest.WithLogger(log.With("at", "broker")),
@@ -216,7 +216,7 @@ func run(t *testing.T, s setting, names []string, of func(config, *stomptest.Bro
 	}
 }
 
-// control is what a script can order the broker to do, with a SEND to
+// control lets a script order the broker to misbehave, with a SEND to
 // /queue/control.
 func control(broker *stomptest.Broker) func(stomptest.Event) stomptest.Action {
 	return func(e stomptest.Event) stomptest.Action {
@@ -236,8 +236,8 @@ func control(broker *stomptest.Broker) func(stomptest.Event) stomptest.Action {
 	}
 }
 
-// leftCleanly holds that the connection that said bye said DISCONNECT next, and
-// nothing more.
+// leftCleanly expects the connection that sent bye to have sent DISCONNECT next, and
+// nothing after it.
 func leftCleanly(t *testing.T, ctx context.Context, broker *stomptest.Broker) {
 	bye, err := broker.AwaitReceived(ctx, func(e stomptest.Event) bool {
 		return e.Frame.Get("destination") == "/queue/control" && string(e.Frame.Body) == "bye"
@@ -252,6 +252,6 @@ func leftCleanly(t *testing.T, ctx context.Context, broker *stomptest.Broker) {
 		}
 	}
 	if got := strings.Join(said[1:], " "); got != "SEND DISCONNECT" {
-		t.Errorf("it said %s, want CONNECT, SEND and DISCONNECT", strings.Join(said, " "))
+		t.Errorf("it sent %s, want CONNECT, SEND and DISCONNECT", strings.Join(said, " "))
 	}
 }

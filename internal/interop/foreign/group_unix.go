@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// group makes a command run in a process group of its own, which the end of its
-// context kills as a whole.
+// group makes a command run in its own process group, which is killed as a whole when
+// the command's context ends.
 func group(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }

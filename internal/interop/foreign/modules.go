@@ -9,9 +9,9 @@ import (
 	"path/filepath"
 )
 
-// modules returns a folder under cache whose node_modules are what a
-// package.json asks for. The first call for it builds the folder with install;
-// several processes may do so at the same time.
+// modules returns a folder under cache that has the node_modules of a package.json.
+// The first call fills it with install; several processes may do so at the same
+// time.
 func modules(ctx context.Context, cache string, packageJSON []byte, install func(ctx context.Context, dir string) error) (string, error) {
 	sum := sha256.Sum256(packageJSON)
 	dir := filepath.Join(cache, fmt.Sprintf("stompjs-%x", sum[:8]))
@@ -25,15 +25,15 @@ func modules(ctx context.Context, cache string, packageJSON []byte, install func
 	if err != nil {
 		return "", err
 	}
-	defer os.RemoveAll(building) // gone already, if all went well
+	defer os.RemoveAll(building) // does nothing once it was renamed
 	if err := os.WriteFile(filepath.Join(building, "package.json"), packageJSON, 0o644); err != nil {
 		return "", err
 	}
 	if err := install(ctx, building); err != nil {
 		return "", err
 	}
-	// The folder appears with everything in it, or not at all. Where somebody
-	// else was faster, theirs is as good.
+	// The folder appears complete or not at all. If another process was faster, its
+	// folder is as good.
 	if err := os.Rename(building, dir); err != nil {
 		if _, statErr := os.Stat(dir); statErr != nil {
 			return "", err
@@ -42,7 +42,7 @@ func modules(ctx context.Context, cache string, packageJSON []byte, install func
 	return dir, nil
 }
 
-// npm installs what the package.json in dir asks for.
+// npm installs the modules of the package.json in dir.
 func npm(ctx context.Context, dir string) error {
 	cmd := exec.CommandContext(ctx, "npm", "install", "--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund")
 	cmd.Dir = dir

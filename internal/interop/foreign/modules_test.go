@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-func TestModules(t *testing.T) {
+func TestModules_installs_once_per_content(t *testing.T) {
 	cache := filepath.Join(t.TempDir(), "cache")
 	installs := 0
 	install := func(_ context.Context, dir string) error {
@@ -33,7 +33,7 @@ func TestModules(t *testing.T) {
 	holds(t, cache, 2)
 }
 
-func TestModules_install_that_fails_leaves_nothing(t *testing.T) {
+func TestModules_failure_leaves_nothing(t *testing.T) {
 	cache := t.TempDir()
 	broken := errors.New("no network")
 	_, err := modules(t.Context(), cache, []byte("{}"), func(context.Context, string) error { return broken })
@@ -44,7 +44,7 @@ func TestModules_install_that_fails_leaves_nothing(t *testing.T) {
 }
 
 // Another process has installed the same meanwhile: its folder is used.
-func TestModules_built_by_two(t *testing.T) {
+func TestModules_is_safe_for_two_at_once(t *testing.T) {
 	cache := t.TempDir()
 	var theirs string
 	ours, err := modules(t.Context(), cache, []byte("{}"), func(ctx context.Context, dir string) (err error) {

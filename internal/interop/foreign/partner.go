@@ -13,25 +13,24 @@ import (
 	"github.com/webstomp/webstomp/stomp/stomptest"
 )
 
-// toGo is where the partner takes its orders.
+// toGo is where the partner gets its orders.
 const toGo = "/queue/to-go"
 
-// partner is our client on the other side of the broker. A script gives it an
-// order with a message to /queue/to-go, and it answers to the message's
-// reply-to:
+// partner is our client on the other side of the broker. A script orders it to do
+// something with a message to /queue/to-go; it answers at the message's reply-to:
 //
-//	order: echo                  the body as it came; x-sum is its SHA-256, x-seen the x-probe header in hexadecimal, as our client saw them
+//	order: echo                  sends the body back; x-sum is its SHA-256 and x-seen the x-probe header in hexadecimal, as our client saw them
 //	order: publish, to, count    sends the bodies 1 to count to a destination; answers "done"
-//	order: watch, from           subscribes to a destination; answers "ready", and then hands on what comes, with its redelivered header as x-redelivered, up to the body "last"
+//	order: watch, from           subscribes to a destination; answers "ready", then forwards each message, with its redelivered header as x-redelivered, up to the body "last"
 type partner struct {
 	client  *stomp.Client
-	problem func(error) // told what went wrong; by any goroutine, until close has returned
+	problem func(error) // reports what went wrong; called by any goroutine, until close has returned
 	cancel  context.CancelFunc
 	working sync.WaitGroup // joined by close
 }
 
-// newPartner connects a partner, and returns when it is ready for orders. close
-// ends it.
+// newPartner connects a partner and returns when it is ready for orders. The caller
+// ends it with close.
 func newPartner(ctx context.Context, broker *stomptest.Broker, problem func(error), opts ...stomp.ConnectOption) (*partner, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	client, err := stomp.Connect(ctx, broker.URL(), opts...)
@@ -61,7 +60,7 @@ func newPartner(ctx context.Context, broker *stomptest.Broker, problem func(erro
 	return p, nil
 }
 
-// close ends the partner. The error says why its client had ended before.
+// close ends the partner. The error says why its client had already ended, if it had.
 func (p *partner) close() error {
 	p.cancel()
 	err := p.client.Err()
@@ -70,8 +69,8 @@ func (p *partner) close() error {
 	return err
 }
 
-// subscribed waits until a destination has a subscription. It asks the broker,
-// because some servers confirm nothing.
+// subscribed waits until a destination has a subscription. It asks the broker
+// itself, because some profiles send no receipts.
 func subscribed(ctx context.Context, broker *stomptest.Broker, destination string) error {
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
@@ -79,7 +78,7 @@ func subscribed(ctx context.Context, broker *stomptest.Broker, destination strin
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return fmt.Errorf("the broker has not got our SUBSCRIBE to %s: %w", destination, ctx.Err())
+			return fmt.Errorf("the broker has not received our SUBSCRIBE to %s: %w", destination, ctx.Err())
 		}
 	}
 	return nil

@@ -8,24 +8,24 @@ import (
 	"strings"
 )
 
-// verdict is what a script says about one check.
+// verdict is the result of one check.
 type verdict struct {
 	check  string
-	reason string // why it failed; "": it did not
+	reason string // why it failed; "" if it passed
 }
 
-// report is what a script has said, line by line:
+// report is what a script has printed, line by line:
 //
 //	ok NAME
 //	fail NAME: reason
 //	end
 type report struct {
 	verdicts []verdict
-	ended    bool // "end" came, after which nothing may
+	ended    bool // "end" came; nothing may follow it
 }
 
-// read takes all lines of r, and gives each verdict to heard as it comes. It
-// ends at the first line that is none of a report's.
+// read reads all lines of r and calls heard for each verdict as it comes. It fails at
+// the first line that does not belong in a report.
 func (p *report) read(r io.Reader, heard func(verdict)) error {
 	lines := bufio.NewScanner(r)
 	for lines.Scan() {
@@ -41,7 +41,7 @@ func (p *report) read(r io.Reader, heard func(verdict)) error {
 	return lines.Err()
 }
 
-// line takes one line. The verdict is nil for the last.
+// line parses one line. The verdict is nil for "end".
 func (p *report) line(line string) (*verdict, error) {
 	word, rest, _ := strings.Cut(line, " ")
 	v := verdict{check: rest}
@@ -69,8 +69,8 @@ func (p *report) line(line string) (*verdict, error) {
 	return &v, nil
 }
 
-// missing returns those of the checks that have not reported, and others the
-// reports that nobody asked for.
+// missing returns the checks that have not reported; others are the reported checks
+// that are not among checks.
 func (p *report) missing(checks []string) (missing, others []string) {
 	seen := make(map[string]bool)
 	for _, v := range p.verdicts {

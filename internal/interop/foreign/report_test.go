@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestReport(t *testing.T) {
+func TestReport_read_parses_the_lines(t *testing.T) {
 	for name, c := range map[string]struct {
 		text     string
 		verdicts []verdict
@@ -47,7 +47,7 @@ func TestReport(t *testing.T) {
 	}
 }
 
-func TestReport_missing(t *testing.T) {
+func TestReport_missing_compares_with_the_request(t *testing.T) {
 	p := report{verdicts: []verdict{{"one", ""}, {"two", "broken"}, {"more", ""}}}
 	missing, others := p.missing([]string{"zero", "one", "two"})
 	if !slices.Equal(missing, []string{"zero"}) || !slices.Equal(others, []string{"more"}) {

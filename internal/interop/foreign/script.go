@@ -10,18 +10,18 @@ import (
 	"time"
 )
 
-// script is a program that reports on stdout.
+// script is a program that prints a report on its standard output.
 type script struct {
 	name string // of the program, with its arguments
 	args []string
 	dir  string
 }
 
-// run runs the script, in a process group of its own, and gives each verdict to
-// heard as it comes. The end of ctx kills the group; run returns when it has
-// been waited for. The error tells what was wrong with the run, not with a
-// check: it could not start, broke off, said what is not a line of a report, or
-// its exit status is not 0.
+// run runs the script in its own process group and calls heard for each verdict as it
+// comes. The end of ctx kills the group; run returns when the script has ended. The
+// error is about the run, not about a check: the script did not start, stopped before
+// "end", printed a line that does not belong in a report, or exited with a status
+// other than 0.
 func (s script) run(ctx context.Context, heard func(verdict)) (*report, error) {
 	cmd := exec.CommandContext(ctx, s.name, s.args...)
 	cmd.Dir = s.dir
@@ -39,12 +39,12 @@ func (s script) run(ctx context.Context, heard func(verdict)) (*report, error) {
 	}
 	var p report
 	readErr := p.read(out, heard)
-	// What it says after a line that is not a report's is not heeded, but it has
-	// to have somewhere to go, or the script would wait for ever.
+	// After a bad line the rest of the output is discarded. It must still be read, or
+	// the script would block for ever.
 	_, _ = io.Copy(io.Discard, out)
 	err = errors.Join(readErr, cmd.Wait())
 	if !p.ended {
-		err = errors.Join(err, errors.New("it broke off: the line \"end\" is missing"))
+		err = errors.Join(err, errors.New("it stopped early: the line \"end\" is missing"))
 	}
 	if err != nil && ctx.Err() != nil {
 		err = errors.Join(ctx.Err(), err)
@@ -55,11 +55,11 @@ func (s script) run(ctx context.Context, heard func(verdict)) (*report, error) {
 	return &p, nil
 }
 
-// tailSize is how much of what a script complains about is kept: its last
-// stack trace, and more.
+// tailSize is how many bytes of a script's standard error are kept: its last stack
+// trace, and more.
 const tailSize = 16 << 10
 
-// tail keeps the end of what is written to it.
+// tail is a writer that keeps the last tailSize bytes.
 type tail struct{ b bytes.Buffer }
 
 func (t *tail) Write(p []byte) (int, error) {

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-func TestScript(t *testing.T) {
+func TestScript_run_reports_and_explains_failures(t *testing.T) {
 	for name, c := range map[string]struct {
 		shell  string
 		checks int
@@ -29,7 +29,7 @@ func TestScript(t *testing.T) {
 				t.Errorf("the error is %v, want %q", err, c.err)
 			}
 			if err != nil && len(err.Error()) > tailSize+1024 {
-				t.Errorf("the error has %d octets", len(err.Error()))
+				t.Errorf("the error has %d bytes", len(err.Error()))
 			}
 			if len(p.verdicts) != c.checks {
 				t.Errorf("the report is %v, want %d verdicts", p.verdicts, c.checks)
@@ -38,14 +38,14 @@ func TestScript(t *testing.T) {
 	}
 }
 
-func TestScript_that_is_not_there(t *testing.T) {
+func TestScript_run_fails_without_the_program(t *testing.T) {
 	if _, err := (script{name: "./no-such-program"}).run(t.Context(), func(verdict) {}); err == nil || !strings.Contains(err.Error(), "does not start") {
 		t.Errorf("the error is %v", err)
 	}
 }
 
-// The end of ctx ends the script and what it has started.
-func TestScript_that_hangs(t *testing.T) {
+// The end of ctx ends the script and the processes that it started.
+func TestScript_run_ends_with_ctx(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	// The child holds stdout: run would wait for it if it were not killed, too.

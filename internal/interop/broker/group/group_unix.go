@@ -9,8 +9,8 @@ import (
 )
 
 func run(cmd *exec.Cmd, started func()) error {
-	// The kernel sends the death signal when the thread ends that started the
-	// process, not the program: this one stays in Wait until the process is gone.
+	// The kernel sends the parent-death signal when the thread that started the
+	// process ends, so this thread must stay in Wait until the process is gone.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -28,5 +28,5 @@ func interrupt(cmd *exec.Cmd) { signal(cmd, syscall.SIGINT) }
 func terminate(cmd *exec.Cmd) { signal(cmd, syscall.SIGTERM) }
 func kill(cmd *exec.Cmd)      { signal(cmd, syscall.SIGKILL) }
 
-// signal reports no failure: the one there can be is that nobody is left.
+// signal ignores its only possible error: the group is gone.
 func signal(cmd *exec.Cmd, sig syscall.Signal) { syscall.Kill(-cmd.Process.Pid, sig) }

@@ -1,8 +1,9 @@
-// Command matrix starts every server that the client is tested with, tries every
-// scenario on each and writes the README's table. What the servers need is
-// installed by internal/interop/install.
+// Command matrix starts every server that the client is tested with, runs every
+// scenario on each and writes the table in docs/interop.md. internal/interop/install
+// installs what the servers need.
 //
 //	go run ./internal/interop/cmd/matrix
+//	go run ./internal/interop/cmd/matrix -only RabbitMQ -scenario prefetch
 package main
 
 import (
@@ -19,19 +20,19 @@ import (
 )
 
 func main() {
-	readme := flag.String("readme", "README.md", "the file to write the table into; empty: only print it")
-	only := flag.String("only", "", "a regular expression of the `columns` to try, without writing anything")
-	scenario := flag.String("scenario", "", "a regular expression of the `scenarios` to try, without writing anything")
+	page := flag.String("page", "docs/interop.md", "the `file` that holds the table; empty: only print the table")
+	only := flag.String("only", "", "run only the `columns` that match this regular expression, and write nothing")
+	scenario := flag.String("scenario", "", "run only the `scenarios` that match this regular expression, and write nothing")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *readme, *only, *scenario); err != nil {
+	if err := run(ctx, *page, *only, *scenario); err != nil {
 		fmt.Fprintln(os.Stderr, "matrix:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, readme, only, scenario string) error {
+func run(ctx context.Context, page, only, scenario string) error {
 	dir, err := os.MkdirTemp("", "webstomp-matrix-")
 	if err != nil {
 		return err
@@ -71,10 +72,10 @@ func run(ctx context.Context, readme, only, scenario string) error {
 	if failures > 0 {
 		return fmt.Errorf("%d cells fail", failures)
 	}
-	if readme == "" || only != "" || scenario != "" {
+	if page == "" || only != "" || scenario != "" {
 		return nil
 	}
-	old, err := os.ReadFile(readme)
+	old, err := os.ReadFile(page)
 	if err != nil {
 		return err
 	}
@@ -82,10 +83,11 @@ func run(ctx context.Context, readme, only, scenario string) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(readme, []byte(text), 0o644)
+	return os.WriteFile(page, []byte(text), 0o644)
 }
 
-// matching keeps what a regular expression matches.
+// matching returns the elements of all whose name matches the regular expression.
+// It fails when none does.
 func matching[T any](all []T, expr string, name func(T) string) ([]T, error) {
 	re, err := regexp.Compile(expr)
 	if err != nil {

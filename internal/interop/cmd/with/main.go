@@ -1,13 +1,11 @@
-// With runs a command beside a real broker: {ws} and {tcp} in its arguments
-// become the broker's URLs. When the command ends, so does the broker, and With
-// exits with the command's status. Ctrl-C ends both. The command has no standard
-// input.
+// With runs a command while a real broker runs: {ws} and {tcp} in its arguments
+// become the broker's URLs. When the command ends, With stops the broker and exits
+// with the command's status. Ctrl-C ends both. The command has no standard input.
 //
 //	go run ./internal/interop/cmd/with rabbitmq -- go run ./examples/quickstart -url {ws} -login guest -passcode guest
 //
-// Brokers: rabbitmq, artemis, classic, spring (the simple broker), relay (Spring
-// in front of RabbitMQ). What they need on the machine, internal/interop/install
-// installs.
+// Brokers: rabbitmq, artemis, classic, spring (the simple broker), relay (Spring in
+// front of RabbitMQ). internal/interop/install installs what they need.
 package main
 
 import (
@@ -36,8 +34,8 @@ func main() {
 	os.Exit(status)
 }
 
-// run returns the command's status, or another than 0 with an error where there
-// is none.
+// run returns the command's status; if there is none, an error and a status other
+// than 0.
 func run(ctx context.Context, args []string) (status int, err error) {
 	if len(args) < 3 || args[1] != "--" {
 		return 2, errors.New(usage)
@@ -65,8 +63,8 @@ func run(ctx context.Context, args []string) (status int, err error) {
 // grace is how long the command may take to end after Ctrl-C.
 const grace = 10 * time.Second
 
-// execute runs command until it ends. When ctx does, it asks the command to end,
-// and after grace makes it.
+// execute runs command until it ends. When ctx ends, it asks the command to end and
+// kills it after grace.
 func execute(ctx context.Context, command []string) (status int, err error) {
 	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr

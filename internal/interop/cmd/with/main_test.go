@@ -16,14 +16,14 @@ import (
 
 func TestMain(m *testing.M) { leak.Main(m) }
 
-func TestRun_usage(t *testing.T) {
+func TestRun_shows_the_usage(t *testing.T) {
 	for _, args := range [][]string{nil, {"rabbitmq"}, {"rabbitmq", "--"}, {"rabbitmq", "true"}, {"rabbitmq", "true", "true"}} {
 		if status, err := run(t.Context(), args); status != 2 || err == nil || !strings.Contains(err.Error(), "usage:") {
 			t.Errorf("%q: status %d, %v, want the usage", args, status, err)
 		}
 	}
 	if status, err := run(t.Context(), []string{"hornetq", "--", "true"}); status != 1 || err == nil || !strings.Contains(err.Error(), "relay") {
-		t.Errorf("an unknown broker: status %d, %v, want those that there are", status, err)
+		t.Errorf("an unknown broker: status %d, %v, want the known ones", status, err)
 	}
 }
 
@@ -32,7 +32,7 @@ type named struct{ broker.Broker }
 
 func (named) Name() string { return "some broker" }
 
-func TestServers_fill(t *testing.T) {
+func TestServers_fill_replaces_the_URLs(t *testing.T) {
 	s := servers{[]broker.Broker{named{}}, "ws://host:1/ws", "tcp://host:2"}
 	got, err := s.fill([]string{"a", "{ws}", "-x={tcp},{ws}", "{}"})
 	if want := []string{"a", "ws://host:1/ws", "-x=tcp://host:2,ws://host:1/ws", "{}"}; err != nil || !slices.Equal(got, want) {
@@ -44,7 +44,7 @@ func TestServers_fill(t *testing.T) {
 	}
 }
 
-func TestExecute(t *testing.T) {
+func TestExecute_returns_the_status(t *testing.T) {
 	for script, want := range map[string]int{"exit 0": 0, "exit 7": 7, "kill -9 $$": 1} {
 		if status, err := execute(t.Context(), []string{"sh", "-c", script}); status != want || (err != nil) != strings.HasPrefix(script, "kill") {
 			t.Errorf("%s: status %d, %v, want %d", script, status, err, want)
@@ -55,9 +55,8 @@ func TestExecute(t *testing.T) {
 	}
 }
 
-// The end of ctx, which Ctrl-C brings about, reaches a command that runs already,
-// with all that it started.
-func TestExecute_interrupted(t *testing.T) {
+// Ctrl-C ends ctx, which interrupts a running command and everything it started.
+func TestExecute_interrupts_the_command(t *testing.T) {
 	if _, err := exec.LookPath("mkfifo"); err != nil {
 		t.Skip(err)
 	}

@@ -15,13 +15,13 @@ import (
 // startTime bounds the start of one server, with its build.
 const startTime = 10 * time.Minute
 
-// servers are a broker and what must run before it.
+// servers are a broker and those that must start before it.
 type servers struct {
 	brokers []broker.Broker // in the order of their start
-	ws, tcp string          // the last one's URLs; tcp "" where it has none
+	ws, tcp string          // the last one's URLs; tcp is "" if it has none
 }
 
-// prepare makes the broker of that name, with its data in dir.
+// prepare returns the broker of that name, with its data in dir.
 func prepare(name, dir string) (*servers, error) {
 	switch name {
 	case "rabbitmq":
@@ -100,7 +100,7 @@ func (s *servers) start(ctx context.Context) error {
 	return nil
 }
 
-// stop stops them in the opposite order; one that does not run, too.
+// stop stops them in the opposite order, including any that does not run.
 func (s *servers) stop() {
 	for i := len(s.brokers) - 1; i >= 0; i-- {
 		s.brokers[i].Stop()

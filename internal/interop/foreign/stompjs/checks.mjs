@@ -1,16 +1,16 @@
-// The checks, by name. Each gets a Desk, and fails by throwing.
+// The checks, by name. Each gets a Desk and fails by throwing.
 
 import assert from 'node:assert/strict';
 import { sum } from './desk.mjs';
 
 const { equal, deepEqual, ok } = assert;
 
-// story is a message as the partner handed it on: its body, and whether it had
-// been delivered before.
+// story describes a message that the partner forwarded: its body, and "again" if it
+// was redelivered.
 const story = m => m.body + (m.headers['x-redelivered'] === 'true' ? ' again' : '');
 
-// expect reads what the partner hands on, and holds that nothing else is left:
-// "last" is sent behind it.
+// expect reads what the partner forwards and checks that nothing else is left, by
+// sending "last" behind it.
 async function expect(peer, from, seen, bodies) {
   deepEqual((await seen.take(bodies.length, 'message')).map(story), bodies);
   peer.send(from, 'last');
@@ -20,16 +20,16 @@ async function expect(peer, from, seen, bodies) {
 // same sends a body through the partner and back.
 async function same(desk, body, type) {
   const peer = await desk.open();
-  const octets = typeof body === 'string' ? new TextEncoder().encode(body) : body;
+  const bytes = typeof body === 'string' ? new TextEncoder().encode(body) : body;
   const back = await desk.echo(peer, body, { 'content-type': type });
-  equal(back.headers['x-sum'], sum(octets), 'the body that the partner saw');
-  equal(sum(back.binaryBody), sum(octets), 'the body that came back');
+  equal(back.headers['x-sum'], sum(bytes), 'the body that the partner saw');
+  equal(sum(back.binaryBody), sum(bytes), 'the body that came back');
   equal(back.headers['content-type'], type);
 }
 
-// What may stand in a header of each version. stompjs undoes \n after \\, in
-// the wrong order: no n, r or c stands behind the backslash here. It escapes in
-// 1.2 alone: in 1.1 its user does.
+// What a header may hold in each version. stompjs unescapes \n after \\, in the wrong
+// order, so no n, r or c follows a backslash here. It escapes in 1.2 only; in 1.1 its
+// user has to.
 const probes = { '1.0': 'one:two\\five', 1.1: 'one:two\nthree\\five', 1.2: 'one:two\nthree\rfour\\five' };
 const escaped11 = 'one\\ctwo\\nthree\\\\five';
 
@@ -44,7 +44,7 @@ async function queued(desk, n, ack) {
   return { from, peer, box, messages };
 }
 
-// left holds what is left in a queue when its consumer has gone.
+// left checks what is left in a queue after its consumer has gone.
 async function left(desk, from, bodies) {
   const peer = await desk.open();
   await expect(peer, from, await desk.watch(peer, from), bodies);
@@ -208,7 +208,7 @@ export const checks = {
     equal((await peer.goodbyes.next('the RECEIPT of DISCONNECT')).headers['receipt-id'], 'goodbye');
   },
 
-  // The test holds that DISCONNECT was the last that this connection sent.
+  // The Go test checks that DISCONNECT was the last frame of this connection.
   async disconnect(desk) {
     const peer = await desk.open();
     peer.send('/queue/control', 'bye');
@@ -218,7 +218,7 @@ export const checks = {
   async 'heart-beats'(desk) {
     const peer = await desk.open({ beat: 1000 });
     const start = Date.now();
-    // The server cuts who is silent for 2 s, and beats every second.
+    // The server cuts a client that is silent for 2 s, and beats every second.
     for (let beats = 0; beats < 3 || Date.now() - start < 3000; beats++) {
       await peer.beats.next('a heart-beat');
     }
@@ -239,8 +239,8 @@ export const checks = {
     peer.send('/queue/control', 'cut');
     await peer.closed.next('the end of the connection');
     await peer.connected.next('the next CONNECTED');
-    // The partner was cut as well. What is sent to it before it is back is lost
-    // where the server has no queues: ask until it answers.
+    // The partner was cut as well. A server without queues loses what is sent to the
+    // partner before it is back, so ask until it answers.
     const to = desk.name();
     const answers = peer.subscribe(to);
     const asking = setInterval(() => peer.send('/queue/to-go', 'back', { order: 'echo', 'reply-to': to }), 50);

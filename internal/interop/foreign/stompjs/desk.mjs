@@ -1,5 +1,5 @@
-// What a check works with: connections of @stomp/stompjs, mailboxes that wait
-// with a bound, and questions to the partner behind the broker.
+// What a check works with: connections of @stomp/stompjs, mailboxes with a time
+// limit, and orders to the partner behind the broker.
 
 import { createHash } from 'node:crypto';
 import { Client, Versions } from '@stomp/stompjs';
@@ -8,7 +8,7 @@ import WebSocket from 'ws';
 // bound is how long one answer may take, in milliseconds.
 const bound = 20_000;
 
-// within waits for a promise, and fails when that takes longer.
+// within waits for a promise, and throws when that takes longer.
 export async function within(ms, what, promise) {
   let timer;
   const late = new Promise((_, reject) => {
@@ -21,7 +21,7 @@ export async function within(ms, what, promise) {
   }
 }
 
-// Mailbox keeps what callbacks bring until somebody asks for it.
+// Mailbox keeps what callbacks deliver until somebody asks for it.
 export class Mailbox {
   #kept = [];
   #asking = [];
@@ -51,15 +51,15 @@ export class Mailbox {
   }
 }
 
-// Peer is one Client of stompjs whose callbacks end in mailboxes.
+// Peer is one Client of stompjs whose callbacks fill mailboxes.
 export class Peer {
   connected = new Mailbox();
   closed = new Mailbox();
   errors = new Mailbox();
   goodbyes = new Mailbox(); // the RECEIPT of DISCONNECT
   beats = new Mailbox();
-  lost = new Mailbox(); // heart-beats that ceased
-  types = new Set(); // of the WebSocket messages that came
+  lost = new Mailbox(); // the loss of heart-beats
+  types = new Set(); // of the WebSocket messages received
   subprotocol = '';
   #receipts = 0;
 
@@ -91,7 +91,7 @@ export class Peer {
   }
 
   // subscribe returns the mailbox of the subscription's messages; its property
-  // unsubscribe ends it.
+  // unsubscribe ends the subscription.
   subscribe(destination, headers) {
     const box = new Mailbox();
     const subscription = this.client.subscribe(destination, message => box.put(message), headers);
@@ -104,7 +104,7 @@ export class Peer {
     this.client.publish({ destination, headers, ...what });
   }
 
-  // receipt hands a header that asks for a RECEIPT to act, and waits for it.
+  // receipt calls act with a header that asks for a RECEIPT, and waits for that.
   async receipt(what, act) {
     const id = `receipt-${++this.#receipts}`;
     const box = new Mailbox();
@@ -113,18 +113,18 @@ export class Peer {
     return box.next(`the RECEIPT of ${what}`);
   }
 
-  // leave says DISCONNECT and waits until the connection is closed.
+  // leave sends DISCONNECT and waits until the connection is closed.
   leave() {
     return within(bound, 'the end after DISCONNECT', this.client.deactivate());
   }
 
-  // vanish ends the connection without a word.
+  // vanish closes the connection without DISCONNECT.
   vanish() {
     return within(bound, 'the end of the connection', this.client.deactivate({ force: true }));
   }
 }
 
-// Desk belongs to one check: what it opens is closed after it.
+// Desk belongs to one check: clear closes what the check opened.
 export class Desk {
   #peers = [];
   #names = 0;
@@ -139,7 +139,7 @@ export class Desk {
     return `/${kind}/${this.check}-${++this.#names}`;
   }
 
-  // peer makes a client that has not begun to connect.
+  // peer returns a client that is about to connect.
   peer(options) {
     const peer = new Peer(this.config, options);
     this.#peers.push(peer);
@@ -147,14 +147,14 @@ export class Desk {
     return peer;
   }
 
-  // open makes one that is connected.
+  // open returns a client that is connected.
   async open(options) {
     const peer = this.peer(options);
     await peer.connected.next('CONNECTED');
     return peer;
   }
 
-  // ask gives the partner an order, and returns the mailbox of its answers.
+  // ask orders the partner to do something and returns the mailbox of its answers.
   ask(peer, order, headers = {}, body = '') {
     const to = this.name();
     const answers = peer.subscribe(to);
@@ -162,7 +162,7 @@ export class Desk {
     return answers;
   }
 
-  // echo has the partner send back a body, and returns what came.
+  // echo has the partner send a body back, and returns the message.
   async echo(peer, body, headers = {}) {
     return this.ask(peer, 'echo', headers, body).next('the echo');
   }
@@ -175,9 +175,9 @@ export class Desk {
     }
   }
 
-  // watch has the partner hand on what comes to a destination, up to the body
-  // "last", each with its redelivered header. It returns the mailbox once the
-  // partner has subscribed.
+  // watch has the partner forward what comes to a destination, each message with its
+  // redelivered header, up to the body "last". It returns the mailbox once the partner
+  // has subscribed.
   async watch(peer, from) {
     const answers = this.ask(peer, 'watch', { from });
     const first = await answers.next('the partner to subscribe');

@@ -1,21 +1,21 @@
-// Runs checks of @stomp/stompjs against a broker, and against the partner that
-// answers behind it, and says on stdout what became of each:
+// Runs checks of @stomp/stompjs against a broker and the partner behind it, and
+// prints the result of each:
 //
 //	ok NAME
 //	fail NAME: reason
 //	end
 //
-// The exit status is 0 when it came to the end, whatever the checks said. Its
-// one argument is a JSON object:
+// The exit status is 0 when it reaches the end, whatever the results. Its one
+// argument is a JSON object:
 //
 //	url            of the broker
 //	version        of STOMP that the client offers: 1.0, 1.1 or 1.2
 //	login, passcode
 //	checks         names, see checks.mjs
-//	receive        the type of the WebSocket messages that hold the broker's text: text or binary
-//	binary         send binary WebSocket messages alone
+//	receive        type of the WebSocket messages in which the broker sends text: text or binary
+//	binary         send binary WebSocket messages only
 //	split          send a long text frame in several WebSocket messages
-//	large          octets of the body that counts as a large one
+//	large          bytes of the large body
 
 import { checks } from './checks.mjs';
 import { Desk, within } from './desk.mjs';
@@ -23,9 +23,9 @@ import { Desk, within } from './desk.mjs';
 // patience bounds one check, in milliseconds.
 const patience = 60_000;
 
-// Those that wait for heart-beats take seconds: they run side by side, when
-// nothing else keeps this one thread from its own heart-beats. The one that cuts
-// every connection of the broker runs when nobody else does.
+// The checks that wait for heart-beats take seconds, so they run at the same time,
+// when nothing else keeps this one thread from its own heart-beats. The one that cuts
+// every connection of the broker runs last, alone.
 const slow = ['heart-beats', 'silence'];
 const last = ['cut'];
 

@@ -1,4 +1,4 @@
-"""The checks, by name. Each gets a Desk, and fails by raising."""
+"""The checks, by name. Each gets a Desk and fails by raising."""
 
 import math
 import time
@@ -20,14 +20,14 @@ def equal(got, want, what="it"):
 
 
 def story(message):
-    """A message as the partner handed it on: its body, and whether it had been
-    delivered before."""
+    """Describes a message that the partner forwarded: its body, and "again" if it
+    was redelivered."""
     return message.text() + (" again" if message.headers.get("x-redelivered") == "true" else "")
 
 
 def expect(peer, source, seen, bodies):
-    """Reads what the partner hands on, and holds that nothing else is left:
-    "last" is sent behind it."""
+    """Reads what the partner forwards and checks that nothing else is left, by
+    sending "last" behind it."""
     equal([story(m) for m in seen.take(len(bodies), "message")], bodies, "what came")
     peer.send(source, "last")
     equal(story(seen.next("the last message")), "last", "the last message")
@@ -36,9 +36,9 @@ def expect(peer, source, seen, bodies):
 def same(desk, body, mime):
     """Sends a body through the partner and back."""
     back = desk.echo(desk.open(), body, **{"content-type": mime})
-    octets = body.encode() if isinstance(body, str) else body
-    equal(back.headers["x-sum"], digest(octets), "the sum of the body that the partner saw")
-    equal(digest(back.body), digest(octets), "the sum of the body that came back")
+    encoded = body.encode() if isinstance(body, str) else body
+    equal(back.headers["x-sum"], digest(encoded), "the sum of the body that the partner saw")
+    equal(digest(back.body), digest(encoded), "the sum of the body that came back")
     equal(back.headers["content-type"], mime, "its content-type")
 
 
@@ -54,7 +54,7 @@ def queued(desk, n, ack):
 
 
 def left(desk, source, bodies):
-    """Holds what is left in a queue when its consumer has gone."""
+    """Checks what is left in a queue after its consumer has gone."""
     peer = desk.open()
     expect(peer, source, desk.watch(peer, source), bodies)
 
@@ -137,8 +137,8 @@ def large(desk):
 
 @check
 def header_escapes(desk):
-    # stomp.py undoes escapes in 1.0 as well, against the specification: the
-    # backslash of that version's value stands before a letter that is none.
+    # stomp.py unescapes in 1.0 as well, against the specification, so the backslash
+    # of that version's value stands before a letter that no escape has.
     probe = {
         "1.0": "one:two\\five",
         "1.1": "one:two\nthree\\nfour\\\\five",
@@ -254,7 +254,7 @@ def receipt_disconnect(desk):
 
 @check
 def disconnect(desk):
-    """The test holds that DISCONNECT was the last that this connection sent."""
+    """The Go test checks that DISCONNECT was the last frame of this connection."""
     peer = desk.open()
     peer.send("/queue/control", "bye")
     peer.leave()
@@ -264,7 +264,7 @@ def disconnect(desk):
 def heart_beats(desk):
     peer = desk.open(beat=1000)
     start, beats = time.monotonic(), 0
-    # The server cuts who is silent for 2 s, and beats every second.
+    # The server cuts a client that is silent for 2 s, and beats every second.
     while beats < 3 or time.monotonic() - start < 3:
         peer.beats.next("a heart-beat")
         beats += 1

@@ -1,5 +1,5 @@
-"""What a check works with: connections of stomp.py, mailboxes that wait with a
-bound, and questions to the partner behind the broker."""
+"""What a check works with: connections of stomp.py, mailboxes with a time limit,
+and orders to the partner behind the broker."""
 
 import hashlib
 import itertools
@@ -15,7 +15,7 @@ CONNECTIONS = {"1.0": stomp.Connection10, "1.1": stomp.Connection11, "1.2": stom
 
 
 class Mailbox:
-    """What callbacks bring, until somebody asks for it."""
+    """Keeps what callbacks deliver until somebody asks for it."""
 
     def __init__(self):
         self.kept = queue.Queue()
@@ -42,7 +42,7 @@ class Message:
 
 
 class Peer(stomp.ConnectionListener):
-    """One connection of stomp.py whose callbacks end in mailboxes."""
+    """One connection of stomp.py whose callbacks fill mailboxes."""
 
     def __init__(self, config, beat=0):
         self.version = config["version"]
@@ -100,40 +100,40 @@ class Peer(stomp.ConnectionListener):
     def send(self, destination, body, headers=None, **more):
         self.connection.send(destination, body, headers=headers, **more)
 
-    def settle(self, deed, message, **more):
-        """ACKs or NACKs a message in the way of the version."""
+    def acknowledge(self, send, message, **more):
+        """Sends the ACK or NACK of a message as the version wants it."""
         names = {
             "1.0": [message.headers["message-id"]],
             "1.1": [message.headers["message-id"], message.headers["subscription"]],
             "1.2": [message.headers.get("ack")],
         }
-        deed(*names[self.version], **more)
+        send(*names[self.version], **more)
 
     def ack(self, message, **more):
-        self.settle(self.connection.ack, message, **more)
+        self.acknowledge(self.connection.ack, message, **more)
 
     def nack(self, message):
-        self.settle(self.connection.nack, message)
+        self.acknowledge(self.connection.nack, message)
 
     def receipt(self, what, act):
-        """Hands the id of a receipt to act, and waits for the RECEIPT."""
+        """Calls act with the id of a receipt, and waits for the RECEIPT."""
         receipt = f"receipt-{next(self.ids)}"
         act(receipt)
         got = self.receipts.next(f"the RECEIPT of {what}")
         assert got == receipt, f"the RECEIPT of {what} is {got}, want {receipt}"
 
     def leave(self):
-        """Says DISCONNECT and waits until the connection is closed."""
+        """Sends DISCONNECT and waits until the connection is closed."""
         self.connection.disconnect()
         self.closed.next("the end after DISCONNECT")
 
     def vanish(self):
-        """Ends the connection without a word."""
+        """Closes the connection without DISCONNECT."""
         self.connection.transport.disconnect_socket()
 
 
 class Desk:
-    """Belongs to one check: what it opens is closed after it."""
+    """Belongs to one check: clear closes what the check opened."""
 
     def __init__(self, config, check):
         self.config, self.check = config, check
@@ -141,29 +141,29 @@ class Desk:
         self.names = itertools.count(1)
 
     def name(self, kind="queue"):
-        """A destination that nobody else uses."""
+        """Returns a destination that no other check uses."""
         return f"/{kind}/{self.check}-{next(self.names)}"
 
     def peer(self, **options):
-        """A client that has not begun to connect."""
+        """Returns a client that is not connected."""
         self.peers.append(Peer(self.config, **options))
         return self.peers[-1]
 
     def open(self, **options):
-        """A client that is connected."""
+        """Returns a client that is connected."""
         peer = self.peer(**options)
         peer.connect(self.config["passcode"])
         return peer
 
     def ask(self, peer, order, body=b"", **headers):
-        """Gives the partner an order, and returns the mailbox of its answers."""
+        """Orders the partner to do something and returns the mailbox of its answers."""
         to = self.name()
         answers = peer.subscribe(to)
         peer.send("/queue/to-go", body, {"order": order, "reply-to": to, **headers})
         return answers
 
     def echo(self, peer, body, **headers):
-        """Has the partner send back a body, and returns what came."""
+        """Has the partner send a body back, and returns the message."""
         return self.ask(peer, "echo", body, **headers).next("the echo")
 
     def publish(self, peer, to, n):
@@ -172,9 +172,9 @@ class Desk:
         assert answer.body == b"done", f"the partner answered {answer.body}"
 
     def watch(self, peer, source):
-        """Has the partner hand on what comes to a destination, up to the body
-        "last", each with its redelivered header. It returns the mailbox once the
-        partner has subscribed."""
+        """Has the partner forward what comes to a destination, each message with its
+        redelivered header, up to the body "last". Returns the mailbox once the partner
+        has subscribed."""
         answers = self.ask(peer, "watch", **{"from": source})
         answer = answers.next("the partner to subscribe")
         assert answer.body == b"ready", f"the partner answered {answer.body}"

@@ -1,18 +1,18 @@
-"""Runs checks of stomp.py against a broker, and against the partner that answers
-behind it, and says on stdout what became of each:
+"""Runs checks of stomp.py against a broker and the partner behind it, and prints
+the result of each:
 
     ok NAME
     fail NAME: reason
     end
 
-The exit status is 0 when it came to the end, whatever the checks said. Its one
+The exit status is 0 when it reaches the end, whatever the results. Its one
 argument is a JSON object:
 
     url              of the broker: tcp://host:port
     version          of STOMP that the client speaks: 1.0, 1.1 or 1.2
     login, passcode
     checks           names, see checks.py
-    large            octets of the body that counts as a large one
+    large            bytes of the large body
 """
 
 import json
@@ -26,9 +26,9 @@ from desk import Desk
 # PATIENCE bounds one check, in seconds.
 PATIENCE = 60
 
-# Those that wait for heart-beats take seconds: they run side by side, when nothing
-# else keeps the interpreter from their heart-beats. The one that cuts every
-# connection of the broker runs when nobody else does.
+# The checks that wait for heart-beats take seconds, so they run at the same time,
+# when nothing else keeps the interpreter from their heart-beats. The one that cuts
+# every connection of the broker runs last, alone.
 SLOW = ("heart-beats", "silence")
 LAST = ("cut",)
 
@@ -52,8 +52,8 @@ def attempt(config, name):
 
 
 class Run(threading.Thread):
-    """One check under way. stomp.py waits without bound in places: a thread that
-    hangs is left behind."""
+    """One running check. stomp.py waits without a time limit in places: a thread
+    that hangs is left behind."""
 
     def __init__(self, config, name):
         super().__init__(daemon=True)
