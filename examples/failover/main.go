@@ -1,5 +1,5 @@
-// Failover sends through a broker that dies to its stand-in: WithFailover names
-// the stand-in, WithRetry loses nothing on the way.
+// Failover goes on with a second broker when the first one dies: WithFailover names
+// the second, WithRetry loses no message on the way.
 //
 //	go run ./examples/failover
 package main
@@ -42,8 +42,7 @@ func run(ctx context.Context, out io.Writer, primary, standIn *stomptest.Broker)
 		if i == 2 {
 			primary.Close()
 		}
-		// Returns when one of them has confirmed it, however long that takes
-		// within ctx.
+		// Returns when one of the brokers has confirmed the message, within ctx.
 		if err := client.Send(ctx, "/topic/orders", fmt.Appendf(nil, "order %d", i+1), stomp.WithRetry()); err != nil {
 			return err
 		}

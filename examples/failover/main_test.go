@@ -10,7 +10,7 @@ import (
 
 func TestMain(m *testing.M) { leak.Main(m) }
 
-func TestRun(t *testing.T) {
+func TestRun_goes_on_with_the_second_broker(t *testing.T) {
 	primary, standIn := stomptest.NewBroker(), stomptest.NewBroker()
 	defer standIn.Close()
 	defer primary.Close()

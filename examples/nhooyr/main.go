@@ -1,6 +1,6 @@
-// Nhooyr carries STOMP over a WebSocket that the program has dialled itself,
-// with nhooyr.io/websocket: on the embedded broker, or with -url on a real one.
-// Whatever gives a net.Conn will do in its place.
+// Nhooyr carries STOMP over a WebSocket that the program dials itself, with
+// nhooyr.io/websocket: on the embedded broker, or with -url on a real one. Any
+// other library that returns a net.Conn works the same way.
 //
 //	cd examples/nhooyr
 //	go run .
@@ -53,21 +53,21 @@ func main() {
 // dialer returns what WithDialer calls for each connection, the first one and
 // those after an outage.
 //
-// typ is the type of all messages, both ways: NetConn closes the connection
-// when one of the other type comes. RabbitMQ, ActiveMQ Classic and Spring send
-// text, Artemis sends binary. What the library's own WebSocket does beyond this
-// is left behind: it takes both types, sends as binary what is no UTF-8, and
-// sends long frames in the fragments that Artemis wants.
+// typ is the type of all messages in both directions: NetConn closes the
+// connection when a message of the other type comes. RabbitMQ, ActiveMQ Classic
+// and Spring send text, Artemis sends binary. What the library's own WebSocket does
+// beyond this is missing: it accepts both types, sends frames that are not UTF-8 as
+// binary, and sends long frames in the fragments that Artemis needs.
 func dialer(typ websocket.MessageType) func(ctx context.Context, url string) (net.Conn, error) {
 	return func(ctx context.Context, url string) (net.Conn, error) {
 		conn, _, err := websocket.Dial(ctx, url, &websocket.DialOptions{
-			Subprotocols: []string{"v12.stomp", "v11.stomp", "v10.stomp"}, // the best first: some brokers take the first that they know
+			Subprotocols: []string{"v12.stomp", "v11.stomp", "v10.stomp"}, // the newest first: some brokers choose the first that they know
 		})
 		if err != nil {
 			return nil, err
 		}
-		// Not ctx: that ends with this attempt to connect, and NetConn's ctx is
-		// the life of the connection. The Client closes it.
+		// Not ctx, which ends with this attempt to connect: NetConn's ctx is the
+		// lifetime of the connection. The Client closes it.
 		return websocket.NetConn(context.Background(), conn, typ), nil
 	}
 }

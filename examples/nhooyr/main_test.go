@@ -19,7 +19,7 @@ import (
 
 func TestMain(m *testing.M) { leak.Main(m) }
 
-func TestRun(t *testing.T) {
+func TestRun_prints_what_it_received(t *testing.T) {
 	for _, c := range []struct {
 		profile stomptest.Profile
 		typ     websocket.MessageType
@@ -45,10 +45,10 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// W2: each frame is a message of its own, however many are sent at once and
-// however long. ActiveMQ Classic drops what follows the first frame of a
-// message, and closes at half a frame.
-func TestOneFrameIsOneMessage(t *testing.T) {
+// Each frame is one message, however many are sent at once and however long they
+// are. ActiveMQ Classic drops what follows the first frame of a message and closes
+// the connection at part of a frame.
+func TestDialer_W2_one_frame_is_one_message(t *testing.T) {
 	broker, client := join(t, stomptest.WithProfile(stomptest.Classic))
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
@@ -67,7 +67,7 @@ func TestOneFrameIsOneMessage(t *testing.T) {
 		select {
 		case m := <-messages:
 			if string(m.Body) != body(i) {
-				t.Fatalf("body %.20q of %d octets, want that of %d (%v)", m.Body, len(m.Body), i, client.Err())
+				t.Fatalf("body %.20q of %d bytes, want that of %d (%v)", m.Body, len(m.Body), i, client.Err())
 			}
 		case <-ctx.Done():
 			t.Fatalf("%d messages came, and no more: %d frames have reached the broker", i, len(broker.Received()))
@@ -75,9 +75,9 @@ func TestOneFrameIsOneMessage(t *testing.T) {
 	}
 }
 
-// The connection outlives the ctx that it was dialled with, and the dialer makes
-// the next one. A broker that has fallen silent is left without its leave.
-func TestReconnect(t *testing.T) {
+// The connection outlives the ctx that it was dialed with, and the dialer makes the
+// next one. A silent broker is disconnected without a close handshake.
+func TestDialer_reconnects(t *testing.T) {
 	for name, lose := range map[string]func(*stomptest.Broker){
 		"cut":    (*stomptest.Broker).Cut,
 		"closed": func(b *stomptest.Broker) { b.CloseConnections(1012, "restart") },
@@ -119,7 +119,8 @@ func TestReconnect(t *testing.T) {
 	}
 }
 
-// join connects by the example's dialer. What it starts ends with the test.
+// join connects with the example's dialer. The broker and the client end with the
+// test.
 func join(t *testing.T, opts ...stomptest.Option) (*stomptest.Broker, *stomp.Client) {
 	t.Helper()
 	broker := stomptest.NewBroker(opts...)

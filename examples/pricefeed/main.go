@@ -1,5 +1,5 @@
-// Pricefeed sends and receives JSON as Go values, keeps the newest price when
-// the consumer is slow, and meets a message that does not decode.
+// Pricefeed sends and receives JSON as Go values, keeps the newest prices when the
+// consumer is slow, and skips a message that does not decode.
 //
 //	go run ./examples/pricefeed
 package main
@@ -41,7 +41,7 @@ func run(ctx context.Context, out io.Writer, url string) error {
 	}
 	defer client.Close()
 
-	// Old prices are worth nothing: a full queue drops them.
+	// Old prices are worthless: a full queue drops the oldest.
 	feed, cancel := context.WithCancel(ctx)
 	defer cancel()
 	prices, err := stomp.SubscribeJSON[Price](feed, client, topic,

@@ -1,5 +1,5 @@
-// Quickstart subscribes, sends and receives: on the embedded broker, or with
-// -url on a real one.
+// Quickstart subscribes, sends and receives, on the embedded broker or, with -url,
+// on a real one.
 //
 //	go run ./examples/quickstart
 //	go run ./examples/quickstart -url ws://127.0.0.1:15674/ws -login guest -passcode guest
@@ -50,7 +50,7 @@ func run(out io.Writer, url string, opts ...stomp.ConnectOption) error {
 	session := client.Status().Session
 	fmt.Fprintf(out, "connected to %s, STOMP %s\n", session.Server, session.Version)
 
-	// WithReceipt: the broker has the subscription before the first Send.
+	// With WithReceipt the broker has the subscription before the first Send.
 	messages, err := client.Subscribe(ctx, "/topic/greetings", stomp.WithReceipt())
 	if err != nil {
 		return err

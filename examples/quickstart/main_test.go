@@ -10,7 +10,7 @@ import (
 
 func TestMain(m *testing.M) { leak.Main(m) }
 
-func TestRun(t *testing.T) {
+func TestRun_prints_what_it_received(t *testing.T) {
 	broker := stomptest.NewBroker()
 	defer broker.Close()
 	var out bytes.Buffer

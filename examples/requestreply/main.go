@@ -1,5 +1,5 @@
-// Requestreply asks a service over a queue and awaits the answers, several at
-// the same time.
+// Requestreply sends requests to a service over a queue and waits for the replies,
+// several at the same time.
 //
 //	go run ./examples/requestreply
 //	go run ./examples/requestreply -url ws://127.0.0.1:15674/ws
@@ -48,7 +48,7 @@ func run(ctx context.Context, out io.Writer, url string) error {
 	if err != nil {
 		return err
 	}
-	go serve(ctx, client, requests) // ends when Close closes its channel
+	go serve(ctx, client, requests) // ends when Close closes requests
 
 	words := []string{"tea", "coffee", "water"}
 	replies := make([]stomp.Frame, len(words))

@@ -1,5 +1,5 @@
 // Status watches a client through an outage: the broker cuts the connection and
-// refuses it for a while; the subscription's channel goes on.
+// refuses new ones for a while. The subscription's channel goes on.
 //
 //	go run ./examples/status
 package main
@@ -38,7 +38,7 @@ func run(ctx context.Context, out io.Writer, broker *stomptest.Broker) error {
 		return err
 	}
 	changes := client.Watch(ctx)
-	<-changes // the present one comes at once
+	<-changes // the current status comes at once
 
 	broker.RefuseHandshakes(503, "out to lunch")
 	broker.Cut()

@@ -13,7 +13,7 @@ func TestMain(m *testing.M) { leak.Main(m) }
 
 // The times are drawn by dice, and addresses differ: what stands fast is
 // compared.
-func TestRun(t *testing.T) {
+func TestRun_receives_after_the_outage(t *testing.T) {
 	broker := stomptest.NewBroker()
 	defer broker.Close()
 	var out bytes.Buffer

@@ -1,6 +1,6 @@
-// Tcp carries STOMP over a TCP socket that the program has made as it wants it:
-// from a certain local address, with keep-alives of its own. It runs on the
-// embedded broker, or with -url on a real one.
+// Tcp carries STOMP over a TCP socket that the program configures itself: its local
+// address and its keep-alives. It runs on the embedded broker or, with -url, on a
+// real one.
 //
 //	go run ./examples/tcp
 //	go run ./examples/tcp -url tcp://127.0.0.1:61613 -login guest -passcode guest
@@ -43,13 +43,12 @@ func main() {
 }
 
 // dialer returns what WithDialer calls for each connection, the first one and
-// those after an outage. Where nothing needs to be set, Connect dials tcp: URLs
-// by itself.
+// those after an outage. Connect dials tcp: URLs by itself if nothing needs to be
+// configured.
 func dialer(local string) (func(ctx context.Context, rawURL string) (net.Conn, error), error) {
 	d := &net.Dialer{
-		// Much earlier than the system's two hours: a way through firewalls is
-		// kept open, and a peer that is gone is found out even without
-		// heart-beats.
+		// Much earlier than the system's two hours: it keeps the connection open in
+		// firewalls, and detects a peer that is gone even without heart-beats.
 		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3},
 	}
 	if local != "" {
@@ -60,7 +59,7 @@ func dialer(local string) (func(ctx context.Context, rawURL string) (net.Conn, e
 		d.LocalAddr = addr
 	}
 	return func(ctx context.Context, rawURL string) (net.Conn, error) {
-		u, err := url.Parse(rawURL) // as it was given to Connect, or to WithFailover
+		u, err := url.Parse(rawURL) // as given to Connect or WithFailover
 		if err != nil {
 			return nil, err
 		}

@@ -11,7 +11,7 @@ import (
 
 func TestMain(m *testing.M) { leak.Main(m) }
 
-func TestRun(t *testing.T) {
+func TestRun_dials_from_the_local_address(t *testing.T) {
 	broker := stomptest.NewBroker(stomptest.WithTCP())
 	defer broker.Close()
 	for _, local := range []string{"", "127.0.0.1"} {
@@ -24,7 +24,7 @@ func TestRun(t *testing.T) {
 			t.Errorf("got\n%swant\n%s", out.String(), want)
 		}
 	}
-	// An address that no machine has shows that it is used.
+	// An address that this machine does not have shows that it is used.
 	err := run(&bytes.Buffer{}, broker.TCPURL(), "192.0.2.1")
 	if err == nil || !strings.Contains(err.Error(), "WithDialer: dial tcp 192.0.2.1:0->127.0.0.1:") {
 		t.Errorf("from a local address that is not ours: %v", err)

@@ -18,10 +18,10 @@ import (
 	"github.com/webstomp/webstomp/stomp/stomptest"
 )
 
-// embedded is the embedded broker behind TLS, with a CA of its own.
+// embedded is the embedded broker behind TLS, with its own CA.
 type embedded struct {
 	url    string
-	client *tls.Config // of a client that it lets in
+	client *tls.Config // for a client that it accepts
 
 	broker   *stomptest.Broker
 	listener net.Listener
@@ -59,7 +59,7 @@ func startBroker() *embedded {
 
 func (e *embedded) close() {
 	e.listener.Close()
-	e.broker.Close() // ends what is being relayed
+	e.broker.Close() // ends the connections that relay carries
 	e.serving.Wait()
 }
 
@@ -73,7 +73,7 @@ func (e *embedded) serve() {
 	}
 }
 
-// relay carries a connection to the broker, until either end closes.
+// relay copies between a connection and the broker until either end closes.
 func (e *embedded) relay(nc net.Conn) {
 	defer nc.Close()
 	inner, err := e.broker.Dial(context.Background(), e.url)
@@ -91,7 +91,8 @@ func (e *embedded) relay(nc net.Conn) {
 	<-back
 }
 
-// sign makes a certificate for these hosts; without an authority, that of one.
+// sign returns a certificate for these hosts and its key, signed by an authority with
+// the key by. If authority is nil, it returns the certificate of a new authority.
 func sign(authority *x509.Certificate, by *ecdsa.PrivateKey, name string, hosts ...string) (*x509.Certificate, *ecdsa.PrivateKey) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

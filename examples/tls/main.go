@@ -1,6 +1,6 @@
-// Tls carries STOMP over a TLS connection that the program has made itself: the
-// broker's certificate is of a private CA, and the broker wants one of the
-// client as well. It runs on the embedded broker, or with -url on a real one.
+// Tls carries STOMP over a TLS connection that the program dials itself: a private
+// CA has signed the broker's certificate, and the broker requires one of the client.
+// It runs on the embedded broker or, with -url, on a real one.
 //
 //	go run ./examples/tls
 //	go run ./examples/tls -url tls://broker.example:61614 -ca ca.pem -cert client.pem -key client.key
@@ -51,7 +51,8 @@ func main() {
 	}
 }
 
-// configure reads what there is of a private CA and a client's certificate.
+// configure returns a configuration with the CA and the client's certificate of these
+// files; "" leaves either out.
 func configure(ca, cert, key string) (*tls.Config, error) {
 	cfg := &tls.Config{}
 	if ca != "" {
@@ -65,8 +66,7 @@ func configure(ca, cert, key string) (*tls.Config, error) {
 		}
 	}
 	if cert != "" {
-		// Read for each connection: a certificate that was renewed meanwhile is
-		// taken up by the next one.
+		// Read for each connection, so that the next one uses a renewed certificate.
 		cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 			pair, err := tls.LoadX509KeyPair(cert, key)
 			return &pair, err
@@ -76,9 +76,8 @@ func configure(ca, cert, key string) (*tls.Config, error) {
 }
 
 // dialer returns what WithDialer calls for each connection, the first one and
-// those after an outage. Where the TLS configuration is all there is to set, an
-// HTTP client that holds it does the same for tls: and wss: URLs
-// (stomp.WithHTTPClient).
+// those after an outage. If only the TLS configuration needs to be set, an HTTP
+// client that has it does the same for tls: and wss: URLs (stomp.WithHTTPClient).
 func dialer(cfg *tls.Config) func(ctx context.Context, rawURL string) (net.Conn, error) {
 	d := &tls.Dialer{Config: cfg}
 	return func(ctx context.Context, rawURL string) (net.Conn, error) {
@@ -86,7 +85,7 @@ func dialer(cfg *tls.Config) func(ctx context.Context, rawURL string) (net.Conn,
 		if err != nil {
 			return nil, err
 		}
-		return d.DialContext(ctx, "tcp", u.Host) // and checks that the certificate is for that host
+		return d.DialContext(ctx, "tcp", u.Host) // also checks that the certificate is for that host
 	}
 }
 

@@ -19,7 +19,7 @@ func TestMain(m *testing.M) { leak.Main(m) }
 
 const want = "connected to stomptest/1, STOMP 1.2\nreceived \"hello over TLS\" from /topic/greetings\n"
 
-func TestRun(t *testing.T) {
+func TestRun_needs_the_CA_and_the_certificate(t *testing.T) {
 	broker := startBroker()
 	defer broker.close()
 	var out bytes.Buffer
@@ -30,7 +30,7 @@ func TestRun(t *testing.T) {
 		t.Errorf("got\n%swant\n%s", out.String(), want)
 	}
 
-	// Neither the private CA nor the client's certificate is there for show.
+	// Neither the private CA nor the client's certificate can be left out.
 	var failed *stomp.ConnectError
 	var unknown x509.UnknownAuthorityError
 	if err := run(&out, broker.url, nil); !errors.As(err, &failed) || !errors.As(err, &unknown) {
@@ -42,8 +42,7 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// The files of the command line.
-func TestConfigure(t *testing.T) {
+func TestConfigure_reads_the_files(t *testing.T) {
 	authority, key := sign(nil, nil, "somebody's CA")
 	dir := t.TempDir()
 	file := func(name, kind string, der []byte) string {

@@ -1,5 +1,5 @@
-// Transaction moves a message from one queue to others so that the ACK and the
-// sends take effect together, or not at all.
+// Transaction moves a message from one queue to another so that the ACK and the
+// SEND take effect together or not at all.
 //
 //	go run ./examples/transaction
 package main
@@ -48,7 +48,7 @@ func run(ctx context.Context, out io.Writer, url string) error {
 	if !ok {
 		return client.Err()
 	}
-	// The first try fails half way: nothing is shipped, the order stays.
+	// The first try fails half way: nothing is shipped, and the order is not acknowledged.
 	if err := ship(ctx, client, order, errors.New("no cups left")); err != nil {
 		fmt.Fprintln(out, "rolled back:", err)
 	}

@@ -1,5 +1,5 @@
-// Worker takes jobs from a queue, acknowledges each by itself, refuses those
-// that fail, and on SIGINT finishes what it has begun before it leaves.
+// Worker takes jobs from a queue, acknowledges each one, returns those that fail
+// (NACK), and on SIGINT finishes the jobs it has before it exits.
 //
 //	go run ./examples/worker
 //	go run ./examples/worker -url ws://127.0.0.1:15674/ws
@@ -46,8 +46,8 @@ func run(ctx context.Context, out io.Writer, url string) error {
 		return err
 	}
 	defer client.Close()
-	// Not ctx: its end would drop the jobs at hand. Drain ends the
-	// subscription when they are done.
+	// Not ctx: its end would end the subscription at once. Drain ends it when the
+	// jobs that were received are done.
 	jobs, err := client.Subscribe(context.WithoutCancel(ctx), queue,
 		stomp.WithAck(stomp.AckClientIndividual), stomp.WithHeader("prefetch-count", "10"))
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 
 func TestMain(m *testing.M) { leak.Main(m) }
 
-// lines calls each with the number of lines so far.
+// lines is a writer that calls each with the number of lines so far.
 type lines struct {
 	strings.Builder
 	each func(n int)
@@ -26,9 +26,9 @@ func (l *lines) Write(p []byte) (int, error) {
 
 var _ io.Writer = (*lines)(nil)
 
-// The interrupt comes after the last line: what was begun is finished, and the
-// queue is empty.
-func TestRun(t *testing.T) {
+// The interrupt comes after the last line: every job is done, and the queue is
+// empty.
+func TestRun_finishes_the_jobs_it_has(t *testing.T) {
 	broker := stomptest.NewBroker()
 	defer broker.Close()
 	for _, job := range []string{"paint", "fail once", "polish"} {
