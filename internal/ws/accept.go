@@ -15,10 +15,10 @@ import (
 type AcceptOptions struct {
 	Subprotocols []string // the first of them that the client offers is taken; with none of them offered, none is
 	Compression  bool     // take permessage-deflate if it is offered
-	ReadLimit    int64    // octets of one message; 0: none
+	ReadLimit    int64    // bytes of one message; 0: none
 }
 
-// Accept upgrades a request to a WebSocket. On an error the answer has been written already. A request from a page of
+// Accept upgrades a request to a WebSocket. On an error the response has been written already. A request from a page of
 // another origin is refused.
 func Accept(w http.ResponseWriter, r *http.Request, o AcceptOptions) (*Conn, error) {
 	if !canHijack(w) {
@@ -34,14 +34,14 @@ func Accept(w http.ResponseWriter, r *http.Request, o AcceptOptions) (*Conn, err
 	if err != nil {
 		return nil, fmt.Errorf("ws: accept: %w", innermost(err))
 	}
-	conn.SetReadLimit(-1) // W6: ours is what counts
-	return &Conn{b: hj.taken, ws: conn, readLimit: o.ReadLimit}, nil
+	conn.SetReadLimit(-1) // W6: Conn checks its own limit
+	return &Conn{b: hj.conn, ws: conn, readLimit: o.ReadLimit}, nil
 }
 
 // hijacker is the ResponseWriter that hands the library a buffered connection.
 type hijacker struct {
 	http.ResponseWriter
-	taken *buffered // set by Hijack
+	conn *buffered // set by Hijack
 }
 
 // Hijack is http.Hijacker's.
@@ -58,13 +58,13 @@ func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if err != nil {
 		return nil, nil, errors.Join(err, nc.Close())
 	}
-	h.taken = newBuffered(nc, nc)
-	h.taken.early, h.taken.judged = early, true
-	conn := hijacked{Conn: nc, b: h.taken}
+	h.conn = newBuffered(nc, nc)
+	h.conn.in.early, h.conn.in.handshakeDone = early, true
+	conn := hijacked{Conn: nc, b: h.conn}
 	return conn, bufio.NewReadWriter(bufio.NewReaderSize(conn, fillSize), bufio.NewWriterSize(conn, fillSize)), nil
 }
 
-// hijacked is a net.Conn for the library's sake, which asks for one and reads, writes and closes.
+// hijacked is a buffered connection as the net.Conn that the library asks for. It reads, writes and closes that, no more.
 type hijacked struct {
 	net.Conn
 	b *buffered
@@ -74,7 +74,7 @@ func (h hijacked) Read(p []byte) (int, error)  { return h.b.Read(p) }
 func (h hijacked) Write(p []byte) (int, error) { return h.b.Write(p) }
 func (h hijacked) Close() error                { return h.b.Close() }
 
-// canHijack tells whether Hijack will find a Hijacker. It has to be known before the library answers 101.
+// canHijack reports whether Hijack will find a Hijacker. That has to be known before the library answers 101.
 func canHijack(w http.ResponseWriter) bool {
 	for {
 		switch u := w.(type) {

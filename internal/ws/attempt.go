@@ -9,57 +9,58 @@ import (
 	"sync"
 )
 
-// attempt is one Dial under way: how far it is, and what it has to clear away should it fail.
+// attempt is one Dial under way: what it is doing, and what it has to close should it fail.
 type attempt struct {
 	ctx    context.Context
-	cloned bool // the transport is a copy for this attempt alone, and so is what GotConn shows; set before it is used
+	cloned bool // the transport is a copy for this attempt alone, and so is the connection that it uses; set before it is used
 
-	mu    sync.Mutex // guards the following
-	stage string     // what is under way, for the error of a ctx that ends
-	got   net.Conn   // what the upgrade goes over, as net/http tells
-	open  []net.Conn // what was dialled
-	over  bool       // whatever is dialled now comes too late
-	via   *url.URL   // the proxy that the request under way needs a tunnel of; nil: none
+	mu       sync.Mutex // guards the following
+	stage    string     // what is under way, for the error of a ctx that ends
+	conn     net.Conn   // what the upgrade goes over, as net/http's trace tells; nil before
+	open     []net.Conn // what was dialled; finish closes it
+	finished bool       // whatever is dialled now comes too late
+	proxy    *url.URL   // the proxy to open a tunnel through for the current request; nil: none
 }
 
 type dialFunc = func(ctx context.Context, network, addr string) (net.Conn, error)
 
-// tracked returns dial bound to the attempt. A transport detaches its dials from the request, to have a connection for
+// trackDial returns dial bound to the attempt. A transport detaches its dials from the request, to have a connection for
 // the next one: they would outlive ctx.
-func (a *attempt) tracked(dial dialFunc) dialFunc {
+func (a *attempt) trackDial(dial dialFunc) dialFunc {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
 		defer context.AfterFunc(a.ctx, cancel)() // does nothing but cancel: needs no join
-		a.at("connecting to " + addr)
+		a.setStage("connecting to " + addr)
 		nc, err := dial(ctx, network, addr)
 		if err != nil {
 			return nil, err
 		}
-		a.at("waiting for " + addr + ", which is connected")
+		a.setStage("waiting for " + addr + ", which is connected")
 		if !a.add(nc) {
 			hardClose(nc)
-			_ = nc.Close() // it came too late for anyone to care
+			_ = nc.Close() // it came too late: nobody uses it
 			return nil, context.Canceled
 		}
 		return nc, nil
 	}
 }
 
+// add records a connection that finish has to close. false: it comes too late, and the caller closes it.
 func (a *attempt) add(nc net.Conn) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if !a.over {
+	if !a.finished {
 		a.open = append(a.open, nc)
 	}
-	return !a.over
+	return !a.finished
 }
 
-// end closes what was dialled, unless it is in use now. It ends what waits in there: a TLS handshake, a proxy.
-func (a *attempt) end(inUse bool) {
+// finish closes what was dialled, unless it is in use now. That also ends whatever waits on it: a TLS handshake, a proxy.
+func (a *attempt) finish(inUse bool) {
 	a.mu.Lock()
 	open := a.open
-	a.over, a.open = true, nil
+	a.finished, a.open = true, nil
 	a.mu.Unlock()
 	if inUse {
 		return
@@ -70,28 +71,28 @@ func (a *attempt) end(inUse bool) {
 	}
 }
 
-func (a *attempt) at(stage string) {
+func (a *attempt) setStage(stage string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.stage = stage
 }
 
-// traced returns a context by which net/http tells where it is, and what connection it uses.
-func (a *attempt) traced() context.Context {
+// traceContext returns a context by which net/http reports what it is doing, and what connection it uses.
+func (a *attempt) traceContext() context.Context {
 	return httptrace.WithClientTrace(a.ctx, &httptrace.ClientTrace{
-		DNSStart:          func(i httptrace.DNSStartInfo) { a.at("looking up " + i.Host) },
-		ConnectStart:      func(_, addr string) { a.at("connecting to " + addr) },
-		TLSHandshakeStart: func() { a.at("in the TLS handshake") },
+		DNSStart:          func(i httptrace.DNSStartInfo) { a.setStage("looking up " + i.Host) },
+		ConnectStart:      func(_, addr string) { a.setStage("connecting to " + addr) },
+		TLSHandshakeStart: func() { a.setStage("in the TLS handshake") },
 		GotConn: func(i httptrace.GotConnInfo) {
 			a.mu.Lock()
 			defer a.mu.Unlock()
-			a.got, a.stage = i.Conn, "waiting for the answer to the WebSocket upgrade"
+			a.conn, a.stage = i.Conn, "waiting for the answer to the WebSocket upgrade"
 		},
 	})
 }
 
-// transport returns what to send the upgrade with, and what to call when that is done. Of an *http.Transport it is a
-// copy, for this attempt alone: HTTP/1.1, no connection kept.
+// transport returns what to send the upgrade with, and what to call after that. Of an *http.Transport that is a copy for
+// this attempt alone, which speaks HTTP/1.1 and keeps no connection.
 func (a *attempt) transport(rt http.RoundTripper) (_ http.RoundTripper, cleanUp func()) {
 	if rt == nil {
 		rt = http.DefaultTransport
@@ -104,11 +105,11 @@ func (a *attempt) transport(rt http.RoundTripper) (_ http.RoundTripper, cleanUp 
 	http1 := new(http.Protocols)
 	http1.SetHTTP1(true)
 	t.Protocols, t.ForceAttemptHTTP2 = http1, false
-	t.DisableKeepAlives = true              // an upgrade request is exempt from the "Connection: close" that this means
-	t.DisableCompression = true             // there is nothing to ask for but an upgrade
-	t.DialContext = a.tracked(plainDial(t)) // goes before Dial
+	t.DisableKeepAlives = true                // an upgrade request is exempt from the "Connection: close" that this means
+	t.DisableCompression = true               // there is no content to compress
+	t.DialContext = a.trackDial(plainDial(t)) // takes precedence over Dial
 	if dial := secureDial(t); dial != nil {
-		t.DialTLSContext = a.tracked(dial)
+		t.DialTLSContext = a.trackDial(dial)
 	}
 	if t.Proxy != nil {
 		a.throughProxy(t)
@@ -128,7 +129,7 @@ func plainDial(t *http.Transport) dialFunc {
 	return new(net.Dialer).DialContext
 }
 
-// secureDial returns how t dials with TLS, where it does that by itself; else nil.
+// secureDial returns how t dials with TLS where it brings a function for that; else nil.
 func secureDial(t *http.Transport) dialFunc {
 	if t.DialTLSContext != nil {
 		return t.DialTLSContext

@@ -14,33 +14,33 @@ func (a *attempt) dialBare(t Target, client *http.Client) (*Conn, error) {
 	}
 	transport, ok := rt.(*http.Transport)
 	if !ok {
-		transport = &http.Transport{} // a foreign one cannot be asked how it dials
+		transport = &http.Transport{} // any other kind cannot be asked how it dials
 	}
 	addr := t.address()
 	secure := secureDial(transport)
 	if t.secure() && secure != nil {
-		nc, err := a.tracked(secure)(a.ctx, "tcp", addr)
+		nc, err := a.trackDial(secure)(a.ctx, "tcp", addr)
 		if err != nil {
 			return nil, a.explain(t, nil, err)
 		}
 		return Stream(nc), nil
 	}
-	nc, err := a.tracked(plainDial(transport))(a.ctx, "tcp", addr)
+	nc, err := a.trackDial(plainDial(transport))(a.ctx, "tcp", addr)
 	if err != nil {
 		return nil, a.explain(t, nil, err)
 	}
 	if !t.secure() {
 		return Stream(nc), nil
 	}
-	a.at("in the TLS handshake")
+	a.setStage("in the TLS handshake")
 	secured := tls.Client(nc, bareTLS(transport.TLSClientConfig, t.u.Hostname()))
 	if err := secured.HandshakeContext(a.ctx); err != nil {
-		return nil, a.explain(t, nil, err) // the end of the attempt closes nc
+		return nil, a.explain(t, nil, err) // finish closes nc
 	}
 	return Stream(secured), nil
 }
 
-// bareTLS returns a copy of what an HTTP transport is configured with, less what is HTTP's.
+// bareTLS returns a copy of an HTTP transport's TLS configuration, without HTTP's protocols and with host to verify.
 func bareTLS(cfg *tls.Config, host string) *tls.Config {
 	if cfg == nil {
 		cfg = &tls.Config{}

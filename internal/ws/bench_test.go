@@ -20,7 +20,7 @@ func upgraded(b *testing.B) (c *Conn, cp *peer, lib *websocket.Conn, lp *peer) {
 	lp = &peer{t: b, nc: server, br: bufio.NewReader(server)}
 	done := make(chan error, 1)
 	go func() { done <- lp.upgrade() }() // joined below
-	lib, _, err := websocket.Dial(context.Background(), "ws://broker.test", &websocket.DialOptions{HTTPClient: over(client)})
+	lib, _, err := websocket.Dial(context.Background(), "ws://broker.test", &websocket.DialOptions{HTTPClient: clientOver(client)})
 	must(b, err)
 	must(b, <-done)
 	lib.SetReadLimit(-1)
@@ -72,7 +72,7 @@ func BenchmarkRead(b *testing.B) {
 	}
 }
 
-// BenchmarkWrite writes messages of 256 octets, of which so many share a Flush; the bare library gathers none.
+// BenchmarkWrite writes messages of 256 bytes, of which so many share a Flush; the bare library gathers none.
 func BenchmarkWrite(b *testing.B) {
 	c, cp, lib, lp := upgraded(b)
 	for _, p := range []*peer{cp, lp} {

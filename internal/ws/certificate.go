@@ -9,7 +9,7 @@ import (
 	"slices"
 )
 
-// certificateHint says what to look at where the server's certificate does not verify.
+// certificateHint suggests what to look at where the server's certificate does not verify; "": nothing to suggest.
 func certificateHint(err *tls.CertificateVerificationError) string {
 	var authority x509.UnknownAuthorityError
 	var hostname x509.HostnameError
@@ -34,15 +34,15 @@ const (
 	certificateRequired tls.AlertError = 116
 )
 
-// explainAlert adds what an alert of the server's means to err, where it is one. In TLS 1.3 that is what the first read
-// reports: the server looks at the client's certificate when the handshake is over for the client.
+// explainAlert adds to err what it means, where it is a TLS alert of the server's. In TLS 1.3 the first read reports
+// one: the server looks at the client's certificate when the handshake is over for the client.
 func explainAlert(err error) error {
 	op := remoteAlert(err)
 	if op == nil {
 		return err
 	}
-	said := op.Err.Error() // its type is not exported; its text is that of tls.AlertError
-	is := func(alert tls.AlertError) bool { return alert.Error() == said }
+	text := op.Err.Error() // its type is not exported; its text is that of tls.AlertError
+	is := func(alert tls.AlertError) bool { return alert.Error() == text }
 	switch {
 	case is(certificateRequired):
 		return &PermanentError{fmt.Errorf("%w (the server wants a certificate of the client: set Certificates in the tls.Config)", op)}
@@ -54,7 +54,7 @@ func explainAlert(err error) error {
 	return err
 }
 
-// remoteAlert finds an alert of the server's in err; nil: there is none.
+// remoteAlert returns the server's TLS alert in err; nil: there is none.
 func remoteAlert(err error) *net.OpError {
 	var op *net.OpError
 	if errors.As(err, &op) && op.Op == "remote error" {
@@ -63,16 +63,16 @@ func remoteAlert(err error) *net.OpError {
 	return nil
 }
 
-// lastAlert returns the alert that ended the attempt's connection; nil: none did. net/http reads in the background and
-// closes at the alert, and may report no more than that the request found the connection closed.
+// lastAlert returns the TLS alert that ended the attempt's connection; nil: none did. net/http reads in the background
+// and closes the connection at the alert, and may report no more than that the request found it closed.
 func (a *attempt) lastAlert() error {
 	a.mu.Lock()
-	conn, ok := a.got.(*tls.Conn)
+	conn, ok := a.conn.(*tls.Conn)
 	a.mu.Unlock()
-	if !ok || !a.cloned { // a foreign transport's is not ours to touch
+	if !ok || !a.cloned { // another transport's connection is not ours to touch
 		return nil
 	}
-	hardClose(conn) // no read waits any more; the first error of reading stays
+	hardClose(conn) // no read can block now; the first error of reading stays
 	if _, err := conn.Read(make([]byte, 1)); remoteAlert(err) != nil {
 		return err
 	}

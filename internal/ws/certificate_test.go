@@ -22,7 +22,7 @@ func TestAlertBehindAnotherError(t *testing.T) {
 	_, alert := conn.Read(make([]byte, 1)) // as net/http does in the background
 	conn.Close()
 
-	a := &attempt{ctx: t.Context(), cloned: true, got: conn}
+	a := &attempt{ctx: t.Context(), cloned: true, conn: conn}
 	failed := a.explain(target(t, "wss://broker.test"), nil, net.ErrClosed)
 	var permanent *PermanentError
 	if !errors.As(failed, &permanent) || !strings.Contains(failed.Error(), "certificate required (the server wants") {
@@ -35,7 +35,7 @@ func TestAlertBehindAnotherError(t *testing.T) {
 	}), &tls.Config{RootCAs: pool, ServerName: "broker.test"})
 	must(t, err)
 	defer quiet.Close()
-	a = &attempt{ctx: t.Context(), got: quiet}
+	a = &attempt{ctx: t.Context(), conn: quiet}
 	a.explain(target(t, "wss://broker.test"), nil, net.ErrClosed)
 	if _, err := quiet.Write([]byte("a")); err != nil {
 		t.Errorf("a foreign transport's connection was closed: %v", err)

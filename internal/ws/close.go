@@ -17,21 +17,21 @@ import (
 const maxReason = 123
 
 // Close ends the connection gracefully: it sends what waits and a close frame, and waits for the peer's. A longer
-// reason is cut to 123 octets. A handshake that is completed is nil whatever the peer's code, and so is the end of a
-// connection that the peer has closed before. The end of ctx cuts the connection at once. A ctx without an end waits
-// for ever where a peer does not read what waits; after that, one that does not answer costs 5 s, and one that does not
-// take the close frame 6 s. No Write may run meanwhile; a Read may, and ends with the peer's close frame or with
-// net.ErrClosed, whichever is first.
+// reason is truncated to 123 bytes. A completed handshake is nil whatever the peer's code, and so is the end of a
+// connection that the peer has closed before. The end of ctx aborts the connection at once. With a ctx that never ends,
+// Close waits for as long as the peer does not read what waits; after that, a peer that does not answer costs 5 s, and
+// one that does not take the close frame 6 s. No Write may run meanwhile; a Read may, and ends with the peer's close
+// frame or with net.ErrClosed, whichever is first.
 // On a stream it sends what waits and closes. A connection that was closed here before is net.ErrClosed.
 func (c *Conn) Close(ctx context.Context, code int, reason string) error {
-	cut := make(chan struct{})
+	aborted := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() { // joined below
-		defer close(cut)
-		c.b.cut(fmt.Errorf("cut short: %w (%w)", ctx.Err(), net.ErrClosed))
+		defer close(aborted)
+		c.b.abort(fmt.Errorf("cut short: %w (%w)", ctx.Err(), net.ErrClosed))
 	})
-	err := c.shake(code, reason)
+	err := c.closeHandshake(code, reason)
 	if !stop() {
-		<-cut
+		<-aborted
 	}
 	_ = c.CloseNow() // joins what is left; how it ended is known
 	if err != nil {
@@ -40,23 +40,24 @@ func (c *Conn) Close(ctx context.Context, code int, reason string) error {
 	return nil
 }
 
-func (c *Conn) shake(code int, reason string) error {
+func (c *Conn) closeHandshake(code int, reason string) error {
 	if c.ws == nil {
-		if err := c.b.flush(true); err != nil {
+		if err := c.b.out.flush(true); err != nil {
 			return err
 		}
-		c.b.fail(net.ErrClosed) // what a Read reports
-		return c.b.close()
+		c.b.setCause(net.ErrClosed) // what a Read reports
+		return c.b.closeConn()
 	}
-	// The library reads as well from here on: a message that it has left behind must not be taken before another.
-	c.b.over.Store(true)
-	// From here on nobody flushes any more but the handshake itself.
-	c.b.goDirect()
-	err := c.b.flush(true)
+	// From here on the library reads as well, and passes over messages: the reader must not be handed one that comes
+	// after one that was passed over.
+	c.b.in.stopBypass()
+	// From here on nobody flushes but the handshake itself.
+	c.b.out.stopGathering()
+	err := c.b.out.flush(true)
 	if err == nil {
-		err = c.ws.Close(websocket.StatusCode(code), cutText(reason, maxReason))
+		err = c.ws.Close(websocket.StatusCode(code), truncate(reason, maxReason))
 	}
-	if cause := c.b.cutBy(); cause != nil {
+	if cause := c.b.abortCause(); cause != nil {
 		return cause
 	}
 	switch {
@@ -66,7 +67,7 @@ func (c *Conn) shake(code int, reason string) error {
 		return nil // a reply with a code that is not ours
 	case errors.Is(err, context.DeadlineExceeded):
 		return errors.New("the peer did not answer the close frame for 5 s")
-	case c.b.readError() == io.EOF:
+	case c.b.in.failure() == io.EOF:
 		return fmt.Errorf("the connection ended without a close frame: %w", io.EOF)
 	}
 	return innermost(err)
@@ -75,9 +76,9 @@ func (c *Conn) shake(code int, reason string) error {
 // CloseNow ends the connection at once: what waits is lost, and the peer is told nothing. Read, Write, Flush, Ping and
 // Close return. It may be called from anywhere and again, and leaves no goroutine behind. Always nil.
 //
-// A stream that shakes hands in its own Close, and has a peer that does not, is the exception to "at once".
+// The exception to "at once" is a stream whose own Close does a handshake with a peer that does not answer.
 func (c *Conn) CloseNow() error {
-	c.b.cut(net.ErrClosed)
+	c.b.abort(net.ErrClosed)
 	if c.ws != nil {
 		_ = c.ws.CloseNow() // it reports that it is closed
 	}
@@ -85,8 +86,8 @@ func (c *Conn) CloseNow() error {
 	return nil
 }
 
-// cutText returns at most n octets of s, and no half rune.
-func cutText(s string, n int) string {
+// truncate returns at most n bytes of s, and no half rune.
+func truncate(s string, n int) string {
 	if len(s) <= n {
 		return s
 	}
@@ -97,8 +98,8 @@ func cutText(s string, n int) string {
 }
 
 // hardClose makes sure that closing nc does not wait for its peer. A TLS connection would try for 5 s to say goodbye,
-// so what lies beneath it is closed first. Others have deadlines; one in the past ends what hangs in them (a net.Conn
-// that is a WebSocket itself, say, which would shake hands). nil does nothing.
+// so the connection under it is closed first. Others have deadlines; one in the past ends whatever blocks in them (a
+// net.Conn that is a WebSocket itself, say, whose Close would wait for a handshake). nil does nothing.
 func hardClose(nc net.Conn) {
 	switch nc := nc.(type) {
 	case nil:

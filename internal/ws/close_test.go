@@ -218,7 +218,7 @@ func TestCloseNowOfANestedWebSocket(t *testing.T) {
 		p := &peer{t: t, nc: server, br: bufio.NewReader(server)}
 		upgraded := make(chan error, 1)
 		go func() { upgraded <- p.upgrade() }() // joined below
-		foreign, _, err := websocket.Dial(t.Context(), "ws://broker.test", &websocket.DialOptions{HTTPClient: over(client)})
+		foreign, _, err := websocket.Dial(t.Context(), "ws://broker.test", &websocket.DialOptions{HTTPClient: clientOver(client)})
 		must(t, err)
 		must(t, <-upgraded)
 		c := Stream(websocket.NetConn(context.Background(), foreign, websocket.MessageBinary))
@@ -280,7 +280,7 @@ func TestW5_nothing_behind_a_close_frame(t *testing.T) {
 	}
 }
 
-// The octets of a long message, which the library writes in pieces, are not taken for a close frame.
+// The bytes of a long message, which the library writes in pieces, are not taken for a close frame.
 func TestLongMessageOfCloseFrames(t *testing.T) {
 	client, server := tcpPair(t)
 	c, s := pair(t, client, server, DialOptions{}, AcceptOptions{})
@@ -292,7 +292,7 @@ func TestLongMessageOfCloseFrames(t *testing.T) {
 		must(t, err)
 		must(t, <-written)
 		if !bytes.Equal(got, msg) {
-			t.Errorf("%d octets came as %d", len(msg), len(got))
+			t.Errorf("%d bytes came as %d", len(msg), len(got))
 		}
 	}
 }

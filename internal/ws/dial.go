@@ -12,21 +12,21 @@ import (
 	"github.com/coder/websocket"
 )
 
-// DialOptions says how to dial. The zero value is right for a start.
+// DialOptions says how to dial. The zero value is usable.
 type DialOptions struct {
 	// HTTPClient brings TLS, proxy and cookies; nil: http.DefaultClient. It is not modified, and of its transport, if
-	// that is an *http.Transport, a copy is used. Its Timeout bounds the handshake. A redirect is followed only if
-	// it has a CheckRedirect: it may lead credentials elsewhere.
+	// that is an *http.Transport, a copy is used. Its Timeout bounds the handshake. A redirect, which may send
+	// credentials elsewhere, is followed only if it has a CheckRedirect.
 	HTTPClient   *http.Client
 	Header       http.Header // of the upgrade request
 	Subprotocols []string    // offered in this order
 	Compression  bool        // offer permessage-deflate
-	ReadLimit    int64       // octets of one message; 0: none
+	ReadLimit    int64       // bytes of one message; 0: none
 }
 
-// Dial connects to t. ctx bounds all of it, and nothing after it. Of the options, a bare socket takes what concerns
-// the connection: the transport's DialContext and TLSClientConfig. Every error is a *HandshakeError; nothing is left
-// behind then.
+// Dial connects to t. ctx bounds all of Dial, and nothing after it. Of the options, a bare socket takes what concerns
+// the connection: the transport's DialContext and TLSClientConfig. Every error is a *HandshakeError, and leaves neither
+// a connection nor a goroutine behind.
 func Dial(ctx context.Context, t Target, o DialOptions) (*Conn, error) {
 	if t.u == nil {
 		return nil, &HandshakeError{Err: errors.New("there is no target: a Target comes from ParseURL")}
@@ -52,7 +52,7 @@ func Dial(ctx context.Context, t Target, o DialOptions) (*Conn, error) {
 	} else {
 		c, err = a.dialWebSocket(t, client, o)
 	}
-	a.end(err == nil)
+	a.finish(err == nil)
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +62,7 @@ func Dial(ctx context.Context, t Target, o DialOptions) (*Conn, error) {
 func (a *attempt) dialWebSocket(t Target, user *http.Client, o DialOptions) (*Conn, error) {
 	client := *user
 	client.Timeout = 0 // a.ctx has it
-	client.CheckRedirect = redirecting(user.CheckRedirect)
+	client.CheckRedirect = checkRedirect(user.CheckRedirect)
 	up := &upgrader{attempt: a, offered: o.Subprotocols}
 	var cleanUp func()
 	up.next, cleanUp = a.transport(client.Transport)
@@ -73,7 +73,7 @@ func (a *attempt) dialWebSocket(t Target, user *http.Client, o DialOptions) (*Co
 	if o.Compression {
 		mode = websocket.CompressionContextTakeover
 	}
-	conn, resp, err := websocket.Dial(a.traced(), t.u.String(), &websocket.DialOptions{
+	conn, resp, err := websocket.Dial(a.traceContext(), t.u.String(), &websocket.DialOptions{
 		HTTPClient:      &client,
 		HTTPHeader:      o.Header,
 		Host:            o.Header.Get("Host"), // net/http ignores it among the headers
@@ -83,12 +83,13 @@ func (a *attempt) dialWebSocket(t Target, user *http.Client, o DialOptions) (*Co
 	if err != nil {
 		return nil, a.explain(t, resp, err)
 	}
-	conn.SetReadLimit(-1) // W6: ours is what counts
-	up.upgraded.judged, up.upgraded.byFrame = true, true
-	return &Conn{b: up.upgraded, ws: conn, own: !o.Compression, readLimit: o.ReadLimit}, nil
+	conn.SetReadLimit(-1) // W6: Conn checks its own limit
+	up.upgraded.startClient(o.Compression)
+	return &Conn{b: up.upgraded, ws: conn, client: true, readLimit: o.ReadLimit}, nil
 }
 
-// upgrader is the RoundTripper under which a connection, once upgraded, becomes a buffered one.
+// upgrader is the RoundTripper that sends the upgrade request, and puts a buffered connection in place of the upgraded
+// one.
 type upgrader struct {
 	*attempt
 	next     http.RoundTripper
@@ -102,9 +103,9 @@ func (u *upgrader) RoundTrip(req *http.Request) (*http.Response, error) {
 		return resp, err
 	}
 	if resp.Body == http.NoBody {
-		return resp, nil // it names no protocol that it switches to: the library will say so
+		return resp, nil // it names no protocol that it switches to: the library reports that
 	}
-	if resp.Header.Get(subprotocolHeader) == unasked && !slices.Contains(u.offered, unasked) {
+	if resp.Header.Get(subprotocolHeader) == classicSubprotocol && !slices.Contains(u.offered, classicSubprotocol) {
 		resp.Header.Del(subprotocolHeader) // the library would refuse it
 	}
 	rwc, ok := resp.Body.(io.ReadWriteCloser)
@@ -120,17 +121,17 @@ func (u *upgrader) RoundTrip(req *http.Request) (*http.Response, error) {
 const (
 	subprotocolHeader = "Sec-WebSocket-Protocol"
 
-	// unasked is the subprotocol that ActiveMQ Classic 5 selects where none was offered that it knows.
-	unasked = "stomp"
+	// classicSubprotocol is what ActiveMQ Classic 5 selects where nothing was offered that it knows.
+	classicSubprotocol = "stomp"
 )
 
-// socket returns the connection beneath the response's body. A foreign RoundTripper may have put something of its own
-// in between, that must not be bypassed: nil then.
+// socket returns the connection under the response's body; nil where it is not known: a RoundTripper that is not
+// net/http's may have put something of its own in between, which must not be bypassed.
 func (u *upgrader) socket() net.Conn {
 	if !u.cloned {
 		return nil
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	return u.got
+	return u.conn
 }

@@ -220,7 +220,7 @@ func TestDialWithAClient(t *testing.T) {
 	if got, err := readMessage(c); err != nil || string(got) != "a" || redirects != 1 {
 		t.Errorf("%q, %v, %d redirects", got, err, redirects)
 	}
-	if canTryFlush && c.b.raw == nil {
+	if canTryFlush && c.b.out.raw == nil {
 		t.Error("a plain socket is not known as one")
 	}
 }
@@ -237,7 +237,7 @@ func TestDialWithAForeignTransport(t *testing.T) {
 	c, err := Dial(t.Context(), target(t, url), DialOptions{HTTPClient: &http.Client{Transport: roundTripper(inner.RoundTrip)}})
 	must(t, err)
 	defer c.CloseNow()
-	if c.b.raw != nil {
+	if c.b.out.raw != nil {
 		t.Error("TryFlush would bypass what a foreign transport may have put in between")
 	}
 	must(t, send(c, "a"))

@@ -29,19 +29,20 @@ func (e *CloseError) Error() string {
 	return fmt.Sprintf("the peer closed the WebSocket with %d: %q", e.Code, e.Reason)
 }
 
-// readFailure says what a failed read means. The library wraps its errors in its own steps, which help nobody here.
-func (c *Conn) readFailure(err error) error {
+// explainRead returns what the error of a failed read means. The library wraps its errors in its own steps, which are of
+// no use to a caller.
+func (c *Conn) explainRead(err error) error {
 	var ce websocket.CloseError
 	if errors.As(err, &ce) {
 		return &CloseError{Code: int(ce.Code), Reason: ce.Reason}
 	}
-	if cause := c.b.cutBy(); cause != nil {
+	if cause := c.b.abortCause(); cause != nil {
 		return fmt.Errorf("ws: read: %w", cause)
 	}
 	if errors.Is(err, net.ErrClosed) {
 		return fmt.Errorf("ws: read: %w", net.ErrClosed)
 	}
-	switch failed := c.b.readError(); {
+	switch failed := c.b.in.failure(); {
 	case failed == nil:
 	case c.ws == nil && failed == io.EOF:
 		return fmt.Errorf("ws: read: the peer ended the connection: %w", failed)
@@ -53,23 +54,24 @@ func (c *Conn) readFailure(err error) error {
 	return fmt.Errorf("ws: read: the peer broke the WebSocket protocol: %w", innermost(err))
 }
 
-// writeFailure says what a failed Write or Flush means.
-func (c *Conn) writeFailure(err error) error {
-	return fmt.Errorf("ws: write: %w", c.brief(err))
+// explainWrite returns what the error of a failed Write or Flush means.
+func (c *Conn) explainWrite(err error) error {
+	return fmt.Errorf("ws: write: %w", c.rootCause(err))
 }
 
-// brief strips the library's steps from an error, and prefers the reason why the connection was cut.
-func (c *Conn) brief(err error) error {
-	if cause := c.b.cutBy(); cause != nil {
+// rootCause returns why the connection was aborted or what writing failed with, if either is known, else err without the
+// library's steps.
+func (c *Conn) rootCause(err error) error {
+	if cause := c.b.abortCause(); cause != nil {
 		return cause
 	}
-	if failed := c.b.writeFailure(); failed != nil {
+	if failed := c.b.out.failure(); failed != nil {
 		return failed
 	}
 	return innermost(err)
 }
 
-// innermost returns the error at the bottom of err, unless that is one of net's: these say more together with their
+// innermost returns the error at the bottom of err, unless that is inside a *net.OpError, which says more with its
 // operation and address.
 func innermost(err error) error {
 	var op *net.OpError

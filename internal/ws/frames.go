@@ -2,22 +2,22 @@ package ws
 
 import "encoding/binary"
 
-// boundary follows the frames of what the library reads (RFC 6455, section 5.2), so that it is never given an octet
-// of the next frame: what it does not hold, Conn.Read may take for itself. The zero value stands between two frames.
-type boundary struct {
-	head  [maxHeader]byte // of the frame under way, as far as it has come
-	n     int             // octets of head
-	left  uint64          // octets of its payload that are still to come
-	front bool            // the head is complete
+// frameTracker follows a stream of WebSocket frames (RFC 6455, section 5.2), however it is cut into pieces, and knows
+// where each frame ends. The zero value stands between two frames.
+type frameTracker struct {
+	head     [maxHeader]byte // header of the current frame, as far as it has come
+	n        int             // bytes of head
+	headDone bool            // the header is complete
+	left     uint64          // bytes of the payload still to come; known once headDone
 }
 
-// between tells whether a frame begins here.
-func (f *boundary) between() bool { return f.n == 0 }
+// between reports whether the next byte begins a frame.
+func (f *frameTracker) between() bool { return f.n == 0 }
 
-// through returns how many octets of p belong to the frame under way, and counts them as read.
-func (f *boundary) through(p []byte) int {
+// advance returns how many bytes of p belong to the current frame, and moves past them.
+func (f *frameTracker) advance(p []byte) int {
 	n := 0
-	for !f.front {
+	for !f.headDone {
 		need := f.headSize() - f.n
 		if need > len(p)-n {
 			f.n += copy(f.head[f.n:], p[n:])
@@ -26,25 +26,25 @@ func (f *boundary) through(p []byte) int {
 		f.n += copy(f.head[f.n:f.n+need], p[n:])
 		n += need
 		if f.n == f.headSize() {
-			f.front, f.left = true, payloadSize(f.head[:f.n])
+			f.headDone, f.left = true, payloadSize(f.head[:f.n])
 		}
 	}
 	take := int(min(f.left, uint64(len(p)-n)))
 	if f.left -= uint64(take); f.left == 0 {
-		*f = boundary{}
+		*f = frameTracker{}
 	}
 	return n + take
 }
 
-// headSize is how long the head is, as far as can be told.
-func (f *boundary) headSize() int {
+// headSize returns how long the header is, or 2 while that is not known yet.
+func (f *frameTracker) headSize() int {
 	if f.n < 2 {
 		return 2
 	}
 	return headSize(f.head[1])
 }
 
-// headSize tells from the second octet of a frame how long its head is.
+// headSize returns the length of a frame's header, which its second byte tells.
 func headSize(second byte) int {
 	n := 2
 	switch second & 0x7f {
@@ -54,12 +54,12 @@ func headSize(second byte) int {
 		n += 8
 	}
 	if second&0x80 != 0 {
-		n += 4 // the mask
+		n += 4 // the masking key
 	}
 	return n
 }
 
-// payloadSize reads the length from a complete head.
+// payloadSize returns the payload length that a complete header announces.
 func payloadSize(head []byte) uint64 {
 	switch n := head[1] & 0x7f; n {
 	case 126:
@@ -71,15 +71,16 @@ func payloadSize(head []byte) uint64 {
 	}
 }
 
-// The opcode in the first octet of a frame, and that of a close frame.
+// opcodeMask selects the opcode in the first byte of a frame; closeOpcode is that of a close frame.
 const (
-	opcode      = 0x0f
+	opcodeMask  = 0x0f
 	closeOpcode = 0x08
 )
 
-// wholeMessage returns the payload of the frame that p begins with, if that is a message of its own as a server sends
-// it, complete and without an extension: FIN, no RSV, text or binary, no mask. size is 0 where it is anything else.
-func wholeMessage(p []byte) (typ MessageType, payload []byte, size int) {
+// singleFrameMessage returns the message at the start of p if that is complete and in one frame, as a server sends it
+// without extensions: FIN set, no RSV bit, text or binary, not masked. size is that of the frame, and 0 for anything
+// else.
+func singleFrameMessage(p []byte) (typ MessageType, payload []byte, size int) {
 	if len(p) < 2 || p[0] != 0x80|byte(Text) && p[0] != 0x80|byte(Binary) || p[1]&0x80 != 0 {
 		return 0, nil, 0
 	}
@@ -92,11 +93,11 @@ func wholeMessage(p []byte) (typ MessageType, payload []byte, size int) {
 		return 0, nil, 0
 	}
 	size = head + int(n)
-	return MessageType(p[0] & opcode), p[head:size:size], size
+	return MessageType(p[0] & opcodeMask), p[head:size:size], size
 }
 
-// appendHead appends the head of a frame that holds a whole message of size octets, at most maxPayload, as a client sends
-// it: FIN, no extension, masked with key.
+// appendHead appends the header of a frame that holds a whole message of size bytes, at most maxPayload, as a client
+// sends it: FIN set, no extension, masked with key.
 func appendHead(dst []byte, typ MessageType, size int, key uint32) []byte {
 	const final, masked = 0x80, 0x80
 	dst = append(dst, final|byte(typ))
@@ -108,7 +109,8 @@ func appendHead(dst []byte, typ MessageType, size int, key uint32) []byte {
 	return binary.LittleEndian.AppendUint32(dst, key)
 }
 
-// mask sets dst, which is as long, to src masked with key (RFC 6455, section 5.3), whose first octet is the lowest.
+// mask writes src, masked with key (RFC 6455, section 5.3), to dst, which has the same length. The key's first byte is
+// its lowest.
 func mask(dst, src []byte, key uint32) {
 	twice := uint64(key)<<32 | uint64(key)
 	for len(src) >= 8 && len(dst) >= 8 {

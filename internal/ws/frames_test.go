@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// aFrame makes a frame with that first octet, and a mask of zeroes if it is to have one.
+// aFrame makes a frame with that first byte, and a mask of zeroes if it is to have one.
 func aFrame(first byte, payload []byte, masked bool) []byte {
 	var mask byte
 	if masked {
@@ -28,7 +28,7 @@ func aFrame(first byte, payload []byte, masked bool) []byte {
 	return append(f, payload...)
 }
 
-// However the octets come, no more than those of one frame are let through at a time.
+// However the bytes come, no more than those of one frame are let through at a time.
 func TestBoundary(t *testing.T) {
 	dice := rand.New(rand.NewPCG(1, 2))
 	var stream []byte
@@ -40,16 +40,16 @@ func TestBoundary(t *testing.T) {
 		}
 	}
 	for range 200 {
-		var f boundary
+		var f frameTracker
 		at, frame := 0, 0
 		for at < len(stream) {
 			if f.between() != (frame > 0 && at == ends[frame-1] || at == 0) {
-				t.Fatalf("between is %t at octet %d", f.between(), at)
+				t.Fatalf("between is %t at byte %d", f.between(), at)
 			}
 			p := stream[at:min(len(stream), at+1+dice.IntN(1<<dice.IntN(18)))]
-			n := f.through(p)
+			n := f.advance(p)
 			if want := min(len(p), ends[frame]-at); n != want {
-				t.Fatalf("of %d octets at %d, %d are let through, want %d", len(p), at, n, want)
+				t.Fatalf("of %d bytes at %d, %d are let through, want %d", len(p), at, n, want)
 			}
 			if at += n; at == ends[frame] {
 				frame++
@@ -76,7 +76,7 @@ func TestWholeMessage(t *testing.T) {
 		"long":             {aFrame(0x82, long, false), Binary, long},
 		"nothing":          {nil, 0, nil},
 		"half a head":      {aFrame(0x82, long, false)[:3], 0, nil},
-		"one octet short":  {aFrame(0x81, body, false)[:1+1+len(body)-1], 0, nil},
+		"one byte short":   {aFrame(0x81, body, false)[:1+1+len(body)-1], 0, nil},
 		"masked":           {aFrame(0x81, body, true), 0, nil},
 		"a first fragment": {aFrame(0x01, body, false), 0, nil},
 		"a last fragment":  {aFrame(0x80, body, false), 0, nil},
@@ -88,15 +88,15 @@ func TestWholeMessage(t *testing.T) {
 		"a negative size":  {append([]byte{0x81, 127}, bytes.Repeat([]byte{0xff}, 60)...), 0, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			typ, got, size := wholeMessage(c.p)
+			typ, got, size := singleFrameMessage(c.p)
 			if typ != c.typ || !bytes.Equal(got, c.want) || (size > 0) != (c.typ != 0) {
-				t.Errorf("got type %d and %d octets (frame of %d), want %d and %d", typ, len(got), size, c.typ, len(c.want))
+				t.Errorf("got type %d and %d bytes (frame of %d), want %d and %d", typ, len(got), size, c.typ, len(c.want))
 			}
 		})
 	}
 }
 
-// Masking is one octet after another (RFC 6455, section 5.3), whatever the length.
+// Masking is one byte after another (RFC 6455, section 5.3), whatever the length.
 func TestMask(t *testing.T) {
 	key := []byte{0x12, 0x34, 0x56, 0x78}
 	for n := range 70 {
@@ -107,7 +107,7 @@ func TestMask(t *testing.T) {
 		}
 		got := make([]byte, n)
 		if mask(got, src, binary.LittleEndian.Uint32(key)); !bytes.Equal(got, want) {
-			t.Errorf("%d octets became %x, want %x", n, got, want)
+			t.Errorf("%d bytes became %x, want %x", n, got, want)
 		}
 	}
 }

@@ -12,11 +12,11 @@ import (
 	"unicode"
 )
 
-// HandshakeError is why a Dial failed. Its text names neither URL nor password: who dials knows where.
+// HandshakeError is why a Dial failed. Its text has neither the URL, which the caller knows, nor a password.
 type HandshakeError struct {
-	StatusCode int    // of a refused upgrade; 0: there was no answer of HTTP's
-	Body       []byte // the start of the answer, at most 1 KiB
-	Err        error  // the cause: a *net.OpError, an error of TLS, ctx's own; or what was wrong with the answer
+	StatusCode int    // of a refused upgrade; 0: there was no HTTP response
+	Body       []byte // the start of the response's, at most 1 KiB
+	Err        error  // the cause: a *net.OpError, a TLS error, ctx's own; or what was wrong with the response
 }
 
 func (e *HandshakeError) Error() string {
@@ -28,19 +28,19 @@ func (e *HandshakeError) Error() string {
 
 func (e *HandshakeError) Unwrap() error { return e.Err }
 
-// PermanentError is a failure that trying again as before is bound to meet again.
+// PermanentError is a failure that a retry with the same options is bound to meet again.
 type PermanentError struct{ Err error }
 
 func (e *PermanentError) Error() string { return e.Err.Error() }
 func (e *PermanentError) Unwrap() error { return e.Err }
 
-// explain finds out what err of the attempt means, and says what to look at. resp is nil where none came.
+// explain returns what the attempt's err means, with a hint what to look at. resp is nil where none came.
 func (a *attempt) explain(t Target, resp *http.Response, err error) *HandshakeError {
 	if resp != nil {
 		return refused(resp, err)
 	}
 	if ctxErr := a.ctx.Err(); ctxErr != nil {
-		return &HandshakeError{Err: a.ended(ctxErr)}
+		return &HandshakeError{Err: a.interrupted(ctxErr)}
 	}
 	// The library's steps and net/http's *url.Error add a URL and no knowledge.
 	var inURL *url.Error
@@ -56,8 +56,8 @@ func (a *attempt) explain(t Target, resp *http.Response, err error) *HandshakeEr
 	return &HandshakeError{Err: explainAlert(err)}
 }
 
-// ended says what a ctx's end has interrupted.
-func (a *attempt) ended(err error) error {
+// interrupted adds to err, ctx's own, what it has interrupted.
+func (a *attempt) interrupted(err error) error {
 	a.mu.Lock()
 	stage := a.stage
 	a.mu.Unlock()
@@ -70,7 +70,7 @@ func (a *attempt) ended(err error) error {
 	return fmt.Errorf("%s: %w", stage, err)
 }
 
-// hint says what to look at next, for the mistakes that everybody makes once.
+// hint suggests what to look at, for the usual mistakes; "": nothing to suggest.
 func (a *attempt) hint(t Target, err error) string {
 	var record tls.RecordHeaderError
 	var unverified *tls.CertificateVerificationError
@@ -100,11 +100,11 @@ func withoutTLS(scheme string) string {
 	return "tcp"
 }
 
-// refused is for an answer that is not the upgrade we asked for (W7).
+// refused explains a response that is not the upgrade asked for (W7).
 func refused(resp *http.Response, err error) *HandshakeError {
 	e := &HandshakeError{StatusCode: resp.StatusCode}
 	if resp.Body != nil {
-		e.Body, _ = io.ReadAll(io.LimitReader(resp.Body, 1024)) // the library's copy in memory
+		e.Body, _ = io.ReadAll(io.LimitReader(resp.Body, 1024)) // the library's copy, in memory
 	}
 	status := strings.TrimSpace(fmt.Sprintf("%d %s", resp.StatusCode, http.StatusText(resp.StatusCode)))
 	switch code := resp.StatusCode; {
@@ -128,16 +128,16 @@ func refused(resp *http.Response, err error) *HandshakeError {
 	return e
 }
 
-// location returns where a redirect points, without what may be secret in it.
+// location returns " to " and where a redirect leads, without what may be secret in it; "" where it does not say.
 func location(resp *http.Response) string {
 	u, err := resp.Location()
 	if err != nil {
 		return ""
 	}
-	return " to " + shown(u)
+	return " to " + redacted(u)
 }
 
-// printable returns the start of p as one line: at most n runes, and nothing of what is no text.
+// printable returns the start of p as one line of at most n bytes; "" where p is not text.
 func printable(p []byte, n int) string {
 	var line strings.Builder
 	for _, word := range strings.Fields(string(p)) {
@@ -149,5 +149,5 @@ func printable(p []byte, n int) string {
 		}
 		line.WriteString(word)
 	}
-	return cutText(line.String(), n)
+	return truncate(line.String(), n)
 }

@@ -33,8 +33,8 @@ func target(t testing.TB, raw string) Target {
 	return tg
 }
 
-// over returns a client that dials nc and nothing else.
-func over(nc net.Conn) *http.Client {
+// clientOver returns an HTTP client that dials nc and nothing else.
+func clientOver(nc net.Conn) *http.Client {
 	return &http.Client{Transport: &http.Transport{
 		DialContext: func(context.Context, string, string) (net.Conn, error) { return nc, nil },
 	}}
@@ -72,7 +72,7 @@ func pair(t testing.TB, client, server net.Conn, d DialOptions, a AcceptOptions)
 		c, err := Accept(newResponse(server, br), req, a)
 		done <- accepted{c, err}
 	}()
-	d.HTTPClient = over(client)
+	d.HTTPClient = clientOver(client)
 	c, err := Dial(context.Background(), target(t, "ws://broker.test/ws"), d)
 	must(t, err)
 	got := <-done

@@ -43,7 +43,7 @@ func peered(t testing.TB, client, server net.Conn, o DialOptions) (*Conn, *peer)
 	p := &peer{t: t, nc: server, br: bufio.NewReader(server)}
 	done := make(chan error, 1)
 	go func() { done <- p.upgrade() }() // joined by the receive below
-	o.HTTPClient = over(client)
+	o.HTTPClient = clientOver(client)
 	c, err := Dial(context.Background(), target(t, "ws://broker.test/ws"), o)
 	must(t, err)
 	must(t, <-done)

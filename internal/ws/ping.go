@@ -20,24 +20,20 @@ func (c *Conn) Ping(ctx context.Context) error {
 		return fmt.Errorf("ws: ping: %w", err)
 	}
 
-	// The library closes a connection whose context ends while a frame is being written, and it cannot be seen from
-	// here when that is over. So its context is another one, which ends well after ours.
+	// The library closes a connection whose context ends while a frame is being written, and nothing here shows when
+	// that is done. So it gets a context of its own, which ends well after ctx.
 	inner, cancel := context.WithCancel(context.Background())
 	pong := make(chan error, 1)
-	c.pingMu.Lock()
-	if c.pingsOver {
-		c.pingMu.Unlock()
+	if !c.startPing(func() { pong <- c.ws.Ping(inner) }) {
 		cancel()
 		return fmt.Errorf("ws: ping: %w", net.ErrClosed)
 	}
-	c.pings.Go(func() { pong <- c.ws.Ping(inner) }) // joined by CloseNow
-	c.pingMu.Unlock()
 
 	select {
 	case err := <-pong:
 		cancel()
 		if err != nil {
-			return fmt.Errorf("ws: ping: %w", c.brief(err))
+			return fmt.Errorf("ws: ping: %w", c.rootCause(err))
 		}
 		return nil
 	case <-ctx.Done():
@@ -46,10 +42,21 @@ func (c *Conn) Ping(ctx context.Context) error {
 	}
 }
 
+// startPing runs ping in a goroutine that joinPings joins. false: the connection was closed, and ping does not run.
+func (c *Conn) startPing(ping func()) bool {
+	c.pingMu.Lock()
+	defer c.pingMu.Unlock()
+	if c.pingsClosed {
+		return false
+	}
+	c.pings.Go(ping)
+	return true
+}
+
 // joinPings waits for the pings under way, after the connection has closed, and lets no other start.
 func (c *Conn) joinPings() {
 	c.pingMu.Lock()
-	c.pingsOver = true
+	c.pingsClosed = true
 	c.pingMu.Unlock()
 	c.pings.Wait()
 }

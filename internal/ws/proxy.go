@@ -14,9 +14,9 @@ import (
 	"strings"
 )
 
-// throughProxy makes t ask an HTTP proxy for a tunnel (CONNECT) without TLS just as net/http does with it, as RFC 6455
-// has it (section 4.1). net/http would hand the proxy the upgrade to forward, which few do. t is the attempt's own, and
-// how it dials is set.
+// throughProxy makes t ask an HTTP proxy for a tunnel (CONNECT) also for a server without TLS, as RFC 6455 wants it
+// (section 4.1). net/http would hand the proxy the upgrade to forward, which few proxies do. t is the attempt's own, with
+// its DialContext set.
 func (a *attempt) throughProxy(t *http.Transport) {
 	choose, dial := t.Proxy, t.DialContext
 	t.Proxy = func(req *http.Request) (*url.URL, error) {
@@ -27,15 +27,15 @@ func (a *attempt) throughProxy(t *http.Transport) {
 		tunnel := proxy != nil && req.URL.Scheme == "http" && (proxy.Scheme == "http" || proxy.Scheme == "https")
 		a.mu.Lock()
 		defer a.mu.Unlock()
-		if a.via = nil; !tunnel {
+		if a.proxy = nil; !tunnel {
 			return proxy, nil
 		}
-		a.via = proxy
-		return nil, nil // as far as net/http knows, the dial below leads straight to the server
+		a.proxy = proxy
+		return nil, nil // to net/http the dial below looks like one straight to the server
 	}
 	t.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
 		a.mu.Lock()
-		proxy := a.via
+		proxy := a.proxy
 		a.mu.Unlock()
 		if proxy == nil {
 			return dial(ctx, network, addr)
@@ -45,7 +45,8 @@ func (a *attempt) throughProxy(t *http.Transport) {
 	t.OnProxyConnectResponse = proxyAnswer(t.OnProxyConnectResponse)
 }
 
-// withoutProxyURL keeps an address that could not be parsed, with the password in it, out of the error.
+// withoutProxyURL returns the error of choosing a proxy without an address that could not be parsed, which may hold a
+// password.
 func withoutProxyURL(err error) error {
 	if strings.Contains(err.Error(), "@") {
 		return errors.New("the proxy's address cannot be parsed: is a special character in its user or password not percent-encoded?")
@@ -53,7 +54,7 @@ func withoutProxyURL(err error) error {
 	return fmt.Errorf("choosing a proxy: %w", err)
 }
 
-// tunnel connects to addr through proxy. The end of the attempt closes what dial has opened, which ends every wait here.
+// tunnel connects to addr through proxy. finish closes what dial has opened, which ends every wait here.
 func (a *attempt) tunnel(ctx context.Context, t *http.Transport, dial dialFunc, proxy *url.URL, addr string) (_ net.Conn, err error) {
 	secure := proxy.Scheme == "https"
 	if secure && t.DialTLSContext != nil {
@@ -82,7 +83,7 @@ func (a *attempt) tunnel(ctx context.Context, t *http.Transport, dial dialFunc, 
 	if err := req.Write(nc); err != nil {
 		return nil, fmt.Errorf("asking the proxy %s for a connection to %s: %w", proxy.Host, addr, err)
 	}
-	// The server says nothing before it was asked: the reader holds nothing of its when it is dropped.
+	// The server sends nothing before it gets a request: the reader holds none of its bytes when it is dropped.
 	resp, err := http.ReadResponse(bufio.NewReader(io.LimitReader(nc, maxProxyAnswer)), req)
 	if err != nil {
 		return nil, fmt.Errorf("waiting for the proxy %s to connect to %s: %w", proxy.Host, addr, err)
@@ -93,7 +94,7 @@ func (a *attempt) tunnel(ctx context.Context, t *http.Transport, dial dialFunc, 
 	return nc, nil
 }
 
-// maxProxyAnswer bounds what a proxy's answer may hold: net/http's bound for the header of any other.
+// maxProxyAnswer bounds a proxy's response, in bytes: net/http's bound for the header of any response.
 const maxProxyAnswer = 10 << 20
 
 func proxyAddress(proxy *url.URL) string {
@@ -108,7 +109,7 @@ func proxyAddress(proxy *url.URL) string {
 	return net.JoinHostPort(proxy.Hostname(), port)
 }
 
-// proxyRequest makes the CONNECT for addr, with what t and the proxy's URL say.
+// proxyRequest returns the CONNECT for addr, with t's header entries and the credentials of the proxy's URL.
 func proxyRequest(ctx context.Context, t *http.Transport, proxy *url.URL, addr string) (*http.Request, error) {
 	header := t.ProxyConnectHeader
 	if t.GetProxyConnectHeader != nil {
@@ -129,7 +130,8 @@ func proxyRequest(ctx context.Context, t *http.Transport, proxy *url.URL, addr s
 
 type proxyAnswerFunc = func(ctx context.Context, proxy *url.URL, req *http.Request, resp *http.Response) error
 
-// proxyAnswer returns a check of what a proxy answered, after the user's own: net/http would report the bare status.
+// proxyAnswer returns a check of a proxy's response, which comes after the user's own: net/http would report the bare
+// status.
 func proxyAnswer(user proxyAnswerFunc) proxyAnswerFunc {
 	return func(ctx context.Context, proxy *url.URL, req *http.Request, resp *http.Response) error {
 		if user != nil {

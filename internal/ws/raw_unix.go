@@ -15,7 +15,7 @@ import (
 type rawSocket struct {
 	nc        net.Conn
 	conn      syscall.RawConn
-	writeOnce func(fd uintptr) bool // the two attempts, bound once: a closure per call would be an allocation
+	writeOnce func(fd uintptr) bool // attemptWrite and attemptRead, bound once: a closure per call would be an allocation
 	readOnce  func(fd uintptr) bool
 
 	// Of the write under way.
@@ -49,7 +49,8 @@ func newRawSocket(nc net.Conn) *rawSocket {
 	return s
 }
 
-// tryWrite writes some of p, possibly nothing, and does not wait. An error comes only if the connection is broken.
+// tryWrite writes as much of p as the socket takes at once, possibly nothing. An error means that the connection is
+// broken.
 func (s *rawSocket) tryWrite(p []byte) (int, error) {
 	s.p, s.n, s.writeErr = p, 0, nil
 	err := s.conn.Write(s.writeOnce)
@@ -77,28 +78,28 @@ func (s *rawSocket) attemptWrite(fd uintptr) bool {
 	}
 }
 
-// read waits until something has come, and returns up to limit octets of it in a chunk. After an error there is none.
+// read waits until something has come, and returns up to limit bytes of it in a chunk. After an error there is none.
 func (s *rawSocket) read(limit int) (*chunk, int, error) {
 	s.limit, s.c, s.got, s.readErr = limit, nil, 0, nil
 	if err := s.conn.Read(s.readOnce); err != nil {
-		return nil, 0, s.asRead(err)
+		return nil, 0, s.asReadError(err)
 	}
 	if s.readErr != nil {
-		return nil, 0, s.asRead(s.readErr)
+		return nil, 0, s.asReadError(s.readErr)
 	}
 	c := s.c
 	s.c = nil
 	return c, s.got, nil
 }
 
-// asRead makes of a failure what the net.Conn's Read would have said.
-func (s *rawSocket) asRead(err error) error {
+// asReadError returns a failure as the net.Conn's Read would have reported it.
+func (s *rawSocket) asReadError(err error) error {
 	var op *net.OpError
 	switch {
 	case err == io.EOF:
 		return err
 	case errors.As(err, &op):
-		err = op.Err // it said raw-read
+		err = op.Err // its Op is raw-read
 	}
 	op = &net.OpError{Op: "read", Source: s.nc.LocalAddr(), Addr: s.nc.RemoteAddr(), Err: err}
 	if op.Source != nil {

@@ -2,4 +2,4 @@
 
 package ws
 
-const canTryFlush, canReadAhead = true, true
+const canTryFlush, canReadAhead = true, bypassLibrary

@@ -6,8 +6,8 @@ import (
 	"io"
 )
 
-// Read returns a piece of a message, of at most 64 KiB, valid until the next Read. final: it ends a WebSocket message,
-// and may be empty then. On a stream it returns what the connection gave, and final is never true.
+// Read returns a piece of a message, of at most 64 KiB, valid until the next Read or ReadInto. final: it ends a
+// WebSocket message, and may be empty then. On a stream it returns what the connection gave, and final is never true.
 //
 // Errors stay. They are a *CloseError for the peer's close frame; one that matches io.EOF when the connection ended
 // without; ErrTooBig; net.ErrClosed after Close or CloseNow; and what the connection failed with, as it is.
@@ -36,13 +36,13 @@ func (c *Conn) readMessage() (p []byte, final bool, err error) {
 	// ends a Read as well.
 	if c.msg == nil {
 		c.dropPiece()
-		if typ, p, ok := c.b.aMessage(); ok {
+		if typ, p, ok := c.b.in.takeMessage(); ok {
 			c.typ = typ
-			return c.within(p, int64(len(p)), true)
+			return p, true, c.checkLimit(int64(len(p)))
 		}
 		typ, msg, err := c.ws.Reader(context.Background())
 		if err != nil {
-			return nil, false, c.readFailure(err)
+			return nil, false, c.explainRead(err)
 		}
 		c.typ, c.msg, c.msgSize = MessageType(typ), msg, 0
 	}
@@ -50,19 +50,16 @@ func (c *Conn) readMessage() (p []byte, final bool, err error) {
 		c.piece = getChunk()
 	}
 	into := c.piece[:]
-	if c.msgSize == 0 && c.b.byFrame {
+	if c.msgSize == 0 && c.client {
 		into = into[:firstPiece]
 	}
-	n, final, err := c.more(into)
-	if err != nil {
-		return nil, false, err
-	}
-	return c.within(into[:n], c.msgSize, final)
+	n, final, err := c.readPayload(into)
+	return into[:n], final, err
 }
 
 // firstPiece is how much of a message a client's first Read of it hands out: enough to tell where the rest belongs,
-// which ReadInto takes there, and no more than the library has read with the frame's head: to ask for an octet beyond
-// that would make it read ahead, and what is read ahead has to be copied.
+// which ReadInto takes there, and no more than the library has read with the frame's header. To ask for a byte beyond
+// that would make the library read ahead, and what is read ahead has to be copied.
 const firstPiece = fillSize - maxHeader
 
 // ReadInto goes on with the message that Read has begun, straight into p, until p is full or the message ends. Where
@@ -73,14 +70,12 @@ func (c *Conn) ReadInto(p []byte) (n int, final bool, err error) {
 	}
 	switch {
 	case c.ws == nil:
-		n, err = c.b.nextInto(p)
+		n, err = c.b.in.readStreamInto(p)
 		if err != nil {
-			err = c.readFailure(err)
+			err = c.explainRead(err)
 		}
 	case c.msg != nil:
-		if n, final, err = c.more(p); err == nil {
-			_, _, err = c.within(p, c.msgSize, final)
-		}
+		n, final, err = c.readPayload(p)
 	}
 	if err != nil {
 		c.dropPiece()
@@ -90,39 +85,39 @@ func (c *Conn) ReadInto(p []byte) (n int, final bool, err error) {
 	return n, final, nil
 }
 
-// more reads from the message under way until p is full or the message ends.
-func (c *Conn) more(p []byte) (n int, final bool, err error) {
+// readPayload reads from the current message until p is full or the message ends.
+func (c *Conn) readPayload(p []byte) (n int, final bool, err error) {
 	for n < len(p) && !final {
 		m, err := c.msg.Read(p[n:])
 		n += m
 		switch {
-		case err == io.EOF && c.b.readError() == nil:
+		case err == io.EOF && c.b.in.failure() == nil:
 			final, c.msg = true, nil
 		case err != nil:
 			// The library takes the end of the connection for the end of the message, inside a message too:
 			// what was cut short must not pass for complete.
-			return 0, false, c.readFailure(err)
+			return 0, false, c.explainRead(err)
 		}
 	}
 	c.msgSize += int64(n)
-	return n, final, nil
+	return n, final, c.checkLimit(c.msgSize)
 }
 
-// within holds a message of so many octets to the limit.
-func (c *Conn) within(p []byte, size int64, final bool) ([]byte, bool, error) {
+// checkLimit returns ErrTooBig for a message of more bytes than the ReadLimit.
+func (c *Conn) checkLimit(size int64) error {
 	if c.readLimit > 0 && size > c.readLimit {
-		return nil, false, fmt.Errorf("%w: more than %d octets", ErrTooBig, c.readLimit)
+		return fmt.Errorf("%w: more than %d bytes", ErrTooBig, c.readLimit)
 	}
-	return p, final, nil
+	return nil
 }
 
 func (c *Conn) readStream() ([]byte, error) {
 	if c.small == nil {
 		c.small = make([]byte, fillSize)
 	}
-	p, err := c.b.next(c.small)
+	p, err := c.b.in.readStream(c.small)
 	if err != nil {
-		return nil, c.readFailure(err)
+		return nil, c.explainRead(err)
 	}
 	return p, nil
 }

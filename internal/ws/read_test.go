@@ -30,7 +30,7 @@ func TestEcho(t *testing.T) {
 				got, err := readMessage(c)
 				must(t, err)
 				if !bytes.Equal(got, msg) || c.ReadType() != typ {
-					t.Fatalf("W2_W6: %d octets of type %d came back as %d of type %d (compression %t)", size, typ, len(got), c.ReadType(), compression)
+					t.Fatalf("W2_W6: %d bytes of type %d came back as %d of type %d (compression %t)", size, typ, len(got), c.ReadType(), compression)
 				}
 			}
 		}
@@ -168,7 +168,7 @@ func TestCloseReplyToTheDeaf(t *testing.T) {
 		if err := <-done; !errors.As(err, &ce) {
 			t.Fatal(err)
 		}
-		if d := time.Since(start); d != lastWords {
+		if d := time.Since(start); d != closeReplyTimeout {
 			t.Errorf("after %v", d)
 		}
 	})
@@ -184,8 +184,8 @@ func TestReadLimit(t *testing.T) {
 		_, err := readMessage(s)
 		if size <= 1000 {
 			must(t, err)
-		} else if !errors.Is(err, ErrTooBig) || !strings.Contains(err.Error(), "1000 octets") {
-			t.Errorf("%d octets: %v", size, err)
+		} else if !errors.Is(err, ErrTooBig) || !strings.Contains(err.Error(), "1000 bytes") {
+			t.Errorf("%d bytes: %v", size, err)
 		} else {
 			// The connection stands: the peer can be told.
 			closed := reading(c)
@@ -208,11 +208,11 @@ func TestIdleHoldsNoBuffer(t *testing.T) {
 			must(t, c.Write(Binary, make([]byte, size)))
 			must(t, c.Flush())
 			synctest.Wait()
-			if s.piece != nil || s.b.buf != nil {
-				t.Errorf("after a message of %d octets: reading holds a chunk", size)
+			if s.piece != nil || s.b.in.buf != nil {
+				t.Errorf("after a message of %d bytes: reading holds a chunk", size)
 			}
-			if b := c.b; b.waiting.from != nil || b.taken.from != nil {
-				t.Errorf("after a message of %d octets: writing holds a chunk", size)
+			if b := c.b; b.out.waiting.from != nil || b.out.taken.from != nil {
+				t.Errorf("after a message of %d bytes: writing holds a chunk", size)
 			}
 		}
 		c.CloseNow()
@@ -230,19 +230,19 @@ func TestLastReadAndCounters(t *testing.T) {
 		if got := c.LastRead(); !got.Equal(start) {
 			t.Errorf("before anything came: %v", got.Sub(start))
 		}
-		p.send(opText, "hello") // 2 + 5 octets
+		p.send(opText, "hello") // 2 + 5 bytes
 		synctest.Wait()
 		if got := c.LastRead().Sub(start); got != 3*time.Second || c.BytesRead() != 7 {
-			t.Errorf("last read after %v, %d octets", got, c.BytesRead())
+			t.Errorf("last read after %v, %d bytes", got, c.BytesRead())
 		}
 		must(t, c.Write(Text, []byte("hello")))
 		if c.BytesWritten() != 0 {
-			t.Errorf("%d octets written before Flush", c.BytesWritten())
+			t.Errorf("%d bytes written before Flush", c.BytesWritten())
 		}
 		go p.read() // ends with the frame
 		must(t, c.Flush())
 		if c.BytesWritten() != 11 { // a client's are masked
-			t.Errorf("%d octets written", c.BytesWritten())
+			t.Errorf("%d bytes written", c.BytesWritten())
 		}
 		c.CloseNow()
 		<-done

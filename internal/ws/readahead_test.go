@@ -34,9 +34,9 @@ func quietPair(t *testing.T) (c *Conn, p *peer, got <-chan string, ended <-chan 
 		t.Fatalf("got %q", msg)
 	}
 	for waits := false; canReadAhead && !waits; runtime.Gosched() {
-		c.b.readMu.Lock()
-		waits = c.b.ahead
-		c.b.readMu.Unlock()
+		c.b.in.mu.Lock()
+		waits = c.b.in.readingAhead
+		c.b.in.mu.Unlock()
 	}
 	return c, p, messages, done
 }
@@ -63,15 +63,15 @@ func TestReadAhead(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			c, p, got, ended := quietPair(t)
 			go func() { // ends when all of it is read, as it is below
-				for _, octets := range tc.comes {
-					arrived := c.BytesRead() + uint64(len(octets))
-					for p.nc.Write(octets); c.BytesRead() < arrived; runtime.Gosched() {
+				for _, piece := range tc.comes {
+					arrived := c.BytesRead() + uint64(len(piece))
+					for p.nc.Write(piece); c.BytesRead() < arrived; runtime.Gosched() {
 					}
 				}
 			}()
 			for i, want := range tc.want {
 				if msg := <-got; msg != want {
-					t.Errorf("message %d: %d octets %.20q, want %d %.20q", i+1, len(msg), msg, len(want), want)
+					t.Errorf("message %d: %d bytes %.20q, want %d %.20q", i+1, len(msg), msg, len(want), want)
 				}
 			}
 			must(t, c.CloseNow())

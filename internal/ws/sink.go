@@ -4,212 +4,152 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"sync"
+	"sync/atomic"
+
+	"github.com/webstomp/webstomp/internal/notify"
 )
 
-// Write is the library's: it gathers, and never waits for the connection but in the close handshake.
-func (b *buffered) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	if err := b.writeErr; err != nil {
-		b.mu.Unlock()
-		return 0, err
+// maxWaiting bounds what may wait to be written, in bytes. Conn.Write never leaves more than a chunk and a frame, so
+// what exceeds it are answers to pings, from a peer that sends them without end but does not read.
+const maxWaiting = 1 << 20
+
+// sink is the writing half of a connection. It gathers what is written until a flush sends it. Two write to it: the
+// Conn's one writer, and the library on its own account, pongs and close frames from whoever reads. Whole frames are
+// added at a time, so that none ends up inside another.
+//
+// Flushes take turns: whoever set writing is the only one who may touch taken and the connection.
+type sink struct {
+	conn    io.Writer     // the connection
+	raw     *rawSocket    // the connection as a plain socket; nil where it is none. Used only by who set writing
+	pending chan struct{} // capacity 1; see Conn.Pending
+	bypass  bool          // a client's WebSocket without compression: addMessage is used. Set before the Conn is handed out
+
+	bytesWritten atomic.Uint64
+
+	mu         sync.Mutex   // guards the following; never held across I/O or a channel operation
+	waiting    writeBuffer  // to be written, after taken
+	taken      writeBuffer  // being written, or what the last tryFlush has left
+	writing    bool         // somebody writes; nobody else may
+	writeDone  notify.Event // writing has become false
+	corked     bool         // a flush will come: pending need not be signalled
+	held       bool         // no write flushes, however much waits
+	unbuffered bool         // every write flushes: the close handshake
+	sent       frameTracker // where the library is in what it writes; followed only where bypass
+	closeSent  bool         // the library has written a close frame: no data may follow (RFC 6455, section 5.5.1)
+	err        error        // the first failure to write, or why none is possible any more; nothing is written after it
+}
+
+// write gathers what the library writes. errNotReading: too much waits, and the connection is to be aborted.
+func (s *sink) write(p []byte) error {
+	s.mu.Lock()
+	if err := s.err; err != nil {
+		s.mu.Unlock()
+		return err
 	}
-	if b.byFrame {
-		b.heed(p)
+	if s.bypass {
+		s.trackFramesLocked(p)
 	}
-	b.waiting.add(p)
-	flooded := len(b.waiting.p) > maxWaiting
-	corked, direct := b.corked, b.direct
-	b.mu.Unlock()
+	s.waiting.add(p)
+	flooded := len(s.waiting.p) > maxWaiting
+	corked, unbuffered := s.corked, s.unbuffered
+	s.mu.Unlock()
 
 	switch {
 	case flooded:
-		b.cut(errNotReading)
-		return 0, errNotReading
-	case direct:
-		if err := b.flush(true); err != nil {
-			return 0, err
-		}
+		return errNotReading
+	case unbuffered:
+		return s.flush(true)
 	case !corked:
-		select {
-		case b.pending <- struct{}{}:
-		default: // one signal is enough
-		}
+		notify.Signal(s.pending)
 	}
-	return len(p), nil
-}
-
-// writeMessage gathers a message in a frame as a client sends it. It goes past the library, which would take four locks
-// for it and copy it twice. Whatever the library writes by itself beside the one writer, pongs and closes, comes here in
-// whole frames, so that none gets into another. Behind a close frame of the library's nothing is written any more.
-func (b *buffered) writeMessage(typ MessageType, p []byte) error {
-	if err := b.cork(len(p) + maxHeader); err != nil {
-		return err
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	switch {
-	case b.writeErr != nil:
-		return b.writeErr
-	case b.closeSaid:
-		return net.ErrClosed
-	}
-	b.waiting.addFrame(typ, p, rand.Uint32()) // from ChaCha8 with the system's seed: unpredictable, as section 5.3 demands
 	return nil
 }
 
-// heed follows what the library writes, which may come in pieces, and notes its close frame. mu is held.
-func (b *buffered) heed(p []byte) {
+// trackFramesLocked follows the frames that the library writes, which may come in pieces, and notes its close frame.
+func (s *sink) trackFramesLocked(p []byte) {
 	for len(p) > 0 {
-		if b.said.between() && p[0]&opcode == closeOpcode {
-			b.closeSaid = true
+		if s.sent.between() && p[0]&opcodeMask == closeOpcode {
+			s.closeSent = true
 		}
-		p = p[b.said.through(p):]
+		p = p[s.sent.advance(p):]
 	}
 }
 
-// writeWhole hands p to the connection in a Write of its own. Nothing may be gathered before it; its caller is the one
-// writer.
-func (b *buffered) writeWhole(p []byte) error {
-	if err := b.writeFailure(); err != nil {
+// addMessage gathers a message of at most maxPayload bytes, in one frame as a client sends it. It bypasses the library,
+// which would take three locks for it and copy it twice. net.ErrClosed: the library has written a close frame.
+func (s *sink) addMessage(typ MessageType, p []byte) error {
+	if err := s.cork(len(p) + maxHeader); err != nil {
 		return err
 	}
-	n, err := b.rwc.Write(p)
-	b.bytesWritten.Add(uint64(n))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.err != nil:
+		return s.err
+	case s.closeSent:
+		return net.ErrClosed
+	}
+	s.waiting.addFrame(typ, p, rand.Uint32()) // from ChaCha8 with the system's seed: unpredictable, as section 5.3 demands
+	return nil
+}
+
+// writeAlone hands p to the connection in one Write, which makes it a message on a stream that keeps messages apart.
+// Nothing may be gathered on such a stream, and its caller is the one writer.
+func (s *sink) writeAlone(p []byte) error {
+	if err := s.failure(); err != nil {
+		return err
+	}
+	n, err := s.conn.Write(p)
+	s.bytesWritten.Add(uint64(n))
 	if err == nil && n < len(p) {
 		err = io.ErrShortWrite // the rest would be another message
 	}
 	if err != nil {
-		b.noMore(err)
+		s.refuse(err)
 	}
-	return b.writeFailure()
+	return s.failure()
 }
 
-// cork announces that something is about to be written and that a flush will follow, and makes room for n octets: what
-// waits goes out first where both together would not fit a chunk, unless it is held.
-func (b *buffered) cork(n int) error {
-	b.mu.Lock()
-	b.corked = true
-	full := !b.held && len(b.waiting.p) > 0 && len(b.waiting.p)+n > chunkSize
-	b.mu.Unlock()
+// cork announces that n bytes are about to be written and that a flush will follow. What waits is flushed first where
+// both together would not fit a chunk, unless hold is in force.
+func (s *sink) cork(n int) error {
+	s.mu.Lock()
+	s.corked = true
+	full := !s.held && len(s.waiting.p) > 0 && len(s.waiting.p)+n > chunkSize
+	s.mu.Unlock()
 	if full {
-		return b.flush(false)
+		return s.flush(false)
 	}
 	return nil
 }
 
-// hold says whether what is written must not make anything go out: pongs may wait in any number.
-func (b *buffered) hold(held bool) {
-	b.mu.Lock()
-	b.held = held
-	b.mu.Unlock()
+// hold sets whether writes are gathered without a bound and none of them flushes.
+func (s *sink) hold(held bool) {
+	s.mu.Lock()
+	s.held = held
+	s.mu.Unlock()
 }
 
-// goDirect ends the gathering: from now on each write goes out by itself.
-func (b *buffered) goDirect() {
-	b.mu.Lock()
-	b.direct = true
-	b.mu.Unlock()
+// stopGathering makes each write flush from now on.
+func (s *sink) stopGathering() {
+	s.mu.Lock()
+	s.unbuffered = true
+	s.mu.Unlock()
 }
 
-// flush writes all that waits, and what is added meanwhile. It waits for another writer to finish first: at the
-// connection's end the library may be one, beside ours. uncork: no further flush is announced.
-func (b *buffered) flush(uncork bool) error {
-	b.mu.Lock()
-	for b.writing {
-		if b.quiet == nil {
-			b.quiet = make(chan struct{})
-		}
-		quiet := b.quiet
-		b.mu.Unlock()
-		<-quiet
-		b.mu.Lock()
+// refuse makes every write and flush from now on fail with err, unless there is an earlier failure.
+func (s *sink) refuse(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err == nil {
+		s.err = err
 	}
-	p, ended := b.advance(0, nil, uncork)
-	b.mu.Unlock()
-
-	for len(p) > 0 {
-		n, err := b.rwc.Write(p)
-		b.mu.Lock()
-		p, ended = b.advance(n, err, uncork)
-		b.mu.Unlock()
-	}
-	if ended != nil {
-		close(ended)
-	}
-	return b.writeFailure()
 }
 
-// tryFlush writes what the connection takes without blocking, and tells whether that was all.
-func (b *buffered) tryFlush() (bool, error) {
-	b.mu.Lock()
-	if b.writing || b.raw == nil && len(b.taken.p)+len(b.waiting.p) > 0 {
-		err := b.writeErr
-		b.mu.Unlock()
-		return false, err
-	}
-	p, ended := b.advance(0, nil, true)
-	b.mu.Unlock()
-
-	full := false
-	for len(p) > 0 && !full {
-		n, err := b.raw.tryWrite(p)
-		b.mu.Lock()
-		if full = n < len(p) && err == nil; full {
-			ended = b.pause(n)
-		} else {
-			p, ended = b.advance(n, err, true)
-		}
-		b.mu.Unlock()
-	}
-	if ended != nil {
-		close(ended)
-	}
-	return !full, b.writeFailure()
-}
-
-// advance takes note of what was written, and returns what to write next. Its caller holds mu and is, while there is
-// something to write, the one writer; when there is nothing it is no longer, and ended is to be closed (after mu is
-// released) if it is not nil.
-func (b *buffered) advance(n int, err error, uncork bool) (p []byte, ended chan struct{}) {
-	b.taken.p = b.taken.p[n:]
-	b.bytesWritten.Add(uint64(n))
-	if err != nil && b.writeErr == nil {
-		b.writeErr = err
-	}
-	if len(b.taken.p) == 0 {
-		b.taken.free()
-		b.taken, b.waiting = b.waiting, gather{}
-	}
-	if b.writeErr != nil {
-		b.taken.free()
-		b.waiting.free()
-	}
-	if len(b.taken.p) > 0 {
-		b.writing = true
-		return b.taken.p, nil
-	}
-	if uncork {
-		b.corked = false
-	}
-	return nil, b.rest()
-}
-
-// pause takes note of n octets written and leaves the others to a flush. Its caller holds mu.
-func (b *buffered) pause(n int) (ended chan struct{}) {
-	b.taken.p = b.taken.p[n:]
-	b.bytesWritten.Add(uint64(n))
-	return b.rest()
-}
-
-// rest ends the caller's time as the writer; it holds mu. What is returned is to be closed after that.
-func (b *buffered) rest() (ended chan struct{}) {
-	b.writing = false
-	ended, b.quiet = b.quiet, nil
-	return ended
-}
-
-func (b *buffered) writeFailure() error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.writeErr
+// failure returns what every write and flush fails with; nil: nothing has failed.
+func (s *sink) failure() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err
 }

@@ -21,7 +21,7 @@ func TestTryFlushWhenFull(t *testing.T) {
 		} else {
 			c, s = Stream(client), Stream(server)
 		}
-		if c.b.raw == nil && canTryFlush {
+		if c.b.out.raw == nil && canTryFlush {
 			t.Fatal("a plain socket is not known as one")
 		}
 		msg := make([]byte, 32<<10)
@@ -53,7 +53,7 @@ func TestTryFlushWhenFull(t *testing.T) {
 		must(t, <-flushed)
 		for i, b := range got[:sent*len(msg)] {
 			if b != byte(i/len(msg)) {
-				t.Fatalf("octet %d belongs to message %d", i, b)
+				t.Fatalf("byte %d belongs to message %d", i, b)
 			}
 		}
 		if got[len(got)-1] != 255 {

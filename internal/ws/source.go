@@ -5,44 +5,53 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/webstomp/webstomp/internal/notify"
 )
 
-// fillSize is the buffer of a bufio.Reader, which is what the library reads small things with.
+// fillSize is how much a quiet connection is read with. It is the size of a bufio.Reader, which is what the library
+// reads small things with.
 const fillSize = 4 << 10
 
-// source is the reading half of buffered. A quiet connection reads straight into its caller's slice and holds no
-// memory. When such a read fills the slice, more is probably there, and the next one takes a whole chunk.
+// source is the reading half of a connection. A quiet one reads straight into its caller's slice and holds no memory.
+// When such a read fills the slice, more is probably there, and the next one takes a whole chunk.
 //
-// It has two readers. The library reads one frame at a time and no octet of the next one; where the next one is a whole
-// message that was read ahead, Conn.Read takes it out of the buffer without the library, and between two messages of a
-// plain socket it reads ahead itself. Usually that is one goroutine; in the close handshake the library reads on its own
-// account as well, so the buffer has a lock. No read from the connection happens under it: the library (or, of a stream,
-// the reader) has a lock for that, and waits for a readAhead that is under way.
+// It has two readers. The library calls read, which gives it one frame at a time and no byte of the next one. Between
+// two frames the Conn calls takeMessage, which takes a message that was read ahead out of the buffer without the
+// library, and on a plain socket reads ahead itself. Usually both run in one goroutine, but in the close handshake the
+// library reads from a goroutine of its own as well: so the buffer has a lock, and read waits for a read-ahead that is
+// under way. Two reads of the connection never overlap: the library has a lock for its own, and a stream has one reader.
 type source struct {
-	readMu sync.Mutex    // guards the following; never held across I/O
-	buf    *chunk        // what was read ahead; nil when there is none
-	lo, hi int           // what of buf was not handed out yet
-	lent   bool          // aMessage has handed out a part of buf: it must not go back to the pool
-	early  []byte        // came together with the handshake; handed out before anything is read
-	frame  boundary      // where the library is; only followed where byFrame
-	ahead  bool          // aMessage reads from the connection: nobody else does
-	landed chan struct{} // closed when it no longer is; nil while nobody waits for that
+	conn  io.Reader  // the connection
+	raw   *rawSocket // the connection as a plain socket; nil where it is none
+	start time.Time  // when the connection was made
 
-	byFrame bool // it is a client's WebSocket: the library is held to the frame. Set in the handshake
+	// Set before the Conn is handed out.
+	handshakeDone bool // see read
+	bypass        bool // a client's WebSocket: takeMessage may take messages, and frames are tracked for it
+
+	lastReadAt  atomic.Int64 // nanoseconds after start; 0: nothing was read yet
+	bytesRead   atomic.Uint64
+	libraryOnly atomic.Bool           // takeMessage takes nothing more: the connection was aborted, or is being closed
+	readErr     atomic.Pointer[error] // the failure that ended reading; nil before. It stays
+
+	mu           sync.Mutex   // guards the following; never held across I/O or a channel operation
+	buf          *chunk       // what was read ahead; nil when there is none
+	lo, hi       int          // the part of buf that was not handed out yet
+	lent         bool         // takeMessage has handed out a part of buf, which must not go back to the pool
+	early        []byte       // what came together with the handshake; handed out before anything is read
+	frame        frameTracker // where the library is; followed only where bypass
+	readingAhead bool         // takeMessage reads from the connection; nobody else may
+	readDone     notify.Event // readingAhead has become false
 
 	// Owned by whoever reads from the connection.
-	more    bool // the last read filled what it was given
-	drained bool // a read did not: whatever lay buffered beneath us since the handshake has come out
-
-	judged bool // false: the handshake is not over, see Read
-
-	over   atomic.Bool           // no message is taken out of buf any more: the connection was cut, or is being closed
-	failed atomic.Pointer[error] // the failure that Read has reported; nil before. Anyone may look
+	expectMore bool // the last read filled what it was given
+	drained    bool // a read did not: net/http's buffer, which may have held something since the handshake, is empty
 }
 
-// Read is the library's (of a stream, next is used instead).
-func (b *buffered) Read(p []byte) (int, error) {
-	if !b.judged {
+// read reads for the library. A stream uses readStream instead.
+func (s *source) read(p []byte) (int, error) {
+	if !s.handshakeDone {
 		// The library reads before the end of a handshake only when it has found fault with a 101, to show the
 		// body of the refusal. There is none, and waiting for one would take seconds.
 		return 0, io.EOF
@@ -50,214 +59,117 @@ func (b *buffered) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
-	b.awaitAhead()
-	if n := b.take(p); n > 0 {
+	s.awaitReadAhead()
+	if n := s.takeBuffered(p); n > 0 {
 		return n, nil
 	}
-	if !b.more || len(p) >= chunkSize/2 { // a large slice is better filled without a copy
-		n, err := b.fetch(p)
-		return b.keep(p[:n]), err
+	if !s.expectMore || len(p) >= chunkSize/2 { // a large slice is better filled without a copy
+		n, err := s.fetch(p)
+		return s.keepNextFrame(p[:n]), err
 	}
-	if err := b.fill(); err != nil {
+	if err := s.fill(); err != nil {
 		return 0, err
 	}
-	return b.take(p), nil
+	return s.takeBuffered(p), nil
 }
 
-// take moves octets from the buffer to p, of one frame at most.
-func (b *buffered) take(p []byte) int {
-	b.readMu.Lock()
-	defer b.readMu.Unlock()
-	b.unpack()
-	n := copy(p, b.buf.between(b.lo, b.hi))
-	if b.byFrame && n > 0 {
-		n = b.frame.through(p[:n])
+// takeBuffered moves bytes from the buffer to p; where frames are tracked, those of one frame at most.
+func (s *source) takeBuffered(p []byte) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.unpackEarlyLocked()
+	n := copy(p, s.buf.slice(s.lo, s.hi))
+	if s.bypass && n > 0 {
+		n = s.frame.advance(p[:n])
 	}
-	if b.lo += n; b.lo == b.hi {
-		b.release()
+	if s.lo += n; s.lo == s.hi {
+		s.releaseLocked()
 	}
 	return n
 }
 
-// keep takes note of octets that went to the library past the buffer. What is not of its frame goes there.
-func (b *buffered) keep(p []byte) int {
-	if !b.byFrame || len(p) == 0 {
+// keepNextFrame returns how much of p, which was read straight from the connection, the library may have: the rest of
+// the current frame. What follows goes into the buffer.
+func (s *source) keepNextFrame(p []byte) int {
+	if !s.bypass || len(p) == 0 {
 		return len(p)
 	}
-	b.readMu.Lock()
-	defer b.readMu.Unlock()
-	n := b.frame.through(p)
-	if n < len(p) { // the buffer is empty, and p is no longer than a chunk: of a payload nothing is left over
-		b.buf = getChunk()
-		b.lo, b.hi = 0, copy(b.buf[:], p[n:])
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := s.frame.advance(p)
+	if n < len(p) {
+		// The buffer is empty. The rest fits a chunk: a p that is longer is the library's for one payload, and
+		// ends no later than that.
+		s.buf = getChunk()
+		s.lo, s.hi = 0, copy(s.buf[:], p[n:])
 	}
 	return n
 }
 
-// aMessage takes a message past the library, if that is between two frames: out of the buffer, or, where that is empty and
-// the connection is a plain socket, as soon as something comes. It is lent until aMessage is called again. Not ok: what
-// comes next, if only a failure, is for the library to read.
-func (b *buffered) aMessage() (typ MessageType, message []byte, ok bool) {
-	b.readMu.Lock()
-	if b.lent = false; b.lo == b.hi {
-		b.release()
-		b.unpack()
-	}
-	if !b.byFrame || !b.frame.between() || b.over.Load() {
-		b.readMu.Unlock()
+// takeMessage returns a message without the library's help if one begins next: out of the buffer, or, where that is
+// empty and the connection is a plain socket, as soon as something comes. The message is valid until takeMessage is
+// called again. Not ok: what comes next, if only a failure, is for the library to read.
+func (s *source) takeMessage() (typ MessageType, message []byte, ok bool) {
+	if !s.bypass {
 		return 0, nil, false
 	}
-	var landed chan struct{}
-	if b.lo == b.hi && b.raw != nil && b.drained {
-		b.ahead = true
-		b.readMu.Unlock()
-		c, n := b.readAhead()
-		b.readMu.Lock()
-		b.buf, b.lo, b.hi = c, 0, n
-		b.ahead = false
-		landed, b.landed = b.landed, nil
+	s.mu.Lock()
+	if s.lent = false; s.lo == s.hi {
+		s.releaseLocked()
 	}
-	n := 0
-	if !b.over.Load() { // still
-		typ, message, n = wholeMessage(b.buf.between(b.lo, b.hi))
-		b.lo += n
-		b.lent = n > 0
+	if !s.frame.between() || s.libraryOnly.Load() {
+		s.mu.Unlock()
+		return 0, nil, false
 	}
-	b.readMu.Unlock()
-	if landed != nil {
-		close(landed)
+	var waiting notify.Waiters
+	if s.lo == s.hi && s.raw != nil && s.drained {
+		s.readingAhead = true
+		s.mu.Unlock()
+		c, n := s.readAhead()
+		s.mu.Lock()
+		s.buf, s.lo, s.hi = c, 0, n
+		s.readingAhead = false
+		waiting = s.readDone.Take()
 	}
-	return typ, message, n > 0
+	size := 0
+	if !s.libraryOnly.Load() { // it may have been set meanwhile
+		typ, message, size = singleFrameMessage(s.buf.slice(s.lo, s.hi))
+		s.lo += size
+		s.lent = size > 0
+	}
+	s.mu.Unlock()
+	waiting.Wake()
+	return typ, message, size > 0
 }
 
-// readAhead reads what comes into a chunk, of which it holds none while it waits. After a failure there is none.
-func (b *buffered) readAhead() (*chunk, int) {
+// stopBypass leaves all further reading to the library.
+func (s *source) stopBypass() { s.libraryOnly.Store(true) }
+
+// readAhead waits for something to read, without holding memory meanwhile, and returns it in a chunk. After a failure,
+// which the library will report, there is none.
+func (s *source) readAhead() (*chunk, int) {
 	limit := fillSize
-	if b.more {
+	if s.expectMore {
 		limit = chunkSize
 	}
-	c, n, err := b.raw.read(limit)
+	c, n, err := s.raw.read(limit)
 	if err != nil {
 		failed := err // only this one goes to the heap, not the err of each read
-		b.failed.Store(&failed)
+		s.readErr.Store(&failed)
 		return nil, 0
 	}
-	b.came(n, limit)
+	s.noteRead(n, limit)
 	return c, n
 }
 
-// awaitAhead waits for a readAhead that is under way, which the end of the connection ends.
-func (b *buffered) awaitAhead() {
-	b.readMu.Lock()
-	if !b.ahead {
-		b.readMu.Unlock()
+// awaitReadAhead waits until no read-ahead is under way. The end of the connection ends one.
+func (s *source) awaitReadAhead() {
+	s.mu.Lock()
+	if !s.readingAhead {
+		s.mu.Unlock()
 		return
 	}
-	if b.landed == nil {
-		b.landed = make(chan struct{})
-	}
-	landed := b.landed
-	b.readMu.Unlock()
-	<-landed
-}
-
-// next returns what is there, for a stream: without a copy where it was read ahead, else in small. It is valid until
-// the next call.
-func (b *buffered) next(small []byte) ([]byte, error) {
-	if b.unpack(); b.lo == b.hi {
-		b.release()
-		if !b.more {
-			n, err := b.fetch(small)
-			return small[:n], err
-		}
-		if err := b.fill(); err != nil {
-			return nil, err
-		}
-	}
-	p := b.buf[b.lo:b.hi]
-	b.lo = b.hi
-	return p, nil
-}
-
-// nextInto returns how much was put into p, for a stream.
-func (b *buffered) nextInto(p []byte) (int, error) {
-	if b.unpack(); b.lo == b.hi {
-		b.release()
-		return b.fetch(p)
-	}
-	n := copy(p, b.buf[b.lo:b.hi])
-	b.lo += n
-	return n, nil
-}
-
-// unpack moves a part of early, if there is any, to where all reads look first.
-func (b *buffered) unpack() {
-	if len(b.early) == 0 || b.lo < b.hi {
-		return
-	}
-	if b.buf == nil {
-		b.buf = getChunk()
-	}
-	b.lo, b.hi = 0, copy(b.buf[:], b.early)
-	b.early = b.early[b.hi:]
-}
-
-// fill reads ahead into a chunk of its own. After nil there is at least one octet.
-func (b *buffered) fill() error {
-	c := getChunk()
-	n, err := b.fetch(c[:])
-	if n == 0 {
-		putChunk(c)
-		return err
-	}
-	b.readMu.Lock()
-	defer b.readMu.Unlock()
-	b.buf, b.lo, b.hi = c, 0, n
-	return err
-}
-
-// release lets go of an empty buffer.
-func (b *buffered) release() {
-	if b.buf != nil && !b.lent {
-		putChunk(b.buf)
-	}
-	b.buf, b.lo, b.hi, b.lent = nil, 0, 0, false
-}
-
-// fetch is one read from the connection: some octets and nil, or none and an error, which stays.
-func (b *buffered) fetch(p []byte) (int, error) {
-	for b.readError() == nil {
-		n, err := b.rwc.Read(p)
-		if n > 0 {
-			b.came(n, len(p))
-			return n, nil // an error that came along comes again
-		}
-		if err != nil {
-			failed := err // only this one goes to the heap, not the err of each read
-			b.failed.Store(&failed)
-		}
-	}
-	return 0, b.readError()
-}
-
-// came takes note of n octets that a read of up to limit has brought.
-func (b *buffered) came(n, limit int) {
-	b.lastReadAt.Store(int64(time.Since(b.start)))
-	b.bytesRead.Add(uint64(n))
-	b.drained = b.drained || n < limit
-	// A larger slice is the library's for one payload, which fits it by design: that says nothing about what
-	// follows, and a chunk must not be taken to wait for nothing.
-	b.more = n == limit && (n <= fillSize || n == chunkSize)
-}
-
-// readError returns the failure that ended the reading, or nil.
-func (b *buffered) readError() error {
-	if err := b.failed.Load(); err != nil {
-		return *err
-	}
-	return nil
-}
-
-func (b *buffered) lastRead() time.Time {
-	return b.start.Add(time.Duration(b.lastReadAt.Load()))
+	done := s.readDone.Wait()
+	s.mu.Unlock()
+	<-done
 }

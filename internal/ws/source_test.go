@@ -64,17 +64,17 @@ func TestReadMixed(t *testing.T) {
 					n, last, err := c.ReadInto(into)
 					must(t, err)
 					if n < len(into) != last && n > 0 {
-						t.Fatalf("ReadInto gave %d of %d octets, final %t", n, len(into), last)
+						t.Fatalf("ReadInto gave %d of %d bytes, final %t", n, len(into), last)
 					}
 					got, final = append(got, into[:n]...), last
 				}
 			}
 			if !bytes.Equal(got, want[i]) || c.ReadType() != types[i] {
-				t.Fatalf("seed %d: message %d: %d octets of type %d, want %d of type %d", seed, i, len(got), c.ReadType(), len(want[i]), types[i])
+				t.Fatalf("seed %d: message %d: %d bytes of type %d, want %d of type %d", seed, i, len(got), c.ReadType(), len(want[i]), types[i])
 			}
 		}
 		writing.Wait()
-		if c.BytesRead() == 0 || !c.b.frame.between() {
+		if c.BytesRead() == 0 || !c.b.in.frame.between() {
 			t.Error("it does not stand between two frames")
 		}
 		c.CloseNow()
@@ -116,7 +116,7 @@ func TestCloseDuringMessages(t *testing.T) {
 					close(first)
 				}
 				if want := fmt.Sprintf("%0300d", n); !final || string(got) != want {
-					t.Errorf("message %d of %d octets: %q", n, len(got), got)
+					t.Errorf("message %d of %d bytes: %q", n, len(got), got)
 					return
 				}
 			}
@@ -149,14 +149,14 @@ func TestReadInto(t *testing.T) {
 	far.Close()
 	for range 2 {
 		if n, _, err := s.ReadInto(into); n != 0 || err == nil {
-			t.Errorf("after the end: %d octets, %v", n, err)
+			t.Errorf("after the end: %d bytes, %v", n, err)
 		}
 	}
 
 	client, server := tcpPair(t)
 	c, p := peered(t, client, server, DialOptions{ReadLimit: 10_000})
 	if n, final, err := c.ReadInto(into); n != 0 || final || err != nil {
-		t.Errorf("between messages: %d octets, %t, %v", n, final, err)
+		t.Errorf("between messages: %d bytes, %t, %v", n, final, err)
 	}
 	go p.send(opText, string(make([]byte, 20_000))) // ends with the connection
 	_, final, err := c.Read()
@@ -184,11 +184,11 @@ func TestHold(t *testing.T) {
 	must(t, c.Write(Text, make([]byte, 16<<10)))
 	c.Hold(false)
 	if n := c.BytesWritten() - before; n != 0 {
-		t.Errorf("%d octets went out", n)
+		t.Errorf("%d bytes went out", n)
 	}
 	must(t, c.Flush())
 	if n := c.BytesWritten() - before; n < 16<<10+450*125 {
-		t.Errorf("after Flush %d octets went out", n)
+		t.Errorf("after Flush %d bytes went out", n)
 	}
 }
 

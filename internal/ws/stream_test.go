@@ -31,13 +31,13 @@ func TestStream(t *testing.T) {
 			p, final, err := s.Read()
 			must(t, err)
 			if final || len(p) == 0 || len(p) > chunkSize || s.ReadType() != 0 {
-				t.Fatalf("a piece of %d octets, final %t, type %d", len(p), final, s.ReadType())
+				t.Fatalf("a piece of %d bytes, final %t, type %d", len(p), final, s.ReadType())
 			}
 			got = append(got, p...)
 		}
 		must(t, <-written)
 		if !bytes.Equal(got, msg) {
-			t.Fatalf("%d octets came differently", size)
+			t.Fatalf("%d bytes came differently", size)
 		}
 	}
 	must(t, c.Write(0, []byte("bye")))
@@ -114,7 +114,7 @@ func TestW2_stream_that_keeps_messages(t *testing.T) {
 			t.Errorf("%s: %d writes: %.10q", network, len(k.writes), k.writes)
 		}
 		if got, sent := strings.Join(k.writes, ""), strings.Join(msgs, ""); got != sent || c.BytesWritten() != uint64(len(sent)) {
-			t.Errorf("%s: %d octets came, %d were counted, %d were sent", network, len(got), c.BytesWritten(), len(sent))
+			t.Errorf("%s: %d bytes came, %d were counted, %d were sent", network, len(got), c.BytesWritten(), len(sent))
 		}
 		must(t, c.CloseNow())
 		if err := c.Write(Text, []byte("late")); !errors.Is(err, net.ErrClosed) {
@@ -138,7 +138,7 @@ func TestKeepsMessages(t *testing.T) {
 	defer nc.Close()
 	client, _ := tcpPair(t)
 	for nc, want := range map[net.Conn]bool{nc: true, client: false, &addressless{}: false} {
-		if keepsMessages(nc) != want {
+		if isMessageConn(nc) != want {
 			t.Errorf("%T: %t", nc, !want)
 		}
 	}
@@ -157,8 +157,8 @@ func TestStreamIdleHoldsNoChunk(t *testing.T) {
 		for _, size := range []int{1, fillSize - 1, fillSize + 1, 100_000} {
 			server.Write(make([]byte, size))
 			synctest.Wait()
-			if c.b.buf != nil {
-				t.Errorf("after %d octets: reading holds a chunk", size)
+			if c.b.in.buf != nil {
+				t.Errorf("after %d bytes: reading holds a chunk", size)
 			}
 		}
 		server.Close()
@@ -167,10 +167,9 @@ func TestStreamIdleHoldsNoChunk(t *testing.T) {
 	})
 }
 
-// A read may bring octets together with its error: they come first.
+// A read may bring bytes together with its error: they come first.
 func TestStreamReadWithError(t *testing.T) {
 	b := newBuffered(lastGasp{}, nil)
-	b.judged = true
 	c := &Conn{b: b}
 	if p, _, err := c.Read(); string(p) != "x" || err != nil {
 		t.Errorf("%q, %v", p, err)
@@ -178,7 +177,7 @@ func TestStreamReadWithError(t *testing.T) {
 	c.CloseNow()
 }
 
-// lastGasp returns its only octet together with io.EOF.
+// lastGasp returns its only byte together with io.EOF.
 type lastGasp struct{ failing }
 
 func (lastGasp) Read(p []byte) (int, error) { return copy(p, "x"), io.EOF }

@@ -12,7 +12,7 @@ import (
 // stompPort is where brokers listen for STOMP on a bare socket.
 const stompPort = "61613"
 
-// Target is where to dial: a URL that ParseURL found good.
+// Target is where to dial: a URL that ParseURL has accepted. The zero value is none.
 type Target struct {
 	u *url.URL
 }
@@ -57,8 +57,8 @@ func ParseURL(raw string) (Target, error) {
 	return Target{u: u}, nil
 }
 
-// withoutURL returns what url.Parse found wrong. Its error holds all of raw, and the reason inside still quotes parts
-// of it: that is repeated only where no password can be among them.
+// withoutURL returns what url.Parse found wrong. Its error quotes all of raw, and the reason inside it still quotes
+// parts of raw: the reason is kept only where no password can be among them.
 func withoutURL(raw string, err error) error {
 	var e *url.Error
 	if strings.Contains(raw, "@") || !errors.As(err, &e) {
@@ -79,7 +79,7 @@ func (t Target) String() string {
 	return u.String()
 }
 
-// Bare tells whether this is STOMP on a bare socket, not on a WebSocket.
+// Bare reports whether this is STOMP on a bare socket, not on a WebSocket.
 func (t Target) Bare() bool {
 	if t.u == nil {
 		return false
@@ -91,7 +91,7 @@ func (t Target) Bare() bool {
 	return false
 }
 
-// secure tells whether TLS is spoken.
+// secure reports whether the connection uses TLS.
 func (t Target) secure() bool {
 	switch t.u.Scheme {
 	case "wss", "https", "tls", "stomp+ssl":

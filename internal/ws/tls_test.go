@@ -108,7 +108,7 @@ func TestTLS(t *testing.T) {
 				if got := <-protocols; len(got) > 0 && got[0] == "h2" {
 					t.Errorf("case %d offers %v", i, got)
 				}
-				if c.b.raw != nil {
+				if c.b.out.raw != nil {
 					t.Error("TryFlush would bypass TLS")
 				}
 				must(t, send(c, "a"))

@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	// maxPayload bounds what goes into one WebSocket frame. Artemis takes no frame above 65,536 octets, and counts
+	// maxPayload bounds what goes into one WebSocket frame. Artemis takes no frame above 65,536 bytes, and counts
 	// what compression adds.
 	maxPayload = chunkSize - 1024
 
@@ -26,17 +26,17 @@ func (c *Conn) Write(typ MessageType, msg []byte) error {
 		err = c.writeStream(msg)
 	case typ != Text && typ != Binary:
 		return fmt.Errorf("ws: write: message type %d is neither Text nor Binary", typ)
-	case len(msg) <= maxPayload && c.own:
-		err = c.b.writeMessage(typ, msg)
-	case len(msg) <= maxPayload:
-		if err = c.b.cork(len(msg) + maxHeader); err == nil {
+	case len(msg) > maxPayload:
+		err = c.writeFragments(typ, msg)
+	case c.b.out.bypass:
+		err = c.b.out.addMessage(typ, msg)
+	default:
+		if err = c.b.out.cork(len(msg) + maxHeader); err == nil {
 			err = c.ws.Write(context.Background(), websocket.MessageType(typ), msg)
 		}
-	default:
-		err = c.writeFragments(typ, msg)
 	}
 	if err != nil {
-		return c.writeFailure(err)
+		return c.explainWrite(err)
 	}
 	return nil
 }
@@ -48,7 +48,7 @@ func (c *Conn) writeFragments(typ MessageType, msg []byte) error {
 	}
 	for len(msg) > 0 {
 		n := min(len(msg), maxPayload)
-		if err := c.b.cork(n + maxHeader); err != nil {
+		if err := c.b.out.cork(n + maxHeader); err != nil {
 			return err
 		}
 		if _, err := w.Write(msg[:n]); err != nil {
@@ -57,19 +57,19 @@ func (c *Conn) writeFragments(typ MessageType, msg []byte) error {
 		msg = msg[n:]
 	}
 	// The last frame is an empty one with FIN set: the library offers no way to set it on the one before.
-	if err := c.b.cork(maxHeader); err != nil {
+	if err := c.b.out.cork(maxHeader); err != nil {
 		return err
 	}
 	return w.Close()
 }
 
 func (c *Conn) writeStream(msg []byte) error {
-	if c.whole {
-		return c.b.writeWhole(msg)
+	if c.keepsMessages {
+		return c.b.out.writeAlone(msg)
 	}
 	for len(msg) > 0 {
 		n := min(len(msg), chunkSize)
-		if err := c.b.cork(n); err != nil {
+		if err := c.b.out.cork(n); err != nil {
 			return err
 		}
 		if _, err := c.b.Write(msg[:n]); err != nil {
@@ -82,18 +82,18 @@ func (c *Conn) writeStream(msg []byte) error {
 
 // Flush sends what waits, in one system call where the connection takes it in one, and what is added meanwhile.
 func (c *Conn) Flush() error {
-	if err := c.b.flush(true); err != nil {
-		return c.writeFailure(err)
+	if err := c.b.out.flush(true); err != nil {
+		return c.explainWrite(err)
 	}
 	return nil
 }
 
-// TryFlush sends what waits as far as that goes without blocking. false: something is left, and Flush has to finish
-// it. It does its best on plain TCP and unix sockets; elsewhere (TLS, pipes, other systems) all is left to Flush.
+// TryFlush sends as much of what waits as goes without blocking. false: something is left, and Flush has to finish it.
+// It does its best on plain TCP and unix sockets; elsewhere (TLS, pipes, other systems) all is left to Flush.
 func (c *Conn) TryFlush() (done bool, err error) {
-	done, err = c.b.tryFlush()
+	done, err = c.b.out.tryFlush()
 	if err != nil {
-		return false, c.writeFailure(err)
+		return false, c.explainWrite(err)
 	}
 	return done, nil
 }
@@ -101,4 +101,4 @@ func (c *Conn) TryFlush() (done bool, err error) {
 // Pending is signalled when bytes wait that no Write announced, and that only Flush will send: a ping, the answer to
 // one, the reply to a close. A signal may be stale: Flush has nothing to do then. It has room for one; what else has to
 // wake the goroutine that writes may signal it too, if it does not block for that.
-func (c *Conn) Pending() chan struct{} { return c.b.pending }
+func (c *Conn) Pending() chan struct{} { return c.b.out.pending }

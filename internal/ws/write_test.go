@@ -76,15 +76,15 @@ func TestW2_one_frame(t *testing.T) {
 			p.send(opText, "behind it")
 			_, err := readMessage(c)
 			must(t, err)
-			pong := len(c.b.waiting.p)
+			pong := len(c.b.out.waiting.p)
 			msg := make([]byte, size)
 			for i := range msg {
 				msg[i] = byte(i) & 0x7f
 			}
 			must(t, c.Write(typ, msg))
-			head := c.b.waiting.p[pong:]
+			head := c.b.out.waiting.p[pong:]
 			if head[0] != 0x80|byte(typ) || head[1]&0x80 == 0 {
-				t.Errorf("%d octets of type %d begin with %x", size, typ, head[:2])
+				t.Errorf("%d bytes of type %d begin with %x", size, typ, head[:2])
 			}
 			n := headSize(head[1])
 			keys[string(head[n-4:n])] = true
@@ -120,16 +120,16 @@ func TestW2_fragments(t *testing.T) {
 				t.Fatalf("frame %d has opcode %d", frames, op)
 			}
 			if len(f.payload) >= 64<<10 {
-				t.Errorf("a frame of %d octets", len(f.payload))
+				t.Errorf("a frame of %d bytes", len(f.payload))
 			}
 			got, last = got+len(f.payload), f.fin
 		}
 		must(t, <-written)
 		if got != size && !compressed || (frames == 1) != (size <= maxPayload) {
-			t.Errorf("%d octets came as %d in %d frames (compressed: %t)", size, got, frames, compressed)
+			t.Errorf("%d bytes came as %d in %d frames (compressed: %t)", size, got, frames, compressed)
 		}
 		if counted.largest.Load() > chunkSize+1024 { // compression may add a little
-			t.Errorf("a write of %d octets", counted.largest.Load())
+			t.Errorf("a write of %d bytes", counted.largest.Load())
 		}
 	}
 }
@@ -185,7 +185,7 @@ func TestFloodOfPings(t *testing.T) {
 		if err := <-done; err == nil || !strings.Contains(err.Error(), "does not read") {
 			t.Error(err)
 		}
-		if sent < 8000 || sent > 8100 { // 131 octets each, a client's answer
+		if sent < 8000 || sent > 8100 { // 131 bytes each, a client's answer
 			t.Errorf("cut after %d pings", sent)
 		}
 		if err := c.Flush(); err == nil || !strings.Contains(err.Error(), "does not read") {
