@@ -13,7 +13,7 @@ import (
 )
 
 // W1: the server's own order decides here; a client that offers nothing in common gets none, and is taken.
-func TestW1_accept_subprotocol(t *testing.T) {
+func TestAccept_W1_subprotocol(t *testing.T) {
 	for _, tc := range []struct {
 		offered []string
 		want    string
@@ -33,7 +33,7 @@ func TestW1_accept_subprotocol(t *testing.T) {
 }
 
 // What a client sends together with its request is not lost.
-func TestAcceptEarlyData(t *testing.T) {
+func TestAccept_keeps_early_data(t *testing.T) {
 	url := serveHTTP(t, echo(AcceptOptions{}))
 	nc, err := net.Dial("tcp", strings.TrimPrefix(url, "ws://"))
 	must(t, err)
@@ -62,7 +62,7 @@ func (w wrapped) Write(p []byte) (int, error) { return w.inner.Write(p) }
 func (w wrapped) WriteHeader(status int)      { w.inner.WriteHeader(status) }
 func (w wrapped) Unwrap() http.ResponseWriter { return w.inner }
 
-func TestAcceptBehindMiddleware(t *testing.T) {
+func TestAccept_behind_middleware(t *testing.T) {
 	handler := echo(AcceptOptions{})
 	url := serveHTTP(t, func(w http.ResponseWriter, r *http.Request) { handler(wrapped{w}, r) })
 	c, err := Dial(t.Context(), target(t, url), DialOptions{})
@@ -74,7 +74,7 @@ func TestAcceptBehindMiddleware(t *testing.T) {
 	}
 }
 
-func TestAcceptRefuses(t *testing.T) {
+func TestAccept_refuses(t *testing.T) {
 	upgrade := func(change func(http.Header)) *http.Request {
 		r := httptest.NewRequest(http.MethodGet, "http://broker.test/ws", nil)
 		for name, value := range map[string]string{"Connection": "Upgrade", "Upgrade": "websocket",
@@ -119,7 +119,7 @@ func TestAcceptRefuses(t *testing.T) {
 }
 
 // A client that is gone before it is answered is an error, and is closed.
-func TestAcceptOfTheGone(t *testing.T) {
+func TestAccept_of_a_client_that_is_gone(t *testing.T) {
 	client, server := net.Pipe()
 	go func() { // ends with its write
 		io.WriteString(client, "GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+

@@ -15,7 +15,7 @@ import (
 )
 
 // ctx ends Dial at once, whatever it is waiting for, and leaves nothing behind: the bubble would not end.
-func TestDialContext(t *testing.T) {
+func TestDial_ends_with_ctx(t *testing.T) {
 	silent := func(nc net.Conn) { io.Copy(io.Discard, nc) }
 	saying := func(s string) func(net.Conn) {
 		return func(nc net.Conn) {
@@ -99,7 +99,7 @@ func TestDialContext(t *testing.T) {
 }
 
 // A cause of the caller's is visible beside ctx's own error; a ctx that has ended dials nothing.
-func TestDialContextCause(t *testing.T) {
+func TestDial_shows_the_cause_of_ctx(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		why := errors.New("shutting down")
 		ctx, cancel := context.WithCancelCause(t.Context())
@@ -123,7 +123,7 @@ func TestDialContextCause(t *testing.T) {
 }
 
 // A dial that ignores its ctx, and comes back when all is over, is closed.
-func TestDialTooLate(t *testing.T) {
+func TestDial_closes_what_is_dialled_too_late(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client, server := net.Pipe()
 		transport := &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {

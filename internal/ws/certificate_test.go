@@ -11,7 +11,7 @@ import (
 
 // An alert that has ended the connection is what is reported, even where net/http reports that the request found it
 // closed. Which of the two it does is a matter of luck.
-func TestAlertBehindAnotherError(t *testing.T) {
+func TestAttempt_finds_an_alert_behind_another_error(t *testing.T) {
 	cert, pool := certificate(t, "broker.test")
 	addr := listen(t, func(nc net.Conn) {
 		tls.Server(nc, &tls.Config{Certificates: []tls.Certificate{cert}, ClientAuth: tls.RequireAnyClientCert}).Handshake()

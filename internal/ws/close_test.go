@@ -17,7 +17,7 @@ import (
 )
 
 // W5: both ends learn of a close; what waited went out before.
-func TestClose(t *testing.T) {
+func TestClose_W5_both_ends_learn_of_it(t *testing.T) {
 	for _, reader := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {
 			c, s := pipePair(t)
@@ -55,7 +55,7 @@ func TestClose(t *testing.T) {
 	}
 }
 
-func TestCloseAnsweredWithAnotherCode(t *testing.T) {
+func TestClose_answered_with_another_code(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client, server := net.Pipe()
 		c, p := peered(t, client, server, DialOptions{})
@@ -68,7 +68,7 @@ func TestCloseAnsweredWithAnotherCode(t *testing.T) {
 	})
 }
 
-func TestCloseOfTheSilent(t *testing.T) {
+func TestClose_of_a_silent_peer(t *testing.T) {
 	for _, tc := range []struct {
 		name  string
 		ctx   time.Duration // 0: no end
@@ -124,7 +124,7 @@ func TestCloseOfTheSilent(t *testing.T) {
 	}
 }
 
-func TestCloseWithACodeThatMayNotBeSent(t *testing.T) {
+func TestClose_with_a_code_that_may_not_be_sent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, _ := pipePair(t)
 		if err := c.Close(t.Context(), 1006, ""); err == nil || !strings.Contains(err.Error(), "cannot be set") {
@@ -134,7 +134,7 @@ func TestCloseWithACodeThatMayNotBeSent(t *testing.T) {
 }
 
 // CloseNow ends whatever hangs.
-func TestCloseNow(t *testing.T) {
+func TestCloseNow_ends_whatever_blocks(t *testing.T) {
 	for _, stream := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
 			client, server := net.Pipe()
@@ -176,7 +176,7 @@ func TestCloseNow(t *testing.T) {
 }
 
 // CloseNow during a Close that waits for its peer.
-func TestCloseNowDuringClose(t *testing.T) {
+func TestCloseNow_during_Close(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client, server := net.Pipe()
 		c, p := peered(t, client, server, DialOptions{})
@@ -196,7 +196,7 @@ func TestCloseNowDuringClose(t *testing.T) {
 }
 
 // A TLS connection would spend 5 s on its goodbye to a peer that does not read.
-func TestCloseNowOfTLS(t *testing.T) {
+func TestCloseNow_of_TLS(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client, server := net.Pipe()
 		defer server.Close()
@@ -211,7 +211,7 @@ func TestCloseNowOfTLS(t *testing.T) {
 }
 
 // A stream that is a WebSocket of its own, as a user's dialer may make it, is ended at once too while it is being read.
-func TestCloseNowOfANestedWebSocket(t *testing.T) {
+func TestCloseNow_of_a_nested_WebSocket(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client, server := net.Pipe()
 		defer server.Close()
@@ -247,7 +247,7 @@ func secured(t *testing.T, client, server net.Conn, cert tls.Certificate, cfg *t
 
 // W5: behind a close frame no data goes out (RFC 6455, section 5.5.1): neither behind the reply to the peer's, however
 // long that takes to leave, nor behind the library's own to a peer that breaks the protocol.
-func TestW5_nothing_behind_a_close_frame(t *testing.T) {
+func TestWrite_W5_nothing_behind_a_close_frame(t *testing.T) {
 	for name, sent := range map[string][]byte{
 		"a_reply":     frame{true, opClose, []byte(closing(1012, "restart"))}.bytes(),
 		"a_complaint": {0xc1, 1, 'x'}, // RSV1
@@ -281,7 +281,7 @@ func TestW5_nothing_behind_a_close_frame(t *testing.T) {
 }
 
 // The bytes of a long message, which the library writes in pieces, are not taken for a close frame.
-func TestLongMessageOfCloseFrames(t *testing.T) {
+func TestWrite_takes_no_payload_for_a_close_frame(t *testing.T) {
 	client, server := tcpPair(t)
 	c, s := pair(t, client, server, DialOptions{}, AcceptOptions{})
 	long := bytes.Repeat([]byte{0x88}, 300_000)

@@ -13,7 +13,7 @@ import (
 )
 
 // W7: a refused upgrade comes with its status, the start of its body, and a word on what to look at.
-func TestW7_refused(t *testing.T) {
+func TestDial_W7_refused(t *testing.T) {
 	long := strings.Repeat("0123456789abcdef", 100)
 	for _, tc := range []struct {
 		status         int
@@ -59,7 +59,7 @@ func TestW7_refused(t *testing.T) {
 }
 
 // Servers that are none.
-func TestDialOddServers(t *testing.T) {
+func TestDial_odd_servers(t *testing.T) {
 	reply := func(s string) func(net.Conn) {
 		return func(nc net.Conn) {
 			buf := make([]byte, 4096)
@@ -99,7 +99,7 @@ func TestDialOddServers(t *testing.T) {
 }
 
 // W1: what was not offered must not be selected.
-func TestW1_selected_but_not_offered(t *testing.T) {
+func TestDial_W1_selected_but_not_offered(t *testing.T) {
 	url := serveHTTP(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Sec-WebSocket-Protocol", "mqtt")
 		w.Header().Set("Upgrade", "websocket")
@@ -114,7 +114,7 @@ func TestW1_selected_but_not_offered(t *testing.T) {
 }
 
 // ActiveMQ Classic 5 answers "stomp" to whoever offers nothing that it knows (W1).
-func TestW1_selected_unasked(t *testing.T) {
+func TestDial_W1_selected_unasked(t *testing.T) {
 	url := serveHTTP(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Sec-WebSocket-Protocol", "stomp")
 		c, err := Accept(w, r, AcceptOptions{})
@@ -132,7 +132,7 @@ func TestW1_selected_unasked(t *testing.T) {
 	}
 }
 
-func TestDialNobodyListens(t *testing.T) {
+func TestDial_nobody_listens(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
 	addr := l.Addr().String()
@@ -148,7 +148,7 @@ func TestDialNobodyListens(t *testing.T) {
 }
 
 // W1 and the rest of the upgrade request.
-func TestUpgradeRequest(t *testing.T) {
+func TestDial_W1_upgrade_request(t *testing.T) {
 	var got *http.Request
 	url := serveHTTP(t, func(w http.ResponseWriter, r *http.Request) {
 		got = r.Clone(context.Background())
@@ -183,7 +183,7 @@ func TestUpgradeRequest(t *testing.T) {
 }
 
 // The user's client keeps its jar and its redirects, and is not modified.
-func TestDialWithAClient(t *testing.T) {
+func TestDial_with_a_client(t *testing.T) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/from", func(w http.ResponseWriter, r *http.Request) {
 		http.SetCookie(w, &http.Cookie{Name: "session", Value: "1", Path: "/"})
@@ -230,7 +230,7 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-func TestDialWithAForeignTransport(t *testing.T) {
+func TestDial_with_a_foreign_transport(t *testing.T) {
 	url := serveHTTP(t, echo(AcceptOptions{}))
 	inner := &http.Transport{}
 	defer inner.CloseIdleConnections()
@@ -260,7 +260,7 @@ func TestDialWithAForeignTransport(t *testing.T) {
 }
 
 // The deprecated ways to dial are a user's right.
-func TestDialWithDeprecatedDial(t *testing.T) {
+func TestDial_with_a_deprecated_Dial(t *testing.T) {
 	url := serveHTTP(t, echo(AcceptOptions{}))
 	dials := 0
 	transport := &http.Transport{}

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// aFrame makes a frame with that first byte, and a mask of zeroes if it is to have one.
-func aFrame(first byte, payload []byte, masked bool) []byte {
+// rawFrame makes a frame with that first byte, and a mask of zeroes if it is to have one.
+func rawFrame(first byte, payload []byte, masked bool) []byte {
 	var mask byte
 	if masked {
 		mask = 0x80
@@ -29,13 +29,13 @@ func aFrame(first byte, payload []byte, masked bool) []byte {
 }
 
 // However the bytes come, no more than those of one frame are let through at a time.
-func TestBoundary(t *testing.T) {
+func TestFrameTracker_ends_at_each_frame(t *testing.T) {
 	dice := rand.New(rand.NewPCG(1, 2))
 	var stream []byte
 	var ends []int
 	for _, size := range []int{0, 1, 125, 126, 127, 1000, 65535, 65536, 70000, 0, 5} {
 		for _, masked := range []bool{false, true} {
-			stream = append(stream, aFrame(0x81, make([]byte, size), masked)...)
+			stream = append(stream, rawFrame(0x81, make([]byte, size), masked)...)
 			ends = append(ends, len(stream))
 		}
 	}
@@ -61,7 +61,7 @@ func TestBoundary(t *testing.T) {
 	}
 }
 
-func TestWholeMessage(t *testing.T) {
+func TestSingleFrameMessage_takes_nothing_else(t *testing.T) {
 	body := []byte("MESSAGE\n\n\x00")
 	long := bytes.Repeat([]byte("x"), 40_000)
 	for name, c := range map[string]struct {
@@ -69,22 +69,22 @@ func TestWholeMessage(t *testing.T) {
 		typ  MessageType
 		want []byte
 	}{
-		"text":             {aFrame(0x81, body, false), Text, body},
-		"binary":           {aFrame(0x82, body, false), Binary, body},
-		"empty":            {aFrame(0x81, nil, false), Text, []byte{}},
-		"followed":         {append(aFrame(0x81, body, false), 0x81, 3), Text, body},
-		"long":             {aFrame(0x82, long, false), Binary, long},
+		"text":             {rawFrame(0x81, body, false), Text, body},
+		"binary":           {rawFrame(0x82, body, false), Binary, body},
+		"empty":            {rawFrame(0x81, nil, false), Text, []byte{}},
+		"followed":         {append(rawFrame(0x81, body, false), 0x81, 3), Text, body},
+		"long":             {rawFrame(0x82, long, false), Binary, long},
 		"nothing":          {nil, 0, nil},
-		"half a head":      {aFrame(0x82, long, false)[:3], 0, nil},
-		"one byte short":   {aFrame(0x81, body, false)[:1+1+len(body)-1], 0, nil},
-		"masked":           {aFrame(0x81, body, true), 0, nil},
-		"a first fragment": {aFrame(0x01, body, false), 0, nil},
-		"a last fragment":  {aFrame(0x80, body, false), 0, nil},
-		"compressed":       {aFrame(0xc1, body, false), 0, nil},
-		"another RSV":      {aFrame(0x91, body, false), 0, nil},
-		"a ping":           {aFrame(0x89, body, false), 0, nil},
-		"a close":          {aFrame(0x88, nil, false), 0, nil},
-		"unknown":          {aFrame(0x83, body, false), 0, nil},
+		"half a head":      {rawFrame(0x82, long, false)[:3], 0, nil},
+		"one byte short":   {rawFrame(0x81, body, false)[:1+1+len(body)-1], 0, nil},
+		"masked":           {rawFrame(0x81, body, true), 0, nil},
+		"a first fragment": {rawFrame(0x01, body, false), 0, nil},
+		"a last fragment":  {rawFrame(0x80, body, false), 0, nil},
+		"compressed":       {rawFrame(0xc1, body, false), 0, nil},
+		"another RSV":      {rawFrame(0x91, body, false), 0, nil},
+		"a ping":           {rawFrame(0x89, body, false), 0, nil},
+		"a close":          {rawFrame(0x88, nil, false), 0, nil},
+		"unknown":          {rawFrame(0x83, body, false), 0, nil},
 		"a negative size":  {append([]byte{0x81, 127}, bytes.Repeat([]byte{0xff}, 60)...), 0, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -97,7 +97,7 @@ func TestWholeMessage(t *testing.T) {
 }
 
 // Masking is one byte after another (RFC 6455, section 5.3), whatever the length.
-func TestMask(t *testing.T) {
+func TestMask_of_any_length(t *testing.T) {
 	key := []byte{0x12, 0x34, 0x56, 0x78}
 	for n := range 70 {
 		src, want := make([]byte, n), make([]byte, n)

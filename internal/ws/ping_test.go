@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-func TestPing(t *testing.T) {
+func TestPing_answered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, s := pipePair(t)
 		done, answering := reading(c), reading(s)
@@ -37,7 +37,7 @@ func TestPing(t *testing.T) {
 }
 
 // The end of a Ping's ctx leaves the connection alive, and no goroutine for long.
-func TestPingUnanswered(t *testing.T) {
+func TestPing_unanswered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client, server := net.Pipe()
 		c, p := peered(t, client, server, DialOptions{})

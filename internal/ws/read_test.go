@@ -12,7 +12,7 @@ import (
 )
 
 // W2, W3, W6: messages of any size, of both types, both ways.
-func TestEcho(t *testing.T) {
+func TestConn_W2_W3_W6_echo(t *testing.T) {
 	for _, compression := range []bool{false, true} {
 		url := serveHTTP(t, echo(AcceptOptions{Compression: compression}))
 		c, err := Dial(t.Context(), target(t, url), DialOptions{Compression: compression})
@@ -39,7 +39,7 @@ func TestEcho(t *testing.T) {
 }
 
 // A peer's frames, in whatever pieces, become messages.
-func TestReadFrames(t *testing.T) {
+func TestRead_makes_messages_of_frames(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
 		frames []frame
@@ -83,7 +83,7 @@ func TestReadFrames(t *testing.T) {
 	}
 }
 
-func TestReadErrors(t *testing.T) {
+func TestRead_errors(t *testing.T) {
 	part := frame{false, opText, []byte("half")}.bytes()
 	for _, tc := range []struct {
 		name string
@@ -135,7 +135,7 @@ func TestReadErrors(t *testing.T) {
 	}
 }
 
-func TestW5_code_and_reason(t *testing.T) {
+func TestRead_W5_code_and_reason(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client, server := net.Pipe()
 		c, p := peered(t, client, server, DialOptions{})
@@ -157,7 +157,7 @@ func TestW5_code_and_reason(t *testing.T) {
 }
 
 // A peer that closes and does not read the reply holds nobody up for more than a moment.
-func TestCloseReplyToTheDeaf(t *testing.T) {
+func TestRead_close_reply_that_nobody_reads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client, server := net.Pipe()
 		c, p := peered(t, client, server, DialOptions{})
@@ -174,7 +174,7 @@ func TestCloseReplyToTheDeaf(t *testing.T) {
 	})
 }
 
-func TestReadLimit(t *testing.T) {
+func TestRead_W6_limit(t *testing.T) {
 	for _, size := range []int{1000, 1001, 200_000} {
 		client, server := tcpPair(t)
 		c, s := pair(t, client, server, DialOptions{}, AcceptOptions{ReadLimit: 1000})
@@ -200,7 +200,7 @@ func TestReadLimit(t *testing.T) {
 }
 
 // A quiet connection holds no chunk, whatever went before.
-func TestIdleHoldsNoBuffer(t *testing.T) {
+func TestConn_idle_holds_no_chunk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, s := pipePair(t)
 		done := reading(s)
@@ -220,7 +220,7 @@ func TestIdleHoldsNoBuffer(t *testing.T) {
 	})
 }
 
-func TestLastReadAndCounters(t *testing.T) {
+func TestConn_counts_bytes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client, server := net.Pipe()
 		c, p := peered(t, client, server, DialOptions{})

@@ -42,7 +42,7 @@ func quietPair(t *testing.T) (c *Conn, p *peer, got <-chan string, ended <-chan 
 }
 
 // Whatever comes while the reader waits past the library is read as the library would.
-func TestReadAhead(t *testing.T) {
+func TestReadAhead_of_whatever_comes(t *testing.T) {
 	text := func(s string) []byte { return frame{true, opText, []byte(s)}.bytes() }
 	long := strings.Repeat("0123456789", 20_000)
 	for _, tc := range []struct {
@@ -83,7 +83,7 @@ func TestReadAhead(t *testing.T) {
 }
 
 // A ping is answered while the reader waits past the library.
-func TestReadAheadPing(t *testing.T) {
+func TestReadAhead_leaves_pings_to_the_library(t *testing.T) {
 	c, p, got, ended := quietPair(t)
 	for _, payload := range []string{"x", "y"} {
 		p.send(opPing, payload)
@@ -99,7 +99,7 @@ func TestReadAheadPing(t *testing.T) {
 
 // The end of a connection, however it comes about, ends the reader that waits past the library, with the error that the
 // library's reading has.
-func TestReadAheadEnds(t *testing.T) {
+func TestReadAhead_ends_with_the_connection(t *testing.T) {
 	var closed *CloseError
 	var op *net.OpError
 	for _, tc := range []struct {
@@ -138,7 +138,7 @@ func TestReadAheadEnds(t *testing.T) {
 
 // Close shakes hands while the reader waits past the library, with messages under way or without: the library's own
 // reading waits for what that one gets, and the close frame is not lost between the two.
-func TestReadAheadClose(t *testing.T) {
+func TestReadAhead_during_Close(t *testing.T) {
 	for range 100 {
 		for _, before := range []string{"", "late"} {
 			c, p, got, ended := quietPair(t)
@@ -169,7 +169,7 @@ func TestReadAheadClose(t *testing.T) {
 }
 
 // While the reader waits past the library the end of Close's ctx ends both.
-func TestReadAheadCloseOfTheSilent(t *testing.T) {
+func TestReadAhead_during_Close_of_a_silent_peer(t *testing.T) {
 	c, p, _, ended := quietPair(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() { // ends with the close frame

@@ -12,7 +12,7 @@ import (
 )
 
 // TryFlush never blocks: a full socket is left to Flush, and the bytes keep their order.
-func TestTryFlushWhenFull(t *testing.T) {
+func TestTryFlush_of_a_full_socket(t *testing.T) {
 	for _, wsock := range []bool{true, false} {
 		client, server := tcpPair(t)
 		var c, s *Conn
@@ -65,7 +65,7 @@ func TestTryFlushWhenFull(t *testing.T) {
 }
 
 // Whatever mix of Flush and TryFlush sends them, messages keep their order, beside pongs from the reader.
-func TestOrderOfBytes(t *testing.T) {
+func TestConn_keeps_the_order_of_bytes(t *testing.T) {
 	client, server := tcpPair(t)
 	c, p := peered(t, client, server, DialOptions{})
 	const messages, pings = 3000, 1000
@@ -120,7 +120,7 @@ func TestOrderOfBytes(t *testing.T) {
 }
 
 // A write that fails is reported by Flush, and by what comes after it.
-func TestWriteError(t *testing.T) {
+func TestFlush_reports_a_failed_write(t *testing.T) {
 	boom := errors.New("boom")
 	b := newBuffered(failing{boom}, nil)
 	c := &Conn{b: b}
@@ -146,7 +146,7 @@ func (failing) Read([]byte) (int, error)    { return 0, io.EOF }
 func (f failing) Write([]byte) (int, error) { return 0, f.err }
 func (failing) Close() error                { return nil }
 
-func TestTryFlushOfABrokenSocket(t *testing.T) {
+func TestTryFlush_of_a_broken_socket(t *testing.T) {
 	client, _ := tcpPair(t)
 	c := Stream(client)
 	must(t, c.Write(Text, []byte("a")))
@@ -158,7 +158,7 @@ func TestTryFlushOfABrokenSocket(t *testing.T) {
 }
 
 // A long message meets the failure at its next piece.
-func TestWriteErrorInALongMessage(t *testing.T) {
+func TestWrite_fails_inside_a_long_message(t *testing.T) {
 	boom := errors.New("boom")
 	stream := &Conn{b: newBuffered(failing{boom}, nil)}
 	if err := stream.Write(0, make([]byte, 3*chunkSize)); !errors.Is(err, boom) {
@@ -173,7 +173,7 @@ func TestWriteErrorInALongMessage(t *testing.T) {
 }
 
 // A peer that has gone away is an error of Read as it is.
-func TestReadOfABrokenConnection(t *testing.T) {
+func TestRead_of_a_broken_connection(t *testing.T) {
 	client, server := tcpPair(t)
 	c, _ := peered(t, client, server, DialOptions{})
 	done := reading(c)

@@ -12,7 +12,7 @@ import (
 
 // However frames are mixed and cut, messages come out whole and in order: those that are taken out of the buffer, and
 // those that the library reads.
-func TestReadMixed(t *testing.T) {
+func TestRead_mixed_frames_in_any_pieces(t *testing.T) {
 	for seed := range uint64(20) {
 		dice := rand.New(rand.NewPCG(seed, 7))
 		var stream []byte
@@ -83,7 +83,7 @@ func TestReadMixed(t *testing.T) {
 
 // What Read handed out stays as it is until the next Read, also when the close handshake reads on beside it; and what
 // comes out is a part of the stream without a gap, whichever of the two has read it.
-func TestCloseDuringMessages(t *testing.T) {
+func TestClose_during_messages(t *testing.T) {
 	for range 50 {
 		client, server := tcpPair(t)
 		c, p := peered(t, client, server, DialOptions{})
@@ -132,7 +132,7 @@ func TestCloseDuringMessages(t *testing.T) {
 }
 
 // On a stream ReadInto is one read; between messages it reads nothing, after an error it repeats it.
-func TestReadInto(t *testing.T) {
+func TestReadInto_beside_messages(t *testing.T) {
 	near, far := tcpPair(t)
 	s := Stream(near)
 	defer s.CloseNow()
@@ -170,7 +170,7 @@ func TestReadInto(t *testing.T) {
 }
 
 // While held, a Write sends nothing, however many pongs wait: it would wait for a peer that does not read.
-func TestHold(t *testing.T) {
+func TestHold_sends_nothing(t *testing.T) {
 	client, server := tcpPair(t)
 	c, _ := peered(t, client, server, DialOptions{})
 	go func() { // ends with its last write
@@ -193,7 +193,7 @@ func TestHold(t *testing.T) {
 }
 
 // A connection that was cut hands out nothing that was read ahead.
-func TestCloseNowDropsWhatWasRead(t *testing.T) {
+func TestCloseNow_drops_what_was_read(t *testing.T) {
 	client, server := tcpPair(t)
 	c, _ := peered(t, client, server, DialOptions{})
 	_, err := server.Write(bytes.Repeat(frame{true, opText, []byte("message")}.bytes(), 2000))

@@ -15,7 +15,7 @@ import (
 	"github.com/coder/websocket"
 )
 
-func TestStream(t *testing.T) {
+func TestStream_of_any_size(t *testing.T) {
 	client, server := tcpPair(t)
 	c, s := Stream(client), Stream(server)
 	if !c.IsStream() || c.Subprotocol() != "" {
@@ -54,7 +54,7 @@ func TestStream(t *testing.T) {
 	s.CloseNow()
 }
 
-func TestStreamCloseWithADeafPeer(t *testing.T) {
+func TestStream_Close_with_a_peer_that_does_not_read(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client, server := net.Pipe()
 		defer server.Close()
@@ -98,7 +98,7 @@ func (n namedNetwork) String() string  { return string(n) }
 
 // W2: on a stream that is a WebSocket of somebody else's, a message is one Write, however long and however many there
 // are. On another one they share it.
-func TestW2_stream_that_keeps_messages(t *testing.T) {
+func TestStream_W2_keeps_messages(t *testing.T) {
 	msgs := []string{"a", "\n", strings.Repeat("b", chunkSize+1), strings.Repeat("c", maxWaiting+1), "d"}
 	for network, want := range map[string][]string{
 		"websocket": msgs,
@@ -130,7 +130,7 @@ func TestW2_stream_that_keeps_messages(t *testing.T) {
 }
 
 // What the library's own NetConn says of itself.
-func TestKeepsMessages(t *testing.T) {
+func TestIsMessageConn_of_the_library(t *testing.T) {
 	url := serveHTTP(t, echo(AcceptOptions{}))
 	conn, _, err := websocket.Dial(t.Context(), url, nil)
 	must(t, err)
@@ -149,7 +149,7 @@ type addressless struct{ net.Conn }
 func (*addressless) LocalAddr() net.Addr { return nil }
 
 // A stream that is quiet blocks on its small buffer, whatever went before.
-func TestStreamIdleHoldsNoChunk(t *testing.T) {
+func TestStream_idle_holds_no_chunk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client, server := net.Pipe()
 		c := Stream(client)
@@ -168,7 +168,7 @@ func TestStreamIdleHoldsNoChunk(t *testing.T) {
 }
 
 // A read may bring bytes together with its error: they come first.
-func TestStreamReadWithError(t *testing.T) {
+func TestStream_read_with_an_error(t *testing.T) {
 	b := newBuffered(lastGasp{}, nil)
 	c := &Conn{b: b}
 	if p, _, err := c.Read(); string(p) != "x" || err != nil {

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestParseURL(t *testing.T) {
+func TestParseURL_accepts(t *testing.T) {
 	for _, tc := range []struct {
 		raw, want, address string
 		bare, secure       bool
@@ -33,7 +33,7 @@ func TestParseURL(t *testing.T) {
 	}
 }
 
-func TestParseURLErrors(t *testing.T) {
+func TestParseURL_errors(t *testing.T) {
 	for _, tc := range []struct{ name, raw, want string }{
 		{"empty", "", "no scheme"},
 		{"no_scheme", "//localhost/ws", "no scheme"},
@@ -68,7 +68,7 @@ func TestParseURLErrors(t *testing.T) {
 	}
 }
 
-func TestZeroTarget(t *testing.T) {
+func TestTarget_zero_value(t *testing.T) {
 	var zero Target
 	if zero.String() != "" || zero.Bare() {
 		t.Errorf("%q, bare %t", zero.String(), zero.Bare())

@@ -39,73 +39,78 @@ func certificate(t *testing.T, host string) (tls.Certificate, *x509.CertPool) {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pool
 }
 
-func TestTLS(t *testing.T) {
+// tlsServers are a WebSocket server and an echo on a bare socket, both with TLS for broker.test, and a server without.
+type tlsServers struct {
+	webSocket, bare, plain string         // ports
+	pool                   *x509.CertPool // trusts the certificate of the former two
+	protocols              chan []string  // what the last client hello offered by ALPN
+}
+
+func startTLSServers(t *testing.T) *tlsServers {
 	cert, pool := certificate(t, "broker.test")
-	protocols := make(chan []string, 1)
+	s := &tlsServers{pool: pool, protocols: make(chan []string, 1)}
 	cfg := &tls.Config{Certificates: []tls.Certificate{cert}, NextProtos: []string{"h2", "http/1.1"},
 		GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 			select {
-			case protocols <- hello.SupportedProtos:
+			case s.protocols <- hello.SupportedProtos:
 			default:
 			}
 			return nil, nil
 		}}
-	s := httptest.NewUnstartedServer(echo(AcceptOptions{}))
-	s.TLS, s.EnableHTTP2 = cfg, true
-	s.Config.ErrorLog = log.New(io.Discard, "", 0)
-	s.StartTLS()
-	defer s.Close()
-	bare, err := tls.Listen("tcp", "127.0.0.1:0", cfg)
-	must(t, err)
-	defer bare.Close()
-	done := make(chan struct{})
-	defer func() { bare.Close(); <-done }()
-	go func() { // joined above
-		defer close(done)
-		for {
-			nc, err := bare.Accept()
-			if err != nil {
-				return
-			}
-			io.Copy(nc, nc)
-			nc.Close()
-		}
-	}()
-	plain := listen(t, func(nc net.Conn) { io.WriteString(nc, "HTTP/1.1 400 Bad Request\r\n\r\n") })
+	port := func(addr string) string { _, p, _ := net.SplitHostPort(addr); return p }
+	web := httptest.NewUnstartedServer(echo(AcceptOptions{}))
+	web.TLS, web.EnableHTTP2 = cfg, true
+	web.Config.ErrorLog = log.New(io.Discard, "", 0)
+	web.StartTLS()
+	t.Cleanup(web.Close)
+	s.webSocket = port(web.Listener.Addr().String())
+	s.bare = port(listen(t, func(nc net.Conn) {
+		secured := tls.Server(nc, cfg)
+		io.Copy(secured, secured)
+		secured.Close()
+	}))
+	s.plain = port(listen(t, func(nc net.Conn) { io.WriteString(nc, "HTTP/1.1 400 Bad Request\r\n\r\n") }))
+	return s
+}
 
-	// The name of the certificate leads to whichever of the servers the port says.
+// transport leads any name to the server of that port. ForceAttemptHTTP2 is as in http.DefaultTransport: HTTP/2 must not
+// be chosen all the same.
+func (s *tlsServers) transport(roots *x509.CertPool) *http.Transport {
 	dial := func(ctx context.Context, network, addr string) (net.Conn, error) {
 		_, port, _ := net.SplitHostPort(addr)
 		return new(net.Dialer).DialContext(ctx, network, "127.0.0.1:"+port)
 	}
-	port := func(addr string) string { _, p, _ := net.SplitHostPort(addr); return p }
-	transport := func(roots *x509.CertPool) *http.Transport {
-		// ForceAttemptHTTP2 as in http.DefaultTransport: it must not choose HTTP/2.
-		return &http.Transport{DialContext: dial, TLSClientConfig: &tls.Config{RootCAs: roots}, ForceAttemptHTTP2: true}
-	}
-	dialing := func(t *http.Transport) DialOptions { return DialOptions{HTTPClient: &http.Client{Transport: t}} }
+	return &http.Transport{DialContext: dial, TLSClientConfig: &tls.Config{RootCAs: roots}, ForceAttemptHTTP2: true}
+}
 
-	for _, tc := range []struct{ scheme, port string }{{"wss", port(s.Listener.Addr().String())}, {"tls", port(bare.Addr().String())}} {
+// dialTLS dials a server by a name, with a transport.
+func dialTLS(t *testing.T, scheme, host, port string, tr *http.Transport) (*Conn, error) {
+	t.Helper()
+	return Dial(t.Context(), target(t, scheme+"://"+host+":"+port), DialOptions{HTTPClient: &http.Client{Transport: tr}})
+}
+
+func TestDial_TLS(t *testing.T) {
+	s := startTLSServers(t)
+	for _, tc := range []struct{ scheme, port string }{{"wss", s.webSocket}, {"tls", s.bare}} {
 		t.Run(tc.scheme, func(t *testing.T) {
-			good := transport(pool)
-			byItself := transport(nil)
+			byItself := s.transport(nil)
 			byItself.DialTLSContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
-				return (&tls.Dialer{NetDialer: new(net.Dialer), Config: &tls.Config{RootCAs: pool, ServerName: "broker.test"}}).
+				return (&tls.Dialer{NetDialer: new(net.Dialer), Config: &tls.Config{RootCAs: s.pool, ServerName: "broker.test"}}).
 					DialContext(ctx, network, "127.0.0.1:"+tc.port)
 			}
-			used := transport(pool) // one that net/http has configured for HTTP/2
-			if resp, err := (&http.Client{Transport: used}).Get("https://broker.test:" + port(s.Listener.Addr().String())); err == nil {
+			used := s.transport(s.pool) // one that net/http has configured for HTTP/2
+			if resp, err := (&http.Client{Transport: used}).Get("https://broker.test:" + s.webSocket); err == nil {
 				resp.Body.Close()
 				used.CloseIdleConnections()
 			}
-			for i, tr := range []*http.Transport{good, byItself, used} {
+			for i, tr := range []*http.Transport{s.transport(s.pool), byItself, used} {
 				select {
-				case <-protocols:
+				case <-s.protocols:
 				default:
 				}
-				c, err := Dial(t.Context(), target(t, tc.scheme+"://broker.test:"+tc.port), dialing(tr))
+				c, err := dialTLS(t, tc.scheme, "broker.test", tc.port, tr)
 				must(t, err)
-				if got := <-protocols; len(got) > 0 && got[0] == "h2" {
+				if got := <-s.protocols; len(got) > 0 && got[0] == "h2" {
 					t.Errorf("case %d offers %v", i, got)
 				}
 				if c.b.out.raw != nil {
@@ -120,32 +125,38 @@ func TestTLS(t *testing.T) {
 				}
 				must(t, c.Close(t.Context(), 1000, ""))
 			}
+		})
+	}
+}
 
+func TestDial_TLS_errors(t *testing.T) {
+	s := startTLSServers(t)
+	for _, tc := range []struct{ scheme, port string }{{"wss", s.webSocket}, {"tls", s.bare}} {
+		t.Run(tc.scheme, func(t *testing.T) {
 			var unverified *tls.CertificateVerificationError
 			var authority x509.UnknownAuthorityError
-			_, err := Dial(t.Context(), target(t, tc.scheme+"://broker.test:"+tc.port), dialing(transport(nil)))
+			_, err := dialTLS(t, tc.scheme, "broker.test", tc.port, s.transport(nil))
 			if !errors.As(err, &unverified) || !errors.As(err, &authority) {
 				t.Errorf("unknown CA: %v", err)
 			}
 			var hostname x509.HostnameError
-			_, err = Dial(t.Context(), target(t, tc.scheme+"://other.test:"+tc.port), dialing(transport(pool)))
+			_, err = dialTLS(t, tc.scheme, "other.test", tc.port, s.transport(s.pool))
 			if !errors.As(err, &unverified) || !errors.As(err, &hostname) {
 				t.Errorf("wrong host: %v", err)
 			}
-			_, err = Dial(t.Context(), target(t, tc.scheme+"://broker.test:"+port(plain)), dialing(transport(pool)))
+			_, err = dialTLS(t, tc.scheme, "broker.test", s.plain, s.transport(s.pool))
 			if err == nil || !strings.Contains(err.Error(), "does not speak TLS") {
 				t.Errorf("a server without TLS: %v", err)
 			}
 		})
 	}
-	_, err = Dial(t.Context(), target(t, "ws://broker.test:"+port(bare.Addr().String())), dialing(transport(pool)))
-	if err == nil {
+	if _, err := dialTLS(t, "ws", "broker.test", s.bare, s.transport(s.pool)); err == nil {
 		t.Error("ws on a TLS port: no error")
 	}
 }
 
 // A foreign transport cannot be asked how it dials: a bare socket then goes by net.Dialer.
-func TestBareWithAForeignTransport(t *testing.T) {
+func TestDial_bare_with_a_foreign_transport(t *testing.T) {
 	addr := listen(t, func(nc net.Conn) { io.Copy(nc, nc) })
 	client := &http.Client{Transport: roundTripper(nil)}
 	c, err := Dial(t.Context(), target(t, "tcp://"+addr), DialOptions{HTTPClient: client})

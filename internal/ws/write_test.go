@@ -25,7 +25,7 @@ func (c *countConn) Write(p []byte) (int, error) {
 }
 
 // Many messages are one write to the connection.
-func TestGather(t *testing.T) {
+func TestWrite_gathers(t *testing.T) {
 	client, server := tcpPair(t)
 	counted := &countConn{Conn: client}
 	c, s := pair(t, counted, server, DialOptions{}, AcceptOptions{})
@@ -66,7 +66,7 @@ func TestGather(t *testing.T) {
 
 // W2: a message is one frame, with the bits that a client's has to have, and never masked with the same key; also where
 // pongs lie in between.
-func TestW2_one_frame(t *testing.T) {
+func TestWrite_W2_one_frame(t *testing.T) {
 	client, server := tcpPair(t)
 	c, p := peered(t, client, server, DialOptions{})
 	keys := map[string]bool{}
@@ -99,7 +99,7 @@ func TestW2_one_frame(t *testing.T) {
 }
 
 // W2: fragments below 64 KiB; and a long message never lies in memory as a whole.
-func TestW2_fragments(t *testing.T) {
+func TestWrite_W2_fragments(t *testing.T) {
 	sizes := []int{maxPayload, maxPayload + 1, 65_536, 300_000, 5 << 20}
 	for i, size := range slices.Concat(sizes, sizes) {
 		compressed := i >= len(sizes)
@@ -134,7 +134,7 @@ func TestW2_fragments(t *testing.T) {
 	}
 }
 
-func TestWriteOfNoType(t *testing.T) {
+func TestWrite_of_no_type(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, _ := pipePair(t)
 		if err := c.Write(0, []byte("a")); err == nil || !strings.Contains(err.Error(), "neither Text nor Binary") {
@@ -144,7 +144,7 @@ func TestWriteOfNoType(t *testing.T) {
 }
 
 // A ping is answered by whoever flushes, while the reader goes on reading.
-func TestPendingPong(t *testing.T) {
+func TestPending_announces_a_pong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client, server := net.Pipe()
 		c, p := peered(t, client, server, DialOptions{})
@@ -169,7 +169,7 @@ func TestPendingPong(t *testing.T) {
 }
 
 // A peer that sends pings and never reads is cut, before its answers fill the memory.
-func TestFloodOfPings(t *testing.T) {
+func TestConn_ends_at_a_flood_of_pings(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client, server := net.Pipe()
 		c, p := peered(t, client, server, DialOptions{})
