@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// W1: the server's own order decides here; a client that offers nothing in common gets none, and is taken.
+// W1: the server's own order decides; a client that offers nothing in common is accepted without a subprotocol.
 func TestAccept_W1_subprotocol(t *testing.T) {
 	for _, tc := range []struct {
 		offered []string
@@ -38,7 +38,7 @@ func TestAccept_keeps_early_data(t *testing.T) {
 	nc, err := net.Dial("tcp", strings.TrimPrefix(url, "ws://"))
 	must(t, err)
 	defer nc.Close()
-	// Masked with zeros, a client's frame is what a server's is.
+	// Masked with zeros, a client's frame has the payload of a server's.
 	early := strings.Repeat("early ", 500)
 	f := frame{true, opText, []byte(early)}.bytes()
 	masked := append([]byte{f[0], f[1] | 0x80, f[2], f[3], 0, 0, 0, 0}, f[4:]...)
@@ -54,7 +54,7 @@ func TestAccept_keeps_early_data(t *testing.T) {
 	p.want(opText, early)
 }
 
-// wrapped hides the Hijacker as many a middleware does, and shows it by Unwrap.
+// wrapped hides the Hijacker as middleware does, and reveals it by Unwrap.
 type wrapped struct{ inner http.ResponseWriter }
 
 func (w wrapped) Header() http.Header         { return w.inner.Header() }
@@ -118,7 +118,7 @@ func TestAccept_refuses(t *testing.T) {
 	}
 }
 
-// A client that is gone before it is answered is an error, and is closed.
+// A client that disconnects before it gets its response is an error, and its connection is closed.
 func TestAccept_of_a_client_that_is_gone(t *testing.T) {
 	client, server := net.Pipe()
 	go func() { // ends with its write

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// ctx ends Dial at once, whatever it is waiting for, and leaves nothing behind: the bubble would not end.
+// The end of ctx ends Dial at once, whatever it waits for. A goroutine left behind would keep the bubble from ending.
 func TestDial_ends_with_ctx(t *testing.T) {
 	silent := func(nc net.Conn) { io.Copy(io.Discard, nc) }
 	saying := func(s string) func(net.Conn) {
@@ -98,7 +98,7 @@ func TestDial_ends_with_ctx(t *testing.T) {
 	}
 }
 
-// A cause of the caller's is visible beside ctx's own error; a ctx that has ended dials nothing.
+// A cause that the caller gave is visible beside ctx's own error; with a ctx that has ended nothing is dialled.
 func TestDial_shows_the_cause_of_ctx(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		why := errors.New("shutting down")
@@ -122,7 +122,7 @@ func TestDial_shows_the_cause_of_ctx(t *testing.T) {
 	})
 }
 
-// A dial that ignores its ctx, and comes back when all is over, is closed.
+// A connection from a dial that ignored its ctx, and returns after Dial has, is closed.
 func TestDial_closes_what_is_dialled_too_late(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client, server := net.Pipe()

@@ -10,7 +10,7 @@ import (
 )
 
 // An alert that has ended the connection is what is reported, even where net/http reports that the request found it
-// closed. Which of the two it does is a matter of luck.
+// closed. Which of the two it reports is a race.
 func TestAttempt_finds_an_alert_behind_another_error(t *testing.T) {
 	cert, pool := certificate(t, "broker.test")
 	addr := listen(t, func(nc net.Conn) {

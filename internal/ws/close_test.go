@@ -16,7 +16,7 @@ import (
 	"github.com/coder/websocket"
 )
 
-// W5: both ends learn of a close; what waited went out before.
+// W5: both ends learn of a close; what waited goes out before it.
 func TestClose_W5_both_ends_learn_of_it(t *testing.T) {
 	for _, reader := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {
@@ -133,7 +133,7 @@ func TestClose_with_a_code_that_may_not_be_sent(t *testing.T) {
 	})
 }
 
-// CloseNow ends whatever hangs.
+// CloseNow ends every call that blocks.
 func TestCloseNow_ends_whatever_blocks(t *testing.T) {
 	for _, stream := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
@@ -156,7 +156,7 @@ func TestCloseNow_ends_whatever_blocks(t *testing.T) {
 			must(t, c.CloseNow())
 			for what, err := range map[string]error{"Read": <-done, "Flush": <-flushed, "Ping": <-pinged, "Write": c.Write(Text, nil), "Flush again": c.Flush()} {
 				if stream && (what == "Ping" || what == "Write") {
-					continue // no pings; and nothing is nothing to write
+					continue // it has no pings, and writing nothing needs no connection
 				}
 				if !errors.Is(err, net.ErrClosed) {
 					t.Errorf("%s: %v", what, err)
@@ -195,7 +195,7 @@ func TestCloseNow_during_Close(t *testing.T) {
 	})
 }
 
-// A TLS connection would spend 5 s on its goodbye to a peer that does not read.
+// A TLS connection would spend 5 s on its close_notify to a peer that does not read.
 func TestCloseNow_of_TLS(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client, server := net.Pipe()
@@ -210,7 +210,7 @@ func TestCloseNow_of_TLS(t *testing.T) {
 	})
 }
 
-// A stream that is a WebSocket of its own, as a user's dialer may make it, is ended at once too while it is being read.
+// A stream that is a WebSocket itself, as a user's dialer may make it, is closed at once too while it is being read.
 func TestCloseNow_of_a_nested_WebSocket(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client, server := net.Pipe()
@@ -232,7 +232,7 @@ func TestCloseNow_of_a_nested_WebSocket(t *testing.T) {
 	})
 }
 
-// secured shakes hands over a pipe and returns the client's end.
+// secured does a TLS handshake over a pipe and returns the client's end.
 func secured(t *testing.T, client, server net.Conn, cert tls.Certificate, cfg *tls.Config) net.Conn {
 	t.Helper()
 	done := make(chan error, 1)

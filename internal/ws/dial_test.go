@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// W7: a refused upgrade comes with its status, the start of its body, and a word on what to look at.
+// W7: the error of a refused upgrade has the status, the start of the body, and a hint what to look at.
 func TestDial_W7_refused(t *testing.T) {
 	long := strings.Repeat("0123456789abcdef", 100)
 	for _, tc := range []struct {
@@ -58,7 +58,7 @@ func TestDial_W7_refused(t *testing.T) {
 	}
 }
 
-// Servers that are none.
+// Servers that do not speak WebSocket, or not as they should.
 func TestDial_odd_servers(t *testing.T) {
 	reply := func(s string) func(net.Conn) {
 		return func(nc net.Conn) {
@@ -259,7 +259,7 @@ func TestDial_with_a_foreign_transport(t *testing.T) {
 	}
 }
 
-// The deprecated ways to dial are a user's right.
+// A user's transport may still have the deprecated ways to dial.
 func TestDial_with_a_deprecated_Dial(t *testing.T) {
 	url := serveHTTP(t, echo(AcceptOptions{}))
 	dials := 0
@@ -273,7 +273,7 @@ func TestDial_with_a_deprecated_Dial(t *testing.T) {
 	must(t, err)
 	bare.CloseNow()
 	//lint:ignore SA1019 it is what is tested
-	transport.DialTLS = transport.Dial // whoever has it answers for the TLS
+	transport.DialTLS = transport.Dial // DialTLS is trusted to do TLS; this one does none
 	for _, scheme := range []string{"wss://", "tls://"} {
 		c, err := Dial(t.Context(), target(t, strings.Replace(url, "ws://", scheme, 1)), DialOptions{HTTPClient: &http.Client{Transport: transport}})
 		must(t, err)

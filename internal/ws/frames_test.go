@@ -28,7 +28,7 @@ func rawFrame(first byte, payload []byte, masked bool) []byte {
 	return append(f, payload...)
 }
 
-// However the bytes come, no more than those of one frame are let through at a time.
+// However the stream is cut into pieces, advance stops at the end of each frame.
 func TestFrameTracker_ends_at_each_frame(t *testing.T) {
 	dice := rand.New(rand.NewPCG(1, 2))
 	var stream []byte
@@ -49,7 +49,7 @@ func TestFrameTracker_ends_at_each_frame(t *testing.T) {
 			p := stream[at:min(len(stream), at+1+dice.IntN(1<<dice.IntN(18)))]
 			n := f.advance(p)
 			if want := min(len(p), ends[frame]-at); n != want {
-				t.Fatalf("of %d bytes at %d, %d are let through, want %d", len(p), at, n, want)
+				t.Fatalf("of %d bytes at %d, %d belong to the frame, want %d", len(p), at, n, want)
 			}
 			if at += n; at == ends[frame] {
 				frame++
@@ -96,7 +96,7 @@ func TestSingleFrameMessage_takes_nothing_else(t *testing.T) {
 	}
 }
 
-// Masking is one byte after another (RFC 6455, section 5.3), whatever the length.
+// Masking goes byte by byte (RFC 6455, section 5.3), whatever the length.
 func TestMask_of_any_length(t *testing.T) {
 	key := []byte{0x12, 0x34, 0x56, 0x78}
 	for n := range 70 {

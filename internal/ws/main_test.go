@@ -14,7 +14,7 @@ import (
 	"github.com/webstomp/webstomp/internal/leak"
 )
 
-// TestMain fails when a goroutine is left after all tests: of ours, of the library, or of net/http.
+// TestMain fails when a goroutine is left after all tests: ours, the library's or net/http's.
 func TestMain(m *testing.M) { leak.Main(m) }
 
 // must ends the test at an error.

@@ -24,7 +24,7 @@ func TestConn_W2_W3_W6_echo(t *testing.T) {
 				for i := range msg {
 					msg[i] = byte(i*i>>3) & 0x7f
 				}
-				// The echo server reads all before it answers: nobody waits for the other.
+				// The echo server reads the whole message before it answers: neither side blocks the other.
 				must(t, c.Write(typ, msg))
 				must(t, c.Flush())
 				got, err := readMessage(c)
@@ -156,7 +156,7 @@ func TestRead_W5_code_and_reason(t *testing.T) {
 	})
 }
 
-// A peer that closes and does not read the reply holds nobody up for more than a moment.
+// A peer that closes and does not read the reply delays the reader by closeReplyTimeout at most.
 func TestRead_close_reply_that_nobody_reads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client, server := net.Pipe()

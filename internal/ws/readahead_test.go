@@ -12,8 +12,8 @@ import (
 	"testing"
 )
 
-// quietPair returns a WebSocket over TCP on which a message has come and the reader waits for the next one: past the
-// library, where the system allows that. got is what it reads.
+// quietPair returns a WebSocket over TCP on which a message has come and the reader waits for the next one, in
+// takeMessage where that reads ahead. got is what it reads.
 func quietPair(t *testing.T) (c *Conn, p *peer, got <-chan string, ended <-chan error) {
 	t.Helper()
 	client, server := tcpPair(t)
@@ -41,7 +41,7 @@ func quietPair(t *testing.T) (c *Conn, p *peer, got <-chan string, ended <-chan 
 	return c, p, messages, done
 }
 
-// Whatever comes while the reader waits past the library is read as the library would.
+// Whatever comes while takeMessage reads ahead is read as the library would read it.
 func TestReadAhead_of_whatever_comes(t *testing.T) {
 	text := func(s string) []byte { return frame{true, opText, []byte(s)}.bytes() }
 	long := strings.Repeat("0123456789", 20_000)
@@ -82,7 +82,7 @@ func TestReadAhead_of_whatever_comes(t *testing.T) {
 	}
 }
 
-// A ping is answered while the reader waits past the library.
+// A ping is answered while takeMessage reads ahead.
 func TestReadAhead_leaves_pings_to_the_library(t *testing.T) {
 	c, p, got, ended := quietPair(t)
 	for _, payload := range []string{"x", "y"} {
@@ -97,8 +97,8 @@ func TestReadAhead_leaves_pings_to_the_library(t *testing.T) {
 	<-ended
 }
 
-// The end of a connection, however it comes about, ends the reader that waits past the library, with the error that the
-// library's reading has.
+// The end of a connection, however it comes about, ends a read-ahead, and Read has the error that it would have from the
+// library.
 func TestReadAhead_ends_with_the_connection(t *testing.T) {
 	var closed *CloseError
 	var op *net.OpError
@@ -136,8 +136,8 @@ func TestReadAhead_ends_with_the_connection(t *testing.T) {
 	}
 }
 
-// Close shakes hands while the reader waits past the library, with messages under way or without: the library's own
-// reading waits for what that one gets, and the close frame is not lost between the two.
+// Close does its handshake while takeMessage reads ahead, with messages under way or without: the library's own reading
+// waits for what the read-ahead gets, and the close frame is not lost between the two.
 func TestReadAhead_during_Close(t *testing.T) {
 	for range 100 {
 		for _, before := range []string{"", "late"} {
@@ -168,7 +168,7 @@ func TestReadAhead_during_Close(t *testing.T) {
 	}
 }
 
-// While the reader waits past the library the end of Close's ctx ends both.
+// The end of Close's ctx ends a read-ahead too.
 func TestReadAhead_during_Close_of_a_silent_peer(t *testing.T) {
 	c, p, _, ended := quietPair(t)
 	ctx, cancel := context.WithCancel(t.Context())

@@ -119,7 +119,7 @@ func TestConn_keeps_the_order_of_bytes(t *testing.T) {
 	<-done
 }
 
-// A write that fails is reported by Flush, and by what comes after it.
+// A write that fails is reported by Flush, and by every call after it.
 func TestFlush_reports_a_failed_write(t *testing.T) {
 	boom := errors.New("boom")
 	b := newBuffered(failing{boom}, nil)
@@ -157,7 +157,7 @@ func TestTryFlush_of_a_broken_socket(t *testing.T) {
 	c.CloseNow()
 }
 
-// A long message meets the failure at its next piece.
+// A failure ends a long message at its next piece.
 func TestWrite_fails_inside_a_long_message(t *testing.T) {
 	boom := errors.New("boom")
 	stream := &Conn{b: newBuffered(failing{boom}, nil)}
@@ -172,7 +172,7 @@ func TestWrite_fails_inside_a_long_message(t *testing.T) {
 	}
 }
 
-// A peer that has gone away is an error of Read as it is.
+// Read returns the error of a connection that broke as it is.
 func TestRead_of_a_broken_connection(t *testing.T) {
 	client, server := tcpPair(t)
 	c, _ := peered(t, client, server, DialOptions{})

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// However frames are mixed and cut, messages come out whole and in order: those that are taken out of the buffer, and
-// those that the library reads.
+// However frames are mixed and cut into pieces, messages come out whole and in order: those that are taken out of the
+// buffer, and those that the library reads.
 func TestRead_mixed_frames_in_any_pieces(t *testing.T) {
 	for seed := range uint64(20) {
 		dice := rand.New(rand.NewPCG(seed, 7))
@@ -52,7 +52,7 @@ func TestRead_mixed_frames_in_any_pieces(t *testing.T) {
 				stream = stream[n:]
 			}
 		})
-		dice = rand.New(rand.NewPCG(seed, 8)) // the other one is the writer's now
+		dice = rand.New(rand.NewPCG(seed, 8)) // the first one belongs to the goroutine that writes
 		for i := range want {
 			got, final := []byte{}, false
 			for !final {
@@ -81,8 +81,8 @@ func TestRead_mixed_frames_in_any_pieces(t *testing.T) {
 	}
 }
 
-// What Read handed out stays as it is until the next Read, also when the close handshake reads on beside it; and what
-// comes out is a part of the stream without a gap, whichever of the two has read it.
+// What Read handed out is valid until the next Read, also while the close handshake reads beside it; and what comes out
+// is a part of the stream without a gap, whichever of the two has read it.
 func TestClose_during_messages(t *testing.T) {
 	for range 50 {
 		client, server := tcpPair(t)
@@ -169,7 +169,7 @@ func TestReadInto_beside_messages(t *testing.T) {
 	}
 }
 
-// While held, a Write sends nothing, however many pongs wait: it would wait for a peer that does not read.
+// While held, a Write sends nothing, however many pongs wait: sending would block on a peer that does not read.
 func TestHold_sends_nothing(t *testing.T) {
 	client, server := tcpPair(t)
 	c, _ := peered(t, client, server, DialOptions{})
@@ -192,7 +192,7 @@ func TestHold_sends_nothing(t *testing.T) {
 	}
 }
 
-// A connection that was cut hands out nothing that was read ahead.
+// A connection that was aborted hands out nothing that was read ahead.
 func TestCloseNow_drops_what_was_read(t *testing.T) {
 	client, server := tcpPair(t)
 	c, _ := peered(t, client, server, DialOptions{})

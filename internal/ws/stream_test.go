@@ -69,17 +69,17 @@ func TestStream_Close_with_a_peer_that_does_not_read(t *testing.T) {
 	})
 }
 
-// keeper is a connection that keeps messages apart, and notes them.
-type keeper struct {
+// messageConn is a connection that records each Write as a message.
+type messageConn struct {
 	net.Conn
 	network string
 	writes  []string
 	short   bool
 }
 
-func (k *keeper) LocalAddr() net.Addr { return namedNetwork(k.network) }
+func (k *messageConn) LocalAddr() net.Addr { return namedNetwork(k.network) }
 
-func (k *keeper) Write(p []byte) (int, error) {
+func (k *messageConn) Write(p []byte) (int, error) {
 	k.writes = append(k.writes, string(p))
 	if k.short {
 		return len(p) - 1, nil
@@ -87,9 +87,9 @@ func (k *keeper) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func (k *keeper) SetDeadline(time.Time) error { return nil }
+func (k *messageConn) SetDeadline(time.Time) error { return nil }
 
-func (k *keeper) Close() error { return nil }
+func (k *messageConn) Close() error { return nil }
 
 type namedNetwork string
 
@@ -104,7 +104,7 @@ func TestStream_W2_keeps_messages(t *testing.T) {
 		"websocket": msgs,
 		"tcp":       {"a\n", msgs[2][:chunkSize], "b", msgs[3][:chunkSize]},
 	} {
-		k := &keeper{network: network}
+		k := &messageConn{network: network}
 		c := Stream(k)
 		for _, m := range msgs {
 			must(t, c.Write(Text, []byte(m)))
@@ -121,7 +121,7 @@ func TestStream_W2_keeps_messages(t *testing.T) {
 			t.Errorf("%s: after CloseNow: %v", network, err)
 		}
 	}
-	c := Stream(&keeper{network: "websocket", short: true})
+	c := Stream(&messageConn{network: "websocket", short: true})
 	for range 2 { // the error stays
 		if err := c.Write(Text, []byte("torn")); !errors.Is(err, io.ErrShortWrite) {
 			t.Errorf("half a message: %v", err)
@@ -129,7 +129,7 @@ func TestStream_W2_keeps_messages(t *testing.T) {
 	}
 }
 
-// What the library's own NetConn says of itself.
+// The library's own NetConn is recognised.
 func TestIsMessageConn_of_the_library(t *testing.T) {
 	url := serveHTTP(t, echo(AcceptOptions{}))
 	conn, _, err := websocket.Dial(t.Context(), url, nil)
@@ -148,7 +148,7 @@ type addressless struct{ net.Conn }
 
 func (*addressless) LocalAddr() net.Addr { return nil }
 
-// A stream that is quiet blocks on its small buffer, whatever went before.
+// A quiet stream blocks on its small buffer, whatever came before.
 func TestStream_idle_holds_no_chunk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client, server := net.Pipe()
@@ -169,7 +169,7 @@ func TestStream_idle_holds_no_chunk(t *testing.T) {
 
 // A read may bring bytes together with its error: they come first.
 func TestStream_read_with_an_error(t *testing.T) {
-	b := newBuffered(lastGasp{}, nil)
+	b := newBuffered(dataWithEOF{}, nil)
 	c := &Conn{b: b}
 	if p, _, err := c.Read(); string(p) != "x" || err != nil {
 		t.Errorf("%q, %v", p, err)
@@ -177,7 +177,7 @@ func TestStream_read_with_an_error(t *testing.T) {
 	c.CloseNow()
 }
 
-// lastGasp returns its only byte together with io.EOF.
-type lastGasp struct{ failing }
+// dataWithEOF returns its only byte together with io.EOF.
+type dataWithEOF struct{ failing }
 
-func (lastGasp) Read(p []byte) (int, error) { return copy(p, "x"), io.EOF }
+func (dataWithEOF) Read(p []byte) (int, error) { return copy(p, "x"), io.EOF }

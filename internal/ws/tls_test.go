@@ -155,7 +155,7 @@ func TestDial_TLS_errors(t *testing.T) {
 	}
 }
 
-// A foreign transport cannot be asked how it dials: a bare socket then goes by net.Dialer.
+// A transport that is not net/http's cannot be asked how it dials: a bare socket then uses net.Dialer.
 func TestDial_bare_with_a_foreign_transport(t *testing.T) {
 	addr := listen(t, func(nc net.Conn) { io.Copy(nc, nc) })
 	client := &http.Client{Transport: roundTripper(nil)}

@@ -24,7 +24,7 @@ func (c *countConn) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
-// Many messages are one write to the connection.
+// Many messages share one write to the connection.
 func TestWrite_gathers(t *testing.T) {
 	client, server := tcpPair(t)
 	counted := &countConn{Conn: client}
@@ -98,7 +98,7 @@ func TestWrite_W2_one_frame(t *testing.T) {
 	}
 }
 
-// W2: fragments below 64 KiB; and a long message never lies in memory as a whole.
+// W2: fragments below 64 KiB; and a long message is never gathered as a whole.
 func TestWrite_W2_fragments(t *testing.T) {
 	sizes := []int{maxPayload, maxPayload + 1, 65_536, 300_000, 5 << 20}
 	for i, size := range slices.Concat(sizes, sizes) {
@@ -168,7 +168,7 @@ func TestPending_announces_a_pong(t *testing.T) {
 	})
 }
 
-// A peer that sends pings and never reads is cut, before its answers fill the memory.
+// The connection to a peer that sends pings and never reads is aborted before the answers fill the memory.
 func TestConn_ends_at_a_flood_of_pings(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client, server := net.Pipe()
