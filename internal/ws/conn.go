@@ -3,12 +3,11 @@
 //
 // A buffer of ours (see buffered) lies between the library and the connection, above TLS and below the WebSocket:
 //
-//	Conn.Write --> library --------+                 +--> Flush, TryFlush --> connection
-//	    +----- a frame of our own -+--> sink: memory -+
-//	Conn.Read  --> library --------+    pongs, close replies: Pending is signalled
-//	    ^
-//	    +--------- library <-------+-- source: memory <---------------------- connection
-//	    +----- a whole message ----+
+//	Conn.Write --> library -----------+
+//	     +-------- a frame of ours ---+--> sink: memory --> Flush, TryFlush --> connection
+//	                    pongs and close replies: Pending is signalled
+//	Conn.Read <--- library -----------+
+//	     +-------- a whole message ---+--- source: memory <-------------------- connection
 //
 // On a client's connection a message that fits one frame, as nearly every one does, bypasses the library: its locks and
 // copies would cost more than all the rest. The handshakes, fragments, compression and control frames are the library's,
