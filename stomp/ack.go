@@ -9,29 +9,26 @@ import (
 	"github.com/webstomp/webstomp/internal/wire"
 )
 
-// Ack acknowledges a frame that a subscription in a client mode delivered
-// (STOMP 1.2, ACK; clause M3): with AckClient all earlier frames of that
-// subscription as well. It returns when the ACK is accepted, and with
-// [WithReceipt] when the broker has confirmed it.
+// Ack acknowledges a frame that a subscription in a client mode delivered (STOMP 1.2, ACK; clause M3). With AckClient
+// it covers all earlier frames of that subscription as well. Ack returns when the ACK is accepted for sending, and
+// with [WithReceipt] when the broker has confirmed it. ctx bounds either wait.
 //
-// The ACK goes out on the session that delivered the frame, or not at all:
-// [ErrStale] says that this session or the subscription is over, nothing was
-// written, and the broker delivers the message again. [ErrNotAckable]: nobody
-// delivered f, it was delivered in auto mode, or it has been acknowledged
-// already (to say so twice would cost the connection on RabbitMQ).
+// The ACK goes out on the session that delivered the frame, or not at all. [ErrStale] means that this session or the
+// subscription has ended: nothing was written, and the broker delivers the message again. [ErrNotAckable] means that
+// no subscription of this Client delivered f, that it was delivered in auto mode, or that it has been acknowledged
+// already (RabbitMQ closes the connection on a second ACK).
 func (c *Client) Ack(ctx context.Context, f Frame, opts ...FrameOption) error {
 	return c.acknowledge(ctx, wire.Ack, f, opts, nil)
 }
 
-// Nack refuses a frame, else as Ack. What the broker does then is its own:
-// RabbitMQ delivers it again at once (WithHeader("requeue", "false") drops it),
-// ActiveMQ moves it to a dead letter queue, Artemis drops it. STOMP 1.0 has no
-// NACK: a [*ProtocolError].
+// Nack refuses a frame; everything else is as with Ack. What happens next depends on the broker: RabbitMQ delivers
+// the message again at once (WithHeader("requeue", "false") drops it), ActiveMQ moves it to a dead letter queue,
+// Artemis drops it. STOMP 1.0 has no NACK: Nack returns a [*ProtocolError].
 func (c *Client) Nack(ctx context.Context, f Frame, opts ...FrameOption) error {
 	return c.acknowledge(ctx, wire.Nack, f, opts, nil)
 }
 
-// acknowledge sends ACK or NACK, within a transaction unless tx is nil.
+// acknowledge sends ACK or NACK, as part of tx unless that is nil.
 func (c *Client) acknowledge(ctx context.Context, command string, frame Frame, opts []FrameOption, tx *Transaction) error {
 	f := outgoing{op: strings.ToLower(command), target: frame.MessageID(), command: command}
 	cfg, err := newFrameConfig(opts)
@@ -52,8 +49,8 @@ func (c *Client) acknowledge(ctx context.Context, command string, frame Frame, o
 		return f.notSent(err)
 	}
 	f.header, f.receipt = cfg.header, receiptIf(cfg.receipt)
-	// Whether it comes too late is asked again when it has its place before UNSUBSCRIBE or COMMIT, and what it takes is taken
-	// there: an ACK behind them, or behind another that covers it, would be refused, at the session's cost.
+	// Checked again, and taken, as the frame gets its place in the outbox: after UNSUBSCRIBE or COMMIT, or after
+	// another ACK that covers it, the broker would refuse it and end the session.
 	var taken []ackset.Span
 	f.admit = func() error {
 		if r.isOver() {
@@ -78,7 +75,7 @@ func (c *Client) acknowledge(ctx context.Context, command string, frame Frame, o
 		err = c.receipts.wait(ctx, receipt)
 	}
 	switch {
-	case Unsent(err): // it was withdrawn
+	case Unsent(err): // the ACK was withdrawn
 		r.acks.Settle(taken, false)
 	case tx != nil:
 		tx.keep(&r.acks, taken)
@@ -88,7 +85,7 @@ func (c *Client) acknowledge(ctx context.Context, command string, frame Frame, o
 	return err
 }
 
-// routeOf returns where an acknowledgement of the frame goes, or why it cannot be acknowledged.
+// routeOf returns the route that delivered the frame, or why the frame cannot be acknowledged.
 func (c *Client) routeOf(frame Frame) (*route, error) {
 	r, delivered := frame.from.(*route)
 	switch {
@@ -104,7 +101,7 @@ func (c *Client) routeOf(frame Frame) (*route, error) {
 	return r, nil
 }
 
-// identify has f name the message in the way of the session's version (clause M3).
+// identify adds the entries to f by which the session's version names the message (clause M3).
 func (r *route) identify(f *outgoing, frame Frame) error {
 	name, source := "id", "ack"
 	if r.session.info.Version != V12 {

@@ -7,14 +7,13 @@ import (
 	"time"
 )
 
-// Backoff says when a lost connection is tried again. The n-th delay is drawn
-// evenly between 0 and Min·Factor^(n-1), at most Max (full jitter): many
-// clients that lost the same broker do not come back as a herd. n starts afresh
-// after a session that lasted for Max or longer. Zero fields keep the defaults.
+// Backoff sets the delays between attempts to reconnect. The n-th delay is drawn evenly between 0 and
+// Min·Factor^(n-1), at most Max (full jitter), so that many clients that lost the same broker do not return all at
+// once. n starts again at 1 after a session that lasted for Max or longer. Zero fields keep the defaults.
 type Backoff struct {
 	Min, Max time.Duration // default 100 ms, 30 s
 	Factor   float64       // default 2
-	Attempts int           // within one outage; then the Client ends. 0: without end
+	Attempts int           // per outage, then the Client ends; 0: no limit
 }
 
 var defaultBackoff = Backoff{Min: 100 * time.Millisecond, Max: 30 * time.Second, Factor: 2}
@@ -44,7 +43,7 @@ func (b Backoff) check() error {
 	return nil
 }
 
-// ceiling is what the n-th delay is drawn from, n from 1.
+// ceiling returns the upper end of the range for the n-th delay, n from 1.
 func (b Backoff) ceiling(n int) time.Duration {
 	ceiling := float64(b.Min)
 	for ; n > 1 && ceiling < float64(b.Max); n-- {
@@ -54,7 +53,7 @@ func (b Backoff) ceiling(n int) time.Duration {
 		ceiling *= b.Factor
 	}
 	if ceiling >= float64(b.Max) {
-		return b.Max // not by way of a float, which cannot hold the longest ones
+		return b.Max // not converted from the float, which cannot hold the longest durations
 	}
 	return time.Duration(ceiling)
 }

@@ -10,11 +10,12 @@ type (
 	SubscribeOption interface{ applySubscribe(*subscribeConfig) }
 	// SendOption is an option of Send, SendJSON, SendAsync and Request.
 	SendOption interface{ applySend(*sendConfig) }
-	// FrameOption is an option of the calls that send one small frame: Ack, Nack, Begin, Commit, Abort and Unsubscribe.
+	// FrameOption is an option of the calls that send one frame without a body: Ack, Nack, Begin, Commit, Abort and
+	// Unsubscribe.
 	FrameOption interface{ applyFrame(*frameConfig) }
 )
 
-// subscribeConfig is what the options of a subscription add up to.
+// subscribeConfig is the sum of the options of a subscription.
 type subscribeConfig struct {
 	header     Header
 	headerFunc func() Header
@@ -50,8 +51,8 @@ func newSubscribeConfig(destination string, opts []SubscribeOption) (*subscribeC
 	return c, checkHeader(c.header)
 }
 
-// sendConfig is what the options of one SEND add up to. Without options, and for
-// WithReceipt alone, it is built without an allocation.
+// sendConfig is the sum of the options of one SEND. Without options, and for WithReceipt alone, building it allocates
+// nothing.
 type sendConfig struct {
 	header          Header
 	contentType     string
@@ -84,7 +85,7 @@ func newSendConfig(destination string, opts []SendOption) (sendConfig, error) {
 // defaultContentType is what webstompy sends.
 const defaultContentType = "text/plain"
 
-// frameConfig is what the options of a small frame add up to.
+// frameConfig is the sum of the options of a frame without a body.
 type frameConfig struct {
 	header  Header
 	receipt bool
@@ -102,8 +103,7 @@ func newFrameConfig(opts []FrameOption) (frameConfig, error) {
 	return *c, checkHeader(c.header)
 }
 
-// reserved are the entries that the library writes itself, and what to use in
-// place of WithHeader.
+// reserved holds the entries that the library writes itself, and what to use instead of WithHeader.
 var reserved = map[string]string{
 	"destination":    "the destination argument",
 	"id":             "WithID on a subscription; the library writes it elsewhere",
@@ -136,7 +136,8 @@ func checkHeader(h Header) error {
 	return nil
 }
 
-// receiptOption is WithReceipt. newSendConfig knows it, since it is the option that comes alone.
+// receiptOption is WithReceipt. It has a type of its own because newSendConfig treats it apart when it is the only
+// option.
 type receiptOption struct{}
 
 func (receiptOption) applySubscribe(c *subscribeConfig) { c.receipt = true }

@@ -8,8 +8,8 @@ import (
 	"github.com/webstomp/webstomp/internal/wire"
 )
 
-// resend has the outbox accept what was carried over from earlier sessions, beyond its bound. It returns what is left when
-// the session has ended already.
+// resend has the outbox accept the frames carried over from earlier sessions, beyond its bound. It returns the rest
+// when the session has already ended.
 func (s *session) resend(frames []carried) (left []carried) {
 	for i, f := range frames {
 		frame, err := s.encodedHere(f)
@@ -31,7 +31,7 @@ func (s *session) resend(frames []carried) (left []carried) {
 	return nil
 }
 
-// encodedHere returns the frame in the version of this session.
+// encodedHere returns the frame encoded in the version of this session.
 func (s *session) encodedHere(f carried) ([]byte, error) {
 	if f.version == s.info.Version {
 		return f.frame, nil
@@ -44,7 +44,7 @@ func (s *session) encodedHere(f carried) ([]byte, error) {
 		return nil, publicError(err)
 	}
 	_, counted := wire.Lookup(decoded.Header, "content-length")
-	// One without a content-length stays so, which tells ActiveMQ that it is text (clause F11).
+	// A frame without content-length keeps none: to ActiveMQ that means text (clause F11).
 	again := outgoing{command: decoded.Command, header: decoded.Header, body: decoded.Body, noContentLength: !counted}
 	again.header.Del("content-length") // appendTo writes it
 	encoded, err := again.appendTo(make([]byte, 0, len(f.frame)+64), s.enc, nil)

@@ -9,52 +9,45 @@ import (
 	"github.com/webstomp/webstomp/internal/notify"
 )
 
-// Client is a connection to a STOMP broker, made anew when it is lost (see
-// [WithReconnect]). Its methods may be called from any
-// goroutine. A Client that is no longer needed must be ended, by Drain,
-// Disconnect or Close.
+// Client is a connection to a STOMP broker that reconnects when it is lost (see [WithReconnect]). Its methods may be
+// called from any goroutine. A Client that is no longer needed must be ended, by Drain, Disconnect or Close.
 //
-// A session has one goroutine that reads and one that writes (and one that
-// pings, with [WithPing]); between two sessions one supervises. A subscription
-// has a goroutine only while more waits for its consumer than its channel holds.
-// All of them are joined before Done is closed.
+// A session has one goroutine that reads and one that writes, and one that pings with [WithPing]; between two
+// sessions one supervises. A subscription has a goroutine only while more is waiting than its channel holds. All of
+// them have returned before Done is closed.
 type Client struct {
 	env
-	quit func() // ends life
+	quit func() // cancels life
 
-	mu              sync.Mutex // guards what follows. Locked before a subscription's
+	mu              sync.Mutex // guards what follows; locked before a subscription's
 	status          Status
 	changed         notify.Event // of status
-	sess            *session     // the one that calls use; nil: none
-	past            Stats        // of sessions that are over
+	sess            *session     // the current one, used by calls; nil: none
+	past            Stats        // of sessions that have ended
 	subs            map[string]*subscription
 	subscriptionIDs uint64
 	subsMade        uint64
-	endReason       error  // set when its user ends it; nil: nobody does
-	err             error  // why it has ended; set before any channel is closed
-	unwatch         func() // stops watching WithLifetime's ctx; nil: there is none
-	draining        bool   // takes no new subscriptions
+	endReason       error  // set when the user ends the Client; nil until then
+	err             error  // why the Client has ended; set before any channel is closed
+	unwatch         func() // stops watching WithLifetime's ctx; nil without one
+	draining        bool   // no new subscriptions are accepted
 	joining         bool   // nothing is added to running any more
-	framesDropped   bool   // frames that were accepted had to be dropped at the end
+	framesDropped   bool   // accepted frames were dropped at the end; set before done is closed
 
-	closing chan struct{} // closed by closeAll: those who hand on what they took from an inbox give up
-	done    chan struct{} // closed by the supervisor, last of all
+	closing chan struct{} // closed by closeAll: stops the goroutines of SubscribeAs
+	done    chan struct{} // closed by end, after everything else
 }
 
-// Connect dials url, shakes hands and returns a Client that is connected.
+// Connect dials url, performs the STOMP handshake and returns a connected Client.
 //
-// URLs are ws: and wss: (http: and https: mean the same), and for STOMP on a
-// bare socket tcp: (or stomp:) and tls: (or stomp+ssl:), port 61613 unless they
-// say otherwise. RabbitMQ listens on ws://host:15674/ws, ActiveMQ Classic on
-// ws://host:61614, Artemis on ws://host:61613, Spring where the application
-// says.
+// URLs are ws: and wss: (http: and https: mean the same), and for STOMP without WebSocket tcp: (or stomp:) and tls:
+// (or stomp+ssl:), with default port 61613. RabbitMQ listens on ws://host:15674/ws, ActiveMQ Classic on
+// ws://host:61614, Artemis on ws://host:61613, Spring wherever the application says.
 //
-// ctx bounds this call alone, from the first look-up to CONNECTED, and is
-// honoured at each step. Its end after Connect has returned does not touch the
-// Client; see [WithLifetime] for that.
+// ctx bounds this call alone, from the DNS lookup to CONNECTED, at each step. Once connected, its end does not affect
+// the Client; see [WithLifetime] for that.
 //
-// Every failure past the options is a [*ConnectError] around its cause; nothing
-// is left behind then.
+// Every failure other than an invalid option is a [*ConnectError] that wraps its cause, and leaves nothing open.
 func Connect(ctx context.Context, url string, opts ...ConnectOption) (*Client, error) {
 	cfg, err := newConnectConfig(url, opts)
 	if err != nil {
@@ -83,8 +76,8 @@ func Connect(ctx context.Context, url string, opts ...ConnectOption) (*Client, e
 	return c, nil
 }
 
-// session returns the session that stands, or waits for one, within ctx. noWait:
-// ErrNotConnected where there is none. One that is cut does not stand any more.
+// session returns the current session, or waits for one, within ctx. A session that is cut is no longer current.
+// noWait: it returns ErrNotConnected instead of waiting.
 func (c *Client) session(ctx context.Context, noWait bool) (*session, error) {
 	for {
 		if ctx.Err() != nil {
@@ -118,8 +111,8 @@ func (c *Client) session(ctx context.Context, noWait bool) (*session, error) {
 	}
 }
 
-// onSession calls f with the session that stands, or the next one, within ctx. Where that turns out to be over, f is called
-// again with its successor. noWait: ErrNotConnected at once where there is none.
+// onSession calls f with the current session, or waits for one, within ctx. When f finds that session ended, it is
+// called again with the next. noWait: ErrNotConnected instead of waiting.
 func (c *Client) onSession(ctx context.Context, noWait bool, f func(*session) error) error {
 	for {
 		s, err := c.session(ctx, noWait)
@@ -132,7 +125,7 @@ func (c *Client) onSession(ctx context.Context, noWait bool, f func(*session) er
 	}
 }
 
-// notConnected is ErrNotConnected with why.
+// notConnected returns ErrNotConnected with the reason, if there is one.
 func notConnected(why error) error {
 	if why == nil {
 		return ErrNotConnected
@@ -140,7 +133,7 @@ func notConnected(why error) error {
 	return fmt.Errorf("%w: %w", ErrNotConnected, why)
 }
 
-// ending is the error of a call that comes too late; nil: it does not.
+// ending returns the error for calls on a Client that has ended or is ending, and nil otherwise.
 func (c *Client) ending() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -157,8 +150,7 @@ func (c *Client) endingLocked() error {
 	return nil
 }
 
-// whenDone calls f when ctx ends, unless the returned function is called
-// before. The Client joins f.
+// whenDone calls f when ctx ends, unless stop is called first. The Client joins f.
 func (c *Client) whenDone(ctx context.Context, f func()) (stop func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -177,7 +169,7 @@ func (c *Client) whenDone(ctx context.Context, f func()) (stop func()) {
 	}
 }
 
-// goJoined runs f in a goroutine that closeAll joins; false when it is too late for that.
+// goJoined runs f in a goroutine that closeAll joins. It returns false when closeAll is joining already.
 func (c *Client) goJoined(f func()) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -188,40 +180,39 @@ func (c *Client) goJoined(f func()) bool {
 	return true
 }
 
-// Done returns a channel that is closed when the Client has ended: every
-// channel of it is closed then, and every goroutine has returned.
+// Done returns a channel that is closed when the Client has ended: all its channels are closed and all its goroutines
+// have returned.
 func (c *Client) Done() <-chan struct{} { return c.done }
 
-// Err is nil while the Client lives. Then it says what ended it: [ErrClosed]
-// when its user did (after [WithLifetime], with that ctx's cause), else what was
-// fatal. It is set before any channel is closed on its account.
+// Err returns nil while the Client lives, and then why it ended: [ErrClosed] if its user ended it (after
+// [WithLifetime] together with the cause of that ctx), otherwise the fatal error. It is set before the Client's end
+// closes any channel.
 func (c *Client) Err() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.err
 }
 
-// Status says what the Client is doing now. It may be called at any time, also
-// after Close.
+// Status returns what the Client is doing now. It may be called at any time, also after Close.
 func (c *Client) Status() Status {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.status
 }
 
-// Watch returns a channel of the Client's status: the present one at once, then
-// each change. It has room for one; when nobody reads, the newest replaces it.
-// It is closed when ctx ends, and after StateClosed when the Client has ended.
+// Watch returns a channel of the Client's status: the current one at once, then each change. The channel holds one
+// value; a newer one replaces it if it was not read. It is closed when ctx ends, and after StateClosed when the
+// Client has ended.
 func (c *Client) Watch(ctx context.Context) <-chan Status {
 	out := make(chan Status, 1)
 	if !c.goJoined(func() { c.report(ctx, out) }) {
-		out <- c.Status() // StateClosed, or about to be; has room
+		out <- c.Status() // StateClosed, or about to be; there is room
 		close(out)
 	}
 	return out
 }
 
-// report alone sends to out and closes it.
+// report feeds the channel of Watch. It is the only sender to out, and closes it.
 func (c *Client) report(ctx context.Context, out chan Status) {
 	defer close(out)
 	for {
@@ -229,10 +220,10 @@ func (c *Client) report(ctx context.Context, out chan Status) {
 		now, changed := c.status, c.changed.Wait()
 		c.mu.Unlock()
 		select {
-		case <-out: // nobody has read it, and it is old
+		case <-out: // an older value that was not read
 		default:
 		}
-		out <- now // has room: nobody else sends
+		out <- now // there is room: nobody else sends
 		if now.State == StateClosed {
 			return
 		}
@@ -244,7 +235,7 @@ func (c *Client) report(ctx context.Context, out chan Status) {
 	}
 }
 
-// setStatus changes the status and wakes the watchers. Only Connect and, after it, the supervisor call it.
+// setStatus changes the status and wakes the watchers. It is called by Connect and then by the supervisor alone.
 func (c *Client) setStatus(change func(*Status)) {
 	c.mu.Lock()
 	change(&c.status)

@@ -8,16 +8,13 @@ import (
 	"time"
 )
 
-// lifetimeGrace bounds the Disconnect that the end of WithLifetime's ctx
-// brings: long enough for a broker that lives, short enough for an
-// orchestrator that waits 10 s or more before it kills.
+// lifetimeGrace bounds the Disconnect that follows the end of WithLifetime's ctx: long enough for a live broker,
+// short enough for an orchestrator that waits 10 s or more before it kills.
 const lifetimeGrace = 5 * time.Second
 
-// Drain ends the Client gently, within ctx: every subscription is
-// unsubscribed from as [Subscription.Unsubscribe] does, at the same time, while
-// consumers finish and acks and sends go on working; then it disconnects. When
-// ctx ends first, the connection is cut and ctx's error returned. The Client is
-// closed when Drain returns.
+// Drain ends the Client gently, within ctx. It unsubscribes every subscription at the same time, as
+// [Subscription.Unsubscribe] does, while consumers finish and acks and sends go on working. Then it disconnects. When
+// ctx ends first, Drain cuts the connection and returns ctx's error. The Client is closed when Drain returns.
 func (c *Client) Drain(ctx context.Context) error {
 	c.mu.Lock()
 	subs := make([]*subscription, 0, len(c.subs))
@@ -28,30 +25,25 @@ func (c *Client) Drain(ctx context.Context) error {
 	c.mu.Unlock()
 	var all sync.WaitGroup // joined below
 	for _, sub := range subs {
-		all.Go(func() { sub.unsubscribe(ctx, nil) }) // an error is ctx's, which Disconnect returns
+		all.Go(func() { sub.unsubscribe(ctx, nil) }) // an error is ctx's, and Disconnect returns that
 	}
 	all.Wait()
 	return c.Disconnect(ctx)
 }
 
-// Disconnect ends the Client, within ctx: what was accepted is written,
-// receipts that callers asked for are awaited, then DISCONNECT goes out with a
-// receipt of its own, then the WebSocket's close handshake, and every goroutine
-// is joined (clause M6). What waits for consumers beyond their channels' own
-// buffers is dropped; Drain is gentler.
+// Disconnect ends the Client, within ctx. It writes what was accepted, waits for the receipts that callers asked for,
+// sends DISCONNECT with a receipt of its own, performs the WebSocket close handshake and joins every goroutine
+// (clause M6). What waits for consumers beyond the buffers of their channels is dropped; Drain is gentler.
 //
-// When ctx ends first, the connection is cut, and ctx's error returned. When
-// the session ended before all that was accepted could be written, the error
-// matches [ErrConnectionLost]. The Client is closed when Disconnect returns; on
-// one that is closed it returns nil.
+// When ctx ends first, Disconnect cuts the connection and returns ctx's error. When the session ended before
+// everything accepted could be written, the error matches [ErrConnectionLost]. The Client is closed when Disconnect
+// returns. On a closed Client it returns nil.
 func (c *Client) Disconnect(ctx context.Context) error { return c.disconnect(ctx, ErrClosed) }
 
-// Close ends the Client at once: it cuts the connection, without a word to the
-// broker, and joins every goroutine. What waits to be written is lost, and so are
-// messages in mode AckAuto that the broker sends until it notices; [Client.Drain]
-// ends the subscriptions first. Close may be called at any time and more than
-// once, but not from a function that was given to an option or to SubscribeAs,
-// which it would wait for. The error is always nil.
+// Close ends the Client at once: it cuts the connection without telling the broker, and joins every goroutine. What
+// waits to be written is lost, as are AckAuto messages that the broker sends until it notices; [Client.Drain] ends
+// the subscriptions first. Close may be called at any time and more than once, but not from a function passed to an
+// option or to SubscribeAs: Close waits for those. The error is always nil.
 func (c *Client) Close() error {
 	if s := c.beginEnd(ErrClosed); s != nil {
 		s.abort(ErrClosed)
@@ -60,8 +52,8 @@ func (c *Client) Close() error {
 	return nil
 }
 
-// beginEnd notes why the user ends the Client: the first reason counts. From then on no call is accepted, and nothing is
-// dialled. It returns the session to end, nil when there is none.
+// beginEnd records why the user ends the Client; the first reason counts. From then on no call is accepted and
+// nothing is dialled. It returns the session to end, nil when there is none.
 func (c *Client) beginEnd(reason error) *session {
 	c.mu.Lock()
 	if c.endReason == nil && c.err == nil {
@@ -83,7 +75,7 @@ func (c *Client) disconnect(ctx context.Context, reason error) error {
 		}
 	}
 	<-c.done
-	if c.framesDropped && !late && err == nil { // written before done was closed
+	if c.framesDropped && !late && err == nil { // set before done was closed
 		err = fmt.Errorf("%w: frames that had been accepted are dropped", ErrConnectionLost)
 	}
 	if err != nil {
@@ -92,9 +84,9 @@ func (c *Client) disconnect(ctx context.Context, reason error) error {
 	return nil
 }
 
-// disconnectWith makes the end of ctx the end of the Client (WithLifetime).
+// disconnectWith disconnects the Client when ctx ends (WithLifetime).
 func (c *Client) disconnectWith(ctx context.Context) {
-	unwatch := context.AfterFunc(ctx, func() { // joined by nobody: it waits for done itself
+	unwatch := context.AfterFunc(ctx, func() { // not joined: it waits for done itself
 		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), lifetimeGrace)
 		defer cancel()
 		c.disconnect(grace, &closedError{context.Cause(ctx)})
@@ -108,7 +100,7 @@ func (c *Client) disconnectWith(ctx context.Context) {
 	}
 }
 
-// end ends the Client: fault is why, unless its user wanted it to end.
+// end ends the Client because of fault, unless its user ended it first.
 func (c *Client) end(fault error, dropped bool) {
 	c.mu.Lock()
 	err := cmp.Or(c.endReason, fault)
@@ -128,8 +120,8 @@ func (c *Client) end(fault error, dropped bool) {
 	close(c.done)
 }
 
-// closeAll answers everybody, closes every channel that the Client feeds, and joins its goroutines. A subscription's Err is
-// nil when the user wanted the end, err otherwise.
+// closeAll resolves every receipt, closes every channel that the Client feeds, and joins its goroutines. A
+// subscription's Err is nil when the user ended the Client, err otherwise.
 func (c *Client) closeAll(err error) {
 	c.mu.Lock()
 	wanted := c.endReason != nil

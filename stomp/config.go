@@ -16,17 +16,16 @@ import (
 	"github.com/webstomp/webstomp/internal/wire"
 )
 
-// ConnectOption is an option of Connect. The options of each call have a type of their own, so that one in a wrong place does
-// not compile. Where an option is given twice, the last one counts; WithHeader adds up. Options that contradict each other,
-// or make no sense, are an error of the call before anything is dialled or written.
+// ConnectOption is an option of Connect. Each call has an option type of its own, so that an option in the wrong
+// place does not compile. When an option is given twice, the last one counts; WithHeader adds up. Contradictory or
+// invalid options fail the call before anything is dialled or written.
 type ConnectOption interface{ applyConnect(*connectConfig) }
 
 type credentials struct{ login, passcode string }
 
-// connectConfig is what the options of Connect add up to. It does not change
-// after Connect.
+// connectConfig is the sum of the options of Connect. It does not change after Connect.
 type connectConfig struct {
-	urls           []string // the first as given to Connect, then WithFailover's
+	urls           []string // the one given to Connect, then WithFailover's
 	header         Header
 	login          *credentials
 	credentials    func(context.Context) (string, string, error)
@@ -36,7 +35,7 @@ type connectConfig struct {
 	httpClient     *http.Client
 	httpHeader     http.Header
 	httpHeaderFunc func(context.Context) (http.Header, error)
-	subprotocols   []string // nil: by versions
+	subprotocols   []string // nil: one for each version
 	compression    bool
 	messageType    MessageType
 	ping           time.Duration
@@ -48,12 +47,12 @@ type connectConfig struct {
 	limits         Limits
 	failover       []string
 	backoff        Backoff
-	once           bool // a lost connection is the end
+	once           bool // no reconnect: a lost connection ends the Client
 	initialRetry   bool
 	lifetime       context.Context
 	logger         *slog.Logger
 	buffer         buffer
-	bound          inbox.Bound // buffer, with the defaults
+	bound          inbox.Bound // buffer with the defaults filled in
 }
 
 func newConnectConfig(url string, opts []ConnectOption) (*connectConfig, error) {
@@ -110,8 +109,7 @@ func (c *connectConfig) check() error {
 	return checkHeader(c.header)
 }
 
-// checkDialer refuses what would silently do nothing on a stream that is not
-// the library's own WebSocket.
+// checkDialer rejects options that would silently do nothing on a stream that is not the library's own WebSocket.
 func (c *connectConfig) checkDialer() error {
 	name := c.webSocketOption()
 	if c.httpClient != nil {
@@ -123,8 +121,7 @@ func (c *connectConfig) checkDialer() error {
 	return fmt.Errorf("WithDialer and %s exclude each other: the dialer's stream is not the library's WebSocket", name)
 }
 
-// webSocketOption names an option in use that has a meaning on the WebSocket
-// alone; "" where there is none.
+// webSocketOption names an option in use that applies to a WebSocket alone; "" when there is none.
 func (c *connectConfig) webSocketOption() string {
 	for _, option := range []struct {
 		name string
@@ -145,7 +142,7 @@ func (c *connectConfig) webSocketOption() string {
 	return ""
 }
 
-// offers lists the WebSocket subprotocols to offer, best first (clause W1).
+// offers returns the WebSocket subprotocols to offer, best first (clause W1).
 func (c *connectConfig) offers() []string {
 	if c.subprotocols != nil {
 		return c.subprotocols
@@ -157,13 +154,13 @@ func (c *connectConfig) offers() []string {
 	return names
 }
 
-// The default bounds of a subscription's queue: minutes of a busy topic, and no more memory than a container has to spare.
+// The default bounds of a subscription's queue hold minutes of a busy topic, in memory that a container can spare.
 const (
 	defaultFrames = 65_536
 	defaultBytes  = 64 << 20
 )
 
-// buffer is what WithBuffer says.
+// buffer holds the arguments of WithBuffer.
 type buffer struct {
 	frames int
 	bytes  int64
@@ -180,7 +177,7 @@ func (b buffer) check() error {
 	return nil
 }
 
-// bound is the same for an inbox, with the defaults.
+// bound converts b for an inbox, with the defaults filled in.
 func (b buffer) bound() inbox.Bound {
 	policies := [...]inbox.Policy{
 		OverflowBlock:      inbox.Block,
@@ -195,19 +192,18 @@ func (b buffer) bound() inbox.Bound {
 	}
 }
 
-// encoder encodes the frames of a session that speaks v.
+// encoder returns the encoder for a session that speaks v.
 func (c *connectConfig) encoder(v Version) wire.Encoder {
 	return wire.Encoder{Version: wire.Version(v), Limits: c.limits.wire(), EscapeConnect: c.escapedConnect}
 }
 
-// Limits bounds one frame, either way (clause F12). Nothing is allocated on
-// the word of a length: a frame that announces more is refused with a
-// [*LimitError] before that. A received one ends the session, since what
-// follows it cannot be found; one about to be sent is refused alone.
+// Limits bounds one frame, in either direction (clause F12). A frame that announces more is refused with a
+// [*LimitError] before anything is allocated for it. A received one ends the session, because the next frame cannot
+// be found; one about to be sent is refused alone. Zero fields keep the defaults.
 type Limits struct {
-	Body    int64 // octets of one body; 0: 64 MiB
-	Header  int   // octets of command and header together; 0: 64 KiB
-	Entries int   // header entries; 0: 1,000
+	Body    int64 // bytes of one body; default 64 MiB
+	Header  int   // bytes of command and header together; default 64 KiB
+	Entries int   // header entries; default 1,000
 }
 
 func (l Limits) wire() wire.Limits { return wire.Limits(l).WithDefaults() }

@@ -7,8 +7,7 @@ import (
 	"github.com/webstomp/webstomp/internal/notify"
 )
 
-// confirmed waits for the answer to SUBSCRIBE: of this session, or of the next
-// when this one ends before.
+// confirmed waits for the answer to SUBSCRIBE, on this session or, if that ends first, on the next.
 func (sub *subscription) confirmed(ctx context.Context) error {
 	op := opError{op: "subscribe", target: sub.destination, step: "waiting for the broker's confirmation"}
 	receipts := sub.client.receipts
@@ -34,7 +33,7 @@ func (sub *subscription) confirmed(ctx context.Context) error {
 				if !errors.Is(r.err, ErrConnectionLost) {
 					return r.err
 				}
-				// of a session that is over: the next one asks again
+				// the session ended: the next one sends SUBSCRIBE again
 			default:
 				done = r.done
 			}
@@ -58,7 +57,7 @@ func (sub *subscription) confirmed(ctx context.Context) error {
 	}
 }
 
-// confirmation is the receipt of the latest SUBSCRIBE, and its session.
+// confirmation returns the receipt of the latest SUBSCRIBE, and its session.
 func (sub *subscription) confirmation() (*pendingReceipt, *session) {
 	sub.mu.Lock()
 	defer sub.mu.Unlock()
@@ -68,15 +67,14 @@ func (sub *subscription) confirmation() (*pendingReceipt, *session) {
 	return sub.confirm, sub.route.session
 }
 
-// accepted stands for every receipt that has come and that nobody asks for any
-// more.
+// accepted replaces every receipt that has come: a subscription may last long, and should not keep its own.
 var accepted = func() *pendingReceipt {
 	p := &pendingReceipt{Receipt: Receipt{done: make(chan struct{})}}
 	close(p.done)
 	return p
 }()
 
-// accept lets go of a receipt that has come: a subscription may last for long.
+// accept replaces a receipt that has come by accepted.
 func (sub *subscription) accept(r *pendingReceipt) {
 	sub.mu.Lock()
 	var renewed notify.Waiters
@@ -88,13 +86,12 @@ func (sub *subscription) accept(r *pendingReceipt) {
 	renewed.Wake()
 }
 
-// withdraw takes SUBSCRIBE back, and reports whether that came before a single
-// octet was written.
+// withdraw takes SUBSCRIBE back. It reports whether that happened before a single byte was written.
 func (sub *subscription) withdraw() bool {
 	r, _ := sub.confirmation()
 	receipts := sub.client.receipts
-	// One that was written keeps its entry: there may be an answer, which must
-	// not be taken for another's (see awaitConfirmation).
+	// A written one keeps its entry: its answer may still come, and must not be taken for another's (see
+	// awaitConfirmation).
 	return r != nil && receipts.abandon(r) && r.ticket.Withdraw() && receipts.remove(r.number) != nil
 }
 
@@ -114,14 +111,13 @@ func (sub *subscription) setConfirm(r *route, p *pendingReceipt) {
 	}
 }
 
-// forgetConfirm lets go of the receipt of a subscription that has ended, where
-// this server is not known to send any: it would be kept for as long as the
-// session lasts. One that restores its subscriptions one by one has to hear what
-// there is to hear (see awaitConfirmation).
+// forgetConfirm drops the receipt of a subscription that has ended if this server is not known to send any: it would
+// be kept until the session ends. A session that restores its subscriptions one by one keeps it (see
+// awaitConfirmation).
 func (sub *subscription) forgetConfirm() {
 	confirm, s := sub.confirmation()
 	receipts := sub.client.receipts
 	if confirm != nil && s.restore == nil && !receipts.areAnswered() {
-		receipts.remove(confirm.number) // nobody is told: who waits for it hears of the end
+		receipts.remove(confirm.number) // not resolved: who waits for it is woken by the end
 	}
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/webstomp/webstomp/internal/ws"
 )
 
-// dial makes one attempt: credentials, connection, CONNECT, CONNECTED. Its
-// errors are *ConnectErrors; on each of them the connection is closed.
+// dial makes one attempt: credentials, connection, CONNECT, CONNECTED. Its errors are *ConnectErrors, and leave no
+// connection open.
 func (e *env) dial(ctx context.Context, url string) (*session, error) {
 	a := attempt{cfg: e.cfg, env: e, url: url, shown: url}
 	s, err := a.run(ctx)
@@ -72,7 +72,7 @@ func (a *attempt) run(ctx context.Context) (*session, error) {
 	return s, nil
 }
 
-// target reads the URL. With WithDialer any URL will do: the dialer reads it.
+// target parses the URL. With WithDialer any URL is accepted: the dialer parses it.
 func (a *attempt) target() (ws.Target, error) {
 	if a.cfg.dialer != nil {
 		a.shown = withoutPassword(a.url)
@@ -90,8 +90,8 @@ func (a *attempt) target() (ws.Target, error) {
 	return target, nil
 }
 
-// withoutPassword shows a URL of whatever scheme. One that cannot be taken apart
-// may hold a password anywhere, and is not shown.
+// withoutPassword returns a URL of any scheme without its password. One that cannot be parsed may hold a password
+// anywhere, and is not shown.
 func withoutPassword(raw string) string {
 	u, err := url.Parse(raw)
 	if err != nil || u.Opaque != "" {
@@ -121,7 +121,7 @@ func (a *attempt) connectFrame(login *credentials) wire.Frame {
 	return f
 }
 
-// open dials.
+// open dials the target, or calls the user's dialer.
 func (a *attempt) open(ctx context.Context, target ws.Target) (*ws.Conn, error) {
 	if a.cfg.dialer != nil {
 		nc, err := a.cfg.dialer(ctx, a.url)
@@ -155,7 +155,7 @@ func (a *attempt) open(ctx context.Context, target ws.Target) (*ws.Conn, error) 
 	})
 }
 
-// shakeHands sends CONNECT and reads the answer. The end of ctx cuts conn, which ends every wait here.
+// shakeHands sends CONNECT and reads the answer. When ctx ends it closes conn, which ends every wait here.
 func (a *attempt) shakeHands(ctx context.Context, conn *ws.Conn, hello wire.Frame, encoded []byte) (*session, error) {
 	stop := context.AfterFunc(ctx, func() { conn.CloseNow() })
 	defer stop()
@@ -192,8 +192,7 @@ func writeNow(conn *ws.Conn, typ ws.MessageType, message []byte) error {
 	return conn.Flush()
 }
 
-// cutBy is ctx's error where the end of ctx has cut the connection, and err
-// where it failed of itself.
+// cutBy returns ctx's error when the end of ctx has closed the connection, and err when it failed by itself.
 func cutBy(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctxError(ctx)
@@ -220,7 +219,7 @@ func firstFrame(ctx context.Context, conn *ws.Conn, dec *wire.Decoder) (wire.Fra
 	}
 }
 
-// connected reads the answer to CONNECT (clauses C2 to C6).
+// connected checks the answer to CONNECT and returns what it agrees on (clauses C2 to C6).
 func (a *attempt) connected(f wire.Frame) (Session, error) {
 	frame := frameOf(f)
 	switch f.Command {
@@ -236,7 +235,7 @@ func (a *attempt) connected(f wire.Frame) (Session, error) {
 		URL:     a.shown,
 		Server:  frame.Header.Get("server"),
 		ID:      frame.Header.Get("session"),
-		Version: V10, // a server that names none speaks it
+		Version: V10, // what a server speaks that names no version
 		Header:  frame.Header,
 	}
 	if v, ok := frame.Header.Lookup("version"); ok {

@@ -9,9 +9,9 @@ import (
 	"github.com/webstomp/webstomp/internal/wire"
 )
 
-// disconnect leaves the server by the protocol, within ctx (clause M6). Several calls may run at the same time: the first to
-// come so far sends DISCONNECT, the others wait with it. The error is ctx's, or why the session ended before everything that
-// was outstanding had been answered.
+// disconnect ends the session with DISCONNECT and the close handshake, within ctx (clause M6). Of concurrent calls,
+// the first to get that far sends DISCONNECT and the others wait with it. The error is ctx's, or why the session
+// ended before everything outstanding was answered.
 func (s *session) disconnect(ctx context.Context) error {
 	s.env.receipts.beginWait()
 	defer s.env.receipts.endWait()
@@ -31,7 +31,7 @@ func (s *session) disconnect(ctx context.Context) error {
 			s.writer.Finish()
 		}
 	}
-	select { // where the session ended of itself after DISCONNECT, likewise
+	select { // also after the session ended by itself
 	case <-s.retired:
 		return nil
 	case <-ctx.Done():
@@ -39,7 +39,7 @@ func (s *session) disconnect(ctx context.Context) error {
 	}
 }
 
-// awaitOutstanding waits until all that was accepted is written and every receipt has come: RabbitMQ drops those that are
+// awaitOutstanding waits until everything accepted is written and every receipt has come: RabbitMQ drops those
 // pending at DISCONNECT.
 func (s *session) awaitOutstanding(ctx context.Context) error {
 	if err := s.awaitFlush(ctx, s.out.Last()); err != nil {
@@ -55,14 +55,14 @@ func (s *session) awaitOutstanding(ctx context.Context) error {
 	return nil
 }
 
-// disconnectGrace bounds the wait for a RECEIPT to DISCONNECT from a server that has sent none so far: as long as a close
-// handshake may take.
+// disconnectGrace bounds the wait for a RECEIPT to DISCONNECT from a server that has sent none so far: as long as a
+// close handshake may take.
 const disconnectGrace = 5 * time.Second
 
-// awaitDisconnectReceipt waits for the answer to DISCONNECT: RECEIPT, ERROR, or the end of the connection. Even servers that
-// answer no other receipt answer this one, and what they have not handled by then may be lost when the connection closes: a
-// Spring relay drops what it has not passed on. So it is not enough that DISCONNECT is written, as it is for the library's
-// other receipts.
+// awaitDisconnectReceipt waits for the answer to DISCONNECT: RECEIPT, ERROR, or the end of the connection. It is not
+// enough that DISCONNECT is written, as it is for the library's other receipts. Even servers that answer no other
+// receipt answer this one, and what they have not handled by then may be lost when the connection closes: a Spring
+// relay drops what it has not passed on.
 func (s *session) awaitDisconnectReceipt(ctx context.Context, r *pendingReceipt) error {
 	wait, cancel := ctx, func() {}
 	if !s.env.receipts.areAnswered() && !s.conn.IsStream() { // a bare stream has no close handshake to fall back on
@@ -73,9 +73,9 @@ func (s *session) awaitDisconnectReceipt(ctx context.Context, r *pendingReceipt)
 	var refused *Error
 	switch {
 	case errors.As(err, &refused):
-		return nil // an answer as good as any: we leave
+		return nil // any answer will do: we disconnect
 	case err != nil && wait.Err() != nil && ctx.Err() == nil:
-		return nil // the close handshake has to do
+		return nil // the close handshake is enough
 	}
 	return err
 }

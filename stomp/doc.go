@@ -1,9 +1,7 @@
-// Package stomp is a client for STOMP 1.0, 1.1 and 1.2 over WebSocket: for
-// RabbitMQ (Web STOMP), ActiveMQ Artemis, ActiveMQ Classic and Spring
-// (@EnableWebSocketMessageBroker), and over any byte stream.
+// Package stomp is a STOMP 1.0, 1.1 and 1.2 client over WebSocket, for RabbitMQ (Web STOMP), ActiveMQ Artemis,
+// ActiveMQ Classic and Spring (@EnableWebSocketMessageBroker). It also runs over TCP, TLS and any other byte stream.
 //
-// [Connect] returns a [Client]; [Client.Subscribe] returns a channel to range
-// over; contexts bound every wait:
+// [Connect] returns a [Client], and [Client.Subscribe] a channel to range over:
 //
 //	client, err := stomp.Connect(ctx, "ws://localhost:15674/ws", stomp.WithLogin("guest", "guest"))
 //	…
@@ -16,25 +14,49 @@
 //
 // # Contexts
 //
-// A ctx bounds waiting, everywhere, and is honoured at once. It never reaches
-// the socket of a live session: a Send that gives up does not cost the others
-// their connection. Subscribe's ctx is the subscription's life. Connect's ctx
-// bounds Connect alone.
+// A ctx bounds how long a call waits, and a call returns at once when it ends. Cancelling one call never closes the
+// shared connection. Connect's ctx bounds Connect alone. Only the ctx of a subscription lasts longer than its call:
+// when it ends, the subscription ends. There are no timeout options.
+//
+// A Client that is no longer needed must be ended. [Client.Drain] lets consumers finish, [Client.Disconnect] writes
+// what was accepted and says goodbye to the broker, [Client.Close] cuts the connection.
+//
+// # Sending
+//
+// [Client.Send] returns when the frame is queued. [WithReceipt] waits for the broker's confirmation,
+// [Client.SendAsync] leaves the wait to a [Receipt], and [WithRetry] repeats the frame across reconnects until it is
+// confirmed. [Client.Request] waits for a reply, and [Client.Begin] groups frames in a [Transaction].
 //
 // # Channels
 //
-// A subscription's channel is closed for three reasons only: you ended it, the
-// Client ended ([Client.Err] says why), or it failed alone ([Subscription.Err]
-// says why). Each subscription has a bounded queue of its own, so that one slow
-// consumer delays neither the others nor receipts nor heart-beats;
-// [WithBuffer] says what happens when it is full.
+// A subscription's channel is closed for three reasons only: you ended the subscription, the Client ended
+// ([Client.Err] says why), or the subscription alone failed ([Subscription.Err] says why). Each subscription has a
+// bounded queue of its own. While there is room in it, a slow consumer delays neither other subscriptions nor
+// receipts nor heart-beats. [WithBuffer] sets the bound and what happens when it is reached.
+//
+// # Acknowledgements
+//
+// By default the broker is done with a message once it has sent it. With [WithAck], it keeps a message until
+// [Client.Ack], and sends an unacknowledged one again. An ACK goes out on the session that delivered the message or
+// not at all ([ErrStale]).
+//
+// # Reconnecting
+//
+// A lost connection is replaced, with the delays of [Backoff], unless [WithoutReconnect] says otherwise. Channels
+// stay open: each subscription is restored before anything else is sent, and a change of [Frame.Epoch] shows where
+// messages may be missing. Frames that were accepted and not yet written go out on the next session. [Client.Watch]
+// reports each change of state.
 //
 // # Errors
 //
-// Errors say what was tried, on what and why, and answer to errors.Is (ErrX)
-// and errors.As (*XError). [Unsent] says whether repeating a call is safe.
+// Errors say what was tried, on what, and why it failed. They match errors.Is (ErrX) and errors.As (*XError).
+// [Unsent] reports whether repeating the call is safe.
 //
-// Clauses such as C6 in the comments are those of the project's digest of the
-// STOMP specification: F framing, C connecting, M client frames, S server
-// frames, W WebSocket.
+// Clauses such as C6 are rules of the protocol, listed in docs/protocol.md: F framing, C connecting, M client frames,
+// S server frames, W WebSocket.
+//
+// # Testing
+//
+// Package stomptest is an in-memory broker for the tests of your own code. It can misbehave on request: cut
+// connections, fall silent, refuse frames.
 package stomp

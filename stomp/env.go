@@ -9,23 +9,23 @@ import (
 	"github.com/webstomp/webstomp/internal/wire"
 )
 
-// env is what sessions and subscriptions have of their Client: its configuration, log and counters, and what outlives a
-// single session.
+// env is the part of the Client that sessions and subscriptions use: configuration, log, counters, and what outlives
+// a session.
 type env struct {
 	cfg       *connectConfig
 	log       *slog.Logger
-	life      context.Context // ends when the Client begins to end; has the values of Connect's ctx
+	life      context.Context // canceled when the Client begins to end; has the values of Connect's ctx
 	receipts  *receipts
 	unmatched listeners
-	running   sync.WaitGroup // goroutines that the Client's end joins: all but the supervisor's, and those of a session
+	running   sync.WaitGroup // goroutines that the Client's end joins: all but the supervisor's and a session's
 
-	// newSubscriptionID makes an id that no subscription of the Client has.
+	// newSubscriptionID returns an id that no subscription of the Client has. Set before the first session.
 	newSubscriptionID func() string
 
 	counters counters
 }
 
-// counters are those that belong to no single session or subscription.
+// counters holds the counters of the Client as a whole.
 type counters struct {
 	receiptIDs     atomic.Uint64
 	transactionIDs atomic.Uint64
@@ -41,7 +41,7 @@ func (e *env) traces() bool { return e.log.Enabled(context.Background(), slog.Le
 // trace logs a frame at debug level.
 func (e *env) trace(what string, f wire.Frame) {
 	if e.traces() {
-		// Resolved here: by the time that a handler looks at it, the frame may be its receiver's, or its body a caller's.
+		// Evaluated here: when a handler reads it later, frame and body may belong to a consumer or a caller again.
 		e.log.Debug("stomp: "+what, "frame", frameOf(f).LogValue())
 	}
 }
@@ -49,7 +49,7 @@ func (e *env) trace(what string, f wire.Frame) {
 // frameOwner is the owner of every inbox of a Client.
 type frameOwner struct{ env *env }
 
-// Size counts the bytes of body and header.
+// Size returns the bytes of body and header.
 func (o frameOwner) Size(f Frame) int64 {
 	n := len(f.Body)
 	for i := range f.Header {
@@ -58,7 +58,7 @@ func (o frameOwner) Size(f Frame) int64 {
 	return int64(n)
 }
 
-// Dropped counts a frame that its consumer does not get. In the client modes nobody can acknowledge it then.
+// Dropped counts a frame that its consumer does not get, and stops waiting for its acknowledgement.
 func (o frameOwner) Dropped(f Frame) {
 	o.env.counters.dropped.Add(1)
 	if f.number != 0 {

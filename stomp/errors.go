@@ -13,46 +13,43 @@ import (
 	"github.com/webstomp/webstomp/internal/ws"
 )
 
-// The errors that callers test for with errors.Is. What a call returns wraps
-// one of them and says what was tried, on what, and where to look next.
+// The errors to test for with errors.Is. The error of a call wraps one of them and says what was tried, on what, and
+// where to look next.
 var (
-	// ErrClosed: the Client has ended, or is ending (Disconnect, Close,
-	// WithLifetime). When a fault ended it, the error matches that as well;
-	// Client.Err has it too.
+	// ErrClosed means that the Client has ended or is ending (Drain, Disconnect, Close, WithLifetime). When a fault
+	// ended it, the error matches that fault as well, and Client.Err returns it.
 	ErrClosed = errors.New("client closed")
-	// ErrNotConnected: there is no session now.
+	// ErrNotConnected means that there is no session now.
 	ErrNotConnected = errors.New("not connected")
-	// ErrConnectionLost: the session ended before the answer came. The frame
-	// had been handed over; whether the broker has taken it is unknown.
+	// ErrConnectionLost means that the session ended before the answer came. Whether the broker has the frame is
+	// unknown, unless Unsent says that it was not written.
 	ErrConnectionLost = errors.New("connection lost")
-	// ErrHeartBeat: the server fell silent for twice the interval agreed for
-	// its heart-beats (or left a WebSocket ping unanswered), so the
-	// connection was cut.
+	// ErrHeartBeat means that the connection was cut because nothing came from the server for too long
+	// (WithHeartBeat), or after a WebSocket ping (WithPing).
 	ErrHeartBeat = errors.New("no heart-beat from the server")
-	// ErrStale: Ack or Nack of a frame whose session or subscription is over.
-	// Nothing was written; the broker delivers the message again.
+	// ErrStale is for Ack or Nack of a frame whose session or subscription has ended. Nothing was written; the broker
+	// delivers the message again.
 	ErrStale = errors.New("the frame's session or subscription is over")
-	// ErrNotAckable: Ack or Nack of a frame that nobody delivered, that was
-	// delivered in auto mode, or that has been acknowledged already.
+	// ErrNotAckable is for Ack or Nack of a frame that this Client did not deliver, that was delivered in auto mode,
+	// or that has been acknowledged already.
 	ErrNotAckable = errors.New("frame cannot be acknowledged")
-	// ErrSlowConsumer: the queue of a subscription with OverflowFail was full.
+	// ErrSlowConsumer means that the queue of a subscription with OverflowFail was full.
 	ErrSlowConsumer = errors.New("slow consumer")
-	// ErrTransactionDone: the transaction was committed or aborted before.
+	// ErrTransactionDone means that the transaction was committed or aborted, or ended with its session.
 	ErrTransactionDone = errors.New("transaction done")
-	// ErrNoDestination: Send, Subscribe or Request without a destination.
+	// ErrNoDestination is for Send, Subscribe or Request without a destination.
 	ErrNoDestination = errors.New("no destination")
-	// ErrNoID: WithID("").
+	// ErrNoID is for WithID("").
 	ErrNoID = errors.New("no subscription id")
-	// ErrDuplicateID: WithID with an id that another live subscription has.
+	// ErrDuplicateID is for WithID with the id of another live subscription.
 	ErrDuplicateID = errors.New("duplicate subscription id")
 )
 
-// Error is the broker's ERROR frame. It answers the receipt or ends the
-// subscription that it names; one that names neither ends the session (clause
-// S2).
+// Error is the broker's ERROR frame. It is attributed to the receipt or subscription that it names; one with neither
+// receipt-id nor subscription ends the session (clause S2).
 type Error struct {
-	Message   string // the message header: the broker's own short words
-	ReceiptID string // the receipt-id header; "" when the broker names none
+	Message   string // the message header: the broker's short description
+	ReceiptID string // the receipt-id header; "" without one
 	Frame     Frame  // the whole frame; its body often explains more
 }
 
@@ -60,8 +57,8 @@ func newError(f Frame) *Error {
 	return &Error{Message: f.Header.Get("message"), ReceiptID: f.Header.Get("receipt-id"), Frame: f}
 }
 
-// errorBodyShown is how many octets of an ERROR's body its text holds: the
-// first lines say why, ActiveMQ's stack trace below them does not.
+// errorBodyShown is how many bytes of an ERROR's body its text shows: the first lines say why, ActiveMQ's stack trace
+// below them does not.
 const errorBodyShown = 256
 
 func (e *Error) Error() string {
@@ -75,14 +72,13 @@ func (e *Error) Error() string {
 	return text
 }
 
-// ConnectError says why Connect did not come to a session: at which URL, at
-// which HTTP status if the upgrade was refused, and the cause, which errors.Is
-// and errors.As find: an *Error, *CloseError, *ProtocolError, ctx's own error,
-// a *net.OpError, a TLS error (clauses C2, C3, C4 and W7).
+// ConnectError says why an attempt to connect failed: the URL, the HTTP status if the upgrade was refused, and the
+// cause. The cause matches errors.Is and errors.As: an *Error, *CloseError, *ProtocolError, ctx's own error, a
+// *net.OpError, a TLS error (clauses C2, C3, C4 and W7).
 type ConnectError struct {
 	URL        string // without its password
-	StatusCode int    // of a refused upgrade; else 0
-	Body       []byte // the start of the refusal's body, at most 1 KiB
+	StatusCode int    // of a refused upgrade, otherwise 0
+	Body       []byte // the start of that response's body, at most 1 KiB
 	Err        error
 }
 
@@ -96,11 +92,9 @@ func (e *ConnectError) Error() string {
 
 func (e *ConnectError) Unwrap() error { return e.Err }
 
-// Permanent reports whether trying again as before cannot help: the URL makes
-// no sense, the upgrade was refused (but for 408, 429 and 5xx), the broker
-// answered CONNECT with ERROR, there is no version in common, the server's
-// certificate does not verify, the server refuses ours, or the proxy wants
-// another password.
+// Permanent reports whether repeating the same attempt cannot help: the URL is invalid, the upgrade was refused
+// (other than with 408, 429 or 5xx), the broker answered CONNECT with ERROR, no version is in common, the server's
+// certificate does not verify, the server rejects ours, or the proxy wants another password.
 func (e *ConnectError) Permanent() bool {
 	if e.StatusCode != 0 {
 		return e.StatusCode != http.StatusRequestTimeout && e.StatusCode != http.StatusTooManyRequests && e.StatusCode < 500
@@ -117,29 +111,28 @@ func (e *ConnectError) Permanent() bool {
 	return false
 }
 
-// badURLError is a URL that no attempt can reach.
+// badURLError says that a URL cannot be dialled.
 type badURLError struct{ cause error }
 
 func (e *badURLError) Error() string { return "bad URL: " + e.cause.Error() }
 func (e *badURLError) Unwrap() error { return e.cause }
 
-// versionError says that the server and we have no version in common (clause C2).
+// versionError says that the server and the Client have no version in common (clause C2).
 type versionError struct{ cause *ProtocolError }
 
 func (e *versionError) Error() string { return e.cause.Error() }
 func (e *versionError) Unwrap() error { return e.cause }
 
-// ProtocolError is a frame that breaks the protocol, received or about to be
-// sent. Clause is its id in the project's list of clauses (F: framing, C:
-// connecting, M: client frames, S: server frames).
+// ProtocolError says that a frame breaks the protocol, received or about to be sent. Clause is the id of the rule
+// that was broken, in docs/protocol.md.
 type ProtocolError struct{ Reason, Clause string }
 
 func (e *ProtocolError) Error() string {
 	return fmt.Sprintf("protocol error: %s (%s)", e.Reason, e.Clause)
 }
 
-// CloseError is the server's WebSocket close, with its code and reason (clause
-// W5). A close without a code is 1005 (RFC 6455).
+// CloseError is the server's WebSocket close, with its code and reason (clause W5). A close without a code has code
+// 1005 (RFC 6455).
 type CloseError struct {
 	Code   int
 	Reason string
@@ -152,8 +145,7 @@ func (e *CloseError) Error() string {
 	return fmt.Sprintf("the server closed the WebSocket with code %d, %q", e.Code, e.Reason)
 }
 
-// LimitError is a frame above one of [Limits], received or about to be sent
-// (clause F12).
+// LimitError says that a frame exceeds one of [Limits], received or about to be sent (clause F12).
 type LimitError struct {
 	What        string // "body", "header" or "header entries"
 	Limit, Size int64
@@ -166,8 +158,7 @@ func (e *LimitError) Error() string {
 	return fmt.Sprintf("%s of %d octets is above the limit of %d (see WithLimits)", e.What, e.Size, e.Limit)
 }
 
-// publicError turns the errors of the internal packages into those of this
-// one, so that errors.As finds the exported types and nobody sees the others.
+// publicError converts the error types of the internal packages to those of this one, for errors.As.
 func publicError(err error) error {
 	switch e := err.(type) {
 	case *wire.ProtocolError:
@@ -180,22 +171,21 @@ func publicError(err error) error {
 	return err
 }
 
-// lostError is why a session ended that nobody had asked to end.
+// lostError is ErrConnectionLost with the cause.
 type lostError struct{ cause error }
 
 func (e *lostError) Error() string        { return "connection lost: " + e.cause.Error() }
 func (e *lostError) Unwrap() error        { return e.cause }
 func (e *lostError) Is(target error) bool { return target == ErrConnectionLost }
 
-// closedError is ErrClosed with what ended the Client, where that was not the
-// user's plain wish.
+// closedError is ErrClosed with the cause, where there is more to say than that the user closed the Client.
 type closedError struct{ cause error }
 
 func (e *closedError) Error() string        { return "client closed: " + e.cause.Error() }
 func (e *closedError) Unwrap() error        { return e.cause }
 func (e *closedError) Is(target error) bool { return target == ErrClosed }
 
-// errClosedBy is what a call on a Client that has ended returns.
+// errClosedBy returns the error for calls on a Client that has ended because of cause.
 func errClosedBy(cause error) error {
 	if cause == nil || errors.Is(cause, ErrClosed) {
 		return cmp.Or(cause, ErrClosed)
@@ -203,21 +193,20 @@ func errClosedBy(cause error) error {
 	return &closedError{cause}
 }
 
-// errEnded: the subscription was ended by its user.
+// errEnded says that the user has ended the subscription.
 var errEnded = errors.New("the subscription has ended")
 
-// errSessionOver marks the refusal of a frame by a session that has ended or is about to: the next one may take it.
+// errSessionOver marks the refusal of a frame by a session that has ended or is ending: the next one may take it.
 var errSessionOver = errors.New("session over")
 
-// overError is why a session ended, for those who come too late for it.
+// overError is errSessionOver with the reason why the session ended.
 type overError struct{ cause error }
 
 func (e *overError) Error() string        { return e.cause.Error() }
 func (e *overError) Unwrap() error        { return e.cause }
 func (e *overError) Is(target error) bool { return target == errSessionOver }
 
-// opError says what was tried (op), on what (target), at which step, why it
-// failed, and what to look at next (hint).
+// opError says what was tried (op), on what (target), at which step, why it failed, and what to look at next (hint).
 type opError struct {
 	op, target, step string
 	err              error
@@ -251,15 +240,14 @@ func (e *opError) Error() string {
 
 func (e *opError) Unwrap() error { return e.err }
 
-// Unsent reports whether err guarantees that no byte of the frame was written,
-// so that repeating the call cannot make it twice. It is false for nil and for
-// errors that are not of this package.
+// Unsent reports whether err guarantees that no byte of the frame was written, so that repeating the call cannot send
+// it twice. It returns false for nil and for errors of other packages.
 func Unsent(err error) bool {
 	var op *opError
 	return errors.As(err, &op) && op.unsent
 }
 
-// ctxError is ctx's error, with its cause where that says more.
+// ctxError returns ctx's error, with its cause if that says more.
 func ctxError(ctx context.Context) error {
 	err, cause := ctx.Err(), context.Cause(ctx)
 	if err == nil || errors.Is(cause, err) {
@@ -268,7 +256,7 @@ func ctxError(ctx context.Context) error {
 	return fmt.Errorf("%w: %w", err, cause)
 }
 
-// withCause is err, or where that is ctx's, ctx's error with its cause.
+// withCause returns err, with ctx's cause if err is ctx's own.
 func withCause(ctx context.Context, err error) error {
 	if err != nil && err == ctx.Err() {
 		return ctxError(ctx)
@@ -276,7 +264,7 @@ func withCause(ctx context.Context, err error) error {
 	return err
 }
 
-// isContextError reports whether err is of a ctx that ended.
+// isContextError reports whether err comes from a ctx that ended.
 func isContextError(err error) bool {
 	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }

@@ -9,42 +9,39 @@ import (
 	"github.com/webstomp/webstomp/internal/wire"
 )
 
-// Frame is one STOMP frame: a MESSAGE that was delivered, the ERROR inside an
-// [*Error], or one of the caller's own making ([NewFrame], [ParseFrame]).
+// Frame is one STOMP frame: a delivered MESSAGE, the ERROR inside an [*Error], or one that the caller made
+// ([NewFrame], [ParseFrame]).
 //
-// A delivered Frame belongs to its receiver: the Client keeps no reference to
-// its header or body, and both may be changed. Copies of a Frame share them.
-// [Client.Ack] and [Client.Nack] take delivered frames only.
+// A delivered Frame belongs to its receiver: the Client keeps no reference to its header or body, and both may be
+// changed. Copies of a Frame share them. [Client.Ack] and [Client.Nack] accept delivered frames only.
 type Frame struct {
 	Command string
 	Header  Header
 	Body    []byte
-	// Epoch says which session delivered the frame, counted from 1. When it
-	// changes between two frames of a channel, the connection was lost in
-	// between and messages may be missing. 0: nobody delivered it.
+	// Epoch is the number of the session that delivered the frame, from 1. When it changes between two frames of a
+	// channel, the connection was lost in between and messages may be missing. It is 0 in a frame that was not
+	// delivered.
 	Epoch uint64
 
-	// What Ack needs: who delivered the frame, nil when nobody did, and the frame's number there, from 1 in the client modes.
+	// For Ack: what delivered the frame (nil: nothing), and the frame's number there, from 1 in the client modes.
 	from   deliverer
 	number uint64
 }
 
-// deliverer is a subscription on one session, which has delivered a frame.
+// deliverer is a subscription on one session that has delivered a frame.
 type deliverer interface {
-	// forget says that the consumer will not get the frame of that number: nobody can acknowledge it.
+	// forget is called when the consumer will not get the frame of that number, and so cannot acknowledge it.
 	forget(number uint64)
 }
 
-// NewFrame makes a frame of its parts, which it does not copy and does not
-// check: [Frame.AppendTo] does.
+// NewFrame returns a frame of these parts. It does not copy or check them; [Frame.AppendTo] checks.
 func NewFrame(command string, header Header, body []byte) Frame {
 	return Frame{Command: command, Header: header, Body: body}
 }
 
-// ParseFrame reads one complete frame in STOMP 1.2, of a client or a server,
-// the NUL at its end included; line ends before and after it are skipped. The
-// frame shares no memory with payload. The default [Limits] hold. An error is
-// a [*ProtocolError] that names the clause, or a [*LimitError].
+// ParseFrame parses one complete STOMP 1.2 frame of a client or a server, including the NUL at its end. Line ends
+// before and after it are skipped. The frame shares no memory with payload. The default [Limits] apply. The error is
+// a [*ProtocolError] with the clause, or a [*LimitError].
 func ParseFrame(payload []byte) (Frame, error) {
 	dec := wire.NewDecoder(wire.DecoderConfig{From: wire.FromEither})
 	dec.SetVersion(wire.V12)
@@ -75,34 +72,29 @@ func frameOf(f wire.Frame) Frame {
 	return Frame{Command: f.Command, Header: f.Header, Body: f.Body}
 }
 
-// AppendTo appends the complete wire bytes of f in STOMP 1.2, its NUL
-// included, and returns the longer slice. content-length is written by the
-// length of the body, whatever the header says of it (clause F11). A frame
-// that cannot be written is a [*ProtocolError] or a [*LimitError], and dst
-// comes back as it was: an unknown command, a body where none may be, a NUL
-// in the header, a header that is not UTF-8.
+// AppendTo appends f, encoded in STOMP 1.2 including its NUL, to dst and returns the extended slice. It writes
+// content-length from the length of the body, whatever the header says (clause F11). A frame that cannot be written
+// is a [*ProtocolError] or a [*LimitError], and leaves dst unchanged: an unknown command, a body where none is
+// allowed, a NUL in the header, a header that is not UTF-8.
 func (f Frame) AppendTo(dst []byte) ([]byte, error) {
 	dst, err := wire.Encoder{Version: wire.V12}.AppendFrame(dst, wire.Frame{Command: f.Command, Header: f.Header, Body: f.Body})
 	return dst, publicError(err)
 }
 
-// Destination returns the destination header: where a MESSAGE was sent to.
+// Destination returns the destination header: where a MESSAGE was sent.
 func (f Frame) Destination() string { return f.Header.Get("destination") }
 
 // MessageID returns the message-id header of a MESSAGE.
 func (f Frame) MessageID() string { return f.Header.Get("message-id") }
 
-// ContentType returns the content-type header: the MIME type of the body, or
-// "" when the sender said nothing.
+// ContentType returns the content-type header: the MIME type of the body, or "" if the sender set none.
 func (f Frame) ContentType() string { return f.Header.Get("content-type") }
 
-// bodyShown is how many octets of a body String shows: enough to tell one
-// message from another in a log, too few to fill it.
+// bodyShown is how many bytes of a body String shows: enough to tell messages apart in a log, too few to fill it.
 const bodyShown = 64
 
-// String shows the frame on one line for logs: command, entries, the start of
-// the body and its length. The values of passcode and authorization entries
-// are left out. It is not the wire format; AppendTo writes that.
+// String returns the frame on one line for logs: command, header, the start of the body and its length. The values of
+// passcode and authorization are redacted. For the wire format use AppendTo.
 func (f Frame) String() string {
 	var b strings.Builder
 	b.WriteString(f.Command)
@@ -120,8 +112,8 @@ func (f Frame) String() string {
 	return b.String()
 }
 
-// LogValue makes a Frame a group in log/slog: command, header, the length of
-// the body and its start, redacted like String.
+// LogValue returns the frame as a group for log/slog: command, header, the length of the body and its start, redacted
+// like String.
 func (f Frame) LogValue() slog.Value {
 	header := make([]slog.Attr, 0, len(f.Header))
 	for name, value := range f.Header.All() {
@@ -144,8 +136,7 @@ func redact(name, value string) string {
 	return value
 }
 
-// quoteIfNeeded keeps a line one line: what holds blanks or control characters
-// is quoted.
+// quoteIfNeeded quotes a string with blanks or control characters, so that a log line stays one line.
 func quoteIfNeeded(s string) string {
 	if strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r == '"' || !strconv.IsPrint(r) }) {
 		return strconv.Quote(s)
