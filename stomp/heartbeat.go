@@ -9,25 +9,25 @@ import (
 	"time"
 )
 
-// Heart-beats: what is proposed and agreed (clause C6). liveness.go has what comes of it.
+// Heart-beats as proposed and agreed (clause C6). liveness.go sends and checks them.
 
-// defaultHeartBeat is what stomp.js and Spring propose. The shortest idle timeout of the brokers, 60 s, leaves room for it
-// six times over.
+// defaultHeartBeat is what stomp.js and Spring propose. It fits six times into the shortest idle timeout of the
+// brokers, 60 s.
 //
-// By default it is what we want of the server, and every half of it we send a heart-beat that was not agreed: an EOL is legal
-// at any time, and keeps RabbitMQ, Artemis (60 s without a byte) and ActiveMQ from leaving. We do not promise it, because
-// of RabbitMQ: where heart-beats of the client were agreed, its flow control crashes the process that watches them, and a
-// fast publisher loses its connection (3.10.8: 14 of 18 runs of 15,000 messages; none where our number was 0).
+// By default we want it of the server, and send a heart-beat that was not agreed every half of it: an EOL is legal at
+// any time, and keeps RabbitMQ, Artemis (60 s without a byte) and ActiveMQ from closing the connection. We promise
+// none because of RabbitMQ: where client heart-beats are agreed, its flow control crashes the process that checks
+// them, and a fast publisher loses its connection (3.10.8: 14 of 18 runs of 15,000 messages; none with 0).
 const defaultHeartBeat = 10 * time.Second
 
-// maxHeartBeat is what 32 bits hold in milliseconds, which is how brokers read it: 24 days.
+// maxHeartBeat is the most milliseconds that 32 bits hold, which is how brokers read them: 24 days.
 const maxHeartBeat = math.MaxInt32 * time.Millisecond
 
-// beatConfig is what WithHeartBeat says.
+// beatConfig holds the arguments of WithHeartBeat.
 type beatConfig struct {
-	send    time.Duration // at least this often, as we promise; 0: no promise
-	receive time.Duration // at least this often, as we want of the server; 0: we want none
-	unasked time.Duration // how often we send though it was not agreed; 0: not at all
+	send    time.Duration // the longest interval that we promise; 0: no promise
+	receive time.Duration // the longest interval that we want of the server; 0: none wanted
+	unasked time.Duration // the interval of heart-beats that were not agreed; 0: none
 }
 
 var defaultBeats = beatConfig{receive: defaultHeartBeat, unasked: defaultHeartBeat / 2}
@@ -42,17 +42,17 @@ func (b beatConfig) check() error {
 	return nil
 }
 
-// entry is CONNECT's heart-beat.
+// entry returns CONNECT's heart-beat header.
 func (b beatConfig) entry() string {
 	return fmt.Sprintf("%d,%d", milliseconds(b.send), milliseconds(b.receive))
 }
 
-// milliseconds rounds up: a wish of half a millisecond must not become none.
+// milliseconds rounds up: half a millisecond must not become 0, which means none.
 func milliseconds(d time.Duration) int64 {
 	return int64((d + time.Millisecond - 1) / time.Millisecond)
 }
 
-// agree finds the heart-beats of a session from CONNECTED (clause C6).
+// agree returns the heart-beats of a session, from the header of CONNECTED (clause C6).
 func (b beatConfig) agree(h Header) (send, receive time.Duration, err error) {
 	theirs, ok := h.Lookup("heart-beat")
 	if !ok {

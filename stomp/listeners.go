@@ -7,8 +7,7 @@ import (
 	"github.com/webstomp/webstomp/internal/inbox"
 )
 
-// listeners are the channels of Unmatched. The read loop puts; ends come from
-// anywhere.
+// listeners holds the channels of Unmatched. Only the read loop calls put; the rest may be called from any goroutine.
 type listeners struct {
 	mu     sync.Mutex // guards what follows; a leaf: nothing is locked below it
 	all    []listener // replaced, never changed in place
@@ -30,7 +29,7 @@ func (l *listeners) add(in *inbox.Inbox[Frame]) bool {
 	return true
 }
 
-// onClose sets what to call when the Client ends in; at once when it has.
+// onClose sets what to call when the Client ends. It calls it at once if the Client has ended.
 func (l *listeners) onClose(in *inbox.Inbox[Frame], stop func()) {
 	l.mu.Lock()
 	if l.closed {
@@ -62,7 +61,7 @@ func (l *listeners) put(f Frame) {
 	}
 }
 
-// close closes every channel, and every one to come.
+// close closes every channel, and makes add refuse further ones.
 func (l *listeners) close() {
 	l.mu.Lock()
 	all := l.all

@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// How each side knows that the other one lives (clause M7, promise 8): heart-beats of ours going out, the server's silence,
-// and WebSocket pings.
+// How each side knows that the other is alive (clause M7, promise 8): our heart-beats, the server's silence, and
+// WebSocket pings.
 
-// startBeats has heart-beats written at a fixed rate, twice as often as agreed: one may be late by half an interval, and
+// startBeats starts heart-beats at a fixed rate, twice as often as agreed: one may be late by half an interval, and
 // ActiveMQ grants no grace (clause M7).
 func (s *session) startBeats() {
 	interval := max(s.info.HeartBeatSend/2, time.Millisecond)
@@ -27,25 +27,26 @@ func (s *session) startBeats() {
 		s.writer.Beat()
 		s.beatTimer.Reset(interval)
 	})
-	s.beatTimer.Reset(interval) // not before the func can find the timer
+	s.beatTimer.Reset(interval) // only now can the func find the timer
 }
 
-// allowedSilence is for how long the server may be silent.
+// allowedSilence returns how long the server may be silent.
 func (s *session) allowedSilence() time.Duration {
 	return time.Duration(s.server.beatIntervals) * s.info.HeartBeatReceive
 }
 
-// startSilenceTimer ends the session when the server is silent for longer than it may be. Time during which we do not read
-// is not silence.
+// startSilenceTimer ends the session when the server is silent for longer than allowedSilence. Time during which we
+// do not read is not silence.
 func (s *session) startSilenceTimer() {
 	if s.info.HeartBeatReceive == 0 {
 		return
 	}
 	s.silenceTimer = time.AfterFunc(math.MaxInt64, s.checkSilence)
-	s.silenceTimer.Reset(s.allowedSilence()) // not before checkSilence can find the timer
+	s.silenceTimer.Reset(s.allowedSilence()) // only now can checkSilence find the timer
 }
 
-// checkSilence is the silence timer's: it looks for how long the server has been silent, and when to look again.
+// checkSilence runs when the silence timer fires. It ends the session, or sets the timer to the earliest time when
+// that may be due.
 func (s *session) checkSilence() {
 	if s.isCut() {
 		return
@@ -59,7 +60,7 @@ func (s *session) checkSilence() {
 	s.silenceTimer.Reset(left)
 }
 
-// stopTimers stops what startBeats and startSilenceTimer have started. One that is just firing sees that the session is
+// stopTimers stops the timers of startBeats and startSilenceTimer. One that is just firing sees that the session is
 // cut.
 func (s *session) stopTimers() {
 	for _, timer := range []*time.Timer{s.silenceTimer, s.beatTimer} {
@@ -69,8 +70,8 @@ func (s *session) stopTimers() {
 	}
 }
 
-// pingLoop sends WebSocket pings (WithPing), and ends the session when one is followed by nothing at all from the server
-// until the next is due.
+// pingLoop sends WebSocket pings (WithPing). It ends the session when nothing at all comes from the server between a
+// ping and the next.
 func (s *session) pingLoop(every time.Duration) error {
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
@@ -87,14 +88,14 @@ func (s *session) pingLoop(every time.Duration) error {
 }
 
 func (s *session) ping(within time.Duration) error {
-	ctx, cancel := context.WithTimeout(context.Background(), within) // the connection's end ends it as well
+	ctx, cancel := context.WithTimeout(context.Background(), within) // also ended by the end of the connection
 	defer cancel()
 	err := s.conn.Ping(ctx)
 	switch {
 	case err == nil || s.isCut():
 		return nil
 	case ctx.Err() == nil:
-		return nil // the connection is over, and the read loop knows why
+		return nil // the connection has ended, and the read loop knows why
 	case s.pause.silence(s.conn.LastRead()) < within:
 		return nil // the pong is late, the server is not silent
 	}

@@ -2,13 +2,13 @@ package stomp
 
 import "fmt"
 
-// AckMode is how the messages of a subscription are acknowledged (clause M2).
+// AckMode says how the messages of a subscription are acknowledged (clause M2).
 type AckMode int
 
 const (
-	AckAuto             AckMode = iota // by being sent
-	AckClient                          // by Ack, which covers all earlier ones as well
-	AckClientIndividual                // by Ack, one by one; not in STOMP 1.0
+	AckAuto             AckMode = iota // acknowledged by being sent
+	AckClient                          // by Ack, which covers all earlier messages too
+	AckClientIndividual                // by Ack, each message alone; not in STOMP 1.0
 )
 
 func (m AckMode) String() string {
@@ -27,26 +27,25 @@ func (m AckMode) String() string {
 type Overflow int
 
 const (
-	// OverflowBlock stops reading from the connection until the queue is half
-	// empty: lossless; TCP carries it back to the broker. Heart-beats go on
-	// being sent, the server's silence is not counted meanwhile. While anybody
-	// awaits a receipt or a reply, reading goes on and the queue grows above
-	// its bound, so that a consumer may send with a receipt from its own loop;
-	// likewise while senders wait for a server that reads nothing until we do.
+	// OverflowBlock stops reading from the connection until the queue is half empty. Nothing is lost: TCP passes the
+	// pressure on to the broker. Meanwhile our heart-beats go on, and the server's silence is not counted. Reading
+	// continues, and the queue grows above its bound, while a call waits for a receipt or reply, so that a consumer
+	// may send with a receipt from its own loop, and while senders wait for a server that does not read until we do.
 	OverflowBlock Overflow = iota
+	// OverflowDropOldest and OverflowDropNewest drop a frame and count it in Stats.
 	OverflowDropOldest
 	OverflowDropNewest
-	// OverflowFail ends the subscription with ErrSlowConsumer.
+	// OverflowFail ends the subscription with [ErrSlowConsumer].
 	OverflowFail
 )
 
-// MessageType is the type of the WebSocket messages that carry our frames.
+// MessageType is the type of the WebSocket messages that carry outgoing frames.
 type MessageType int
 
 const (
-	// MessageAuto sends text where the frame is valid UTF-8 and binary where
-	// it is not: what all brokers take (clause W3).
+	// MessageAuto sends a frame that is valid UTF-8 as text and any other as binary, which all brokers accept (clause
+	// W3).
 	MessageAuto   MessageType = iota
 	MessageText               // always text
-	MessageBinary             // always binary; ActiveMQ Classic ignores those
+	MessageBinary             // always binary, which ActiveMQ Classic ignores
 )

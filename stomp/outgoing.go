@@ -9,30 +9,30 @@ import (
 	"github.com/webstomp/webstomp/internal/ws"
 )
 
-// An outgoing is one frame on its way out, and what its sender wants of it.
+// outgoing is one frame to send, and how.
 type outgoing struct {
-	op, target string // what errors say was tried, and on what
+	op, target string // for error texts: what was tried, and on what
 
 	command         string
-	entries         entries // what the library writes, in order
-	header          Header  // what the call adds
+	entries         entries // written by the library, in order
+	header          Header  // added by the call
 	body            []byte
 	noContentLength bool
 
 	receipt receiptMode
-	forced  bool // it does not wait for room in the outbox, and is not withdrawn when its sender gives up
-	carry   bool // it goes out on the next session if this one ends before its writing begins
-	retry   bool // it goes out on every session until its receipt comes
+	forced  bool // does not wait for room in the outbox, and is not withdrawn when its sender gives up
+	carry   bool // goes out on the next session if this one ends before its writing begins
+	retry   bool // goes out on every session until its receipt comes
 	last    bool // nothing is accepted after it
 
-	// admit is asked last, when the frame gets its place in the outbox: whatever is sent later comes behind it. The
-	// outbox's lock is held. Its error is submit's. nil: the frame never comes too late.
+	// admit is the last check, called as the frame gets its place in the outbox, with the outbox's lock held:
+	// whatever is sent later is written after it. Its error is returned by submit. nil: no check.
 	admit func() error
-	// refused is what else to do when an ERROR answers the receipt; nil: nothing.
+	// refused is called when an ERROR answers the receipt; nil: nothing more to do.
 	refused func(*Error)
 }
 
-// entries are the header entries that the library writes into one frame. They need no memory of their own.
+// entries are the header entries that the library writes into one frame. They allocate nothing.
 type entries struct {
 	all [5][2]string
 	n   int
@@ -56,11 +56,11 @@ type receiptMode uint8
 
 const (
 	noReceipt    receiptMode = iota
-	ownReceipt               // the library: it waits only for a server that is known to answer
+	ownReceipt               // the library: it waits only if the server is known to answer
 	askedReceipt             // the caller
 )
 
-// receiptIf is askedReceipt if the caller asked for one.
+// receiptIf returns askedReceipt if the caller asked for one.
 func receiptIf(asked bool) receiptMode {
 	if asked {
 		return askedReceipt
@@ -68,14 +68,14 @@ func receiptIf(asked bool) receiptMode {
 	return noReceipt
 }
 
-// bigBody is the size in bytes from which a frame is encoded into a buffer of its own, so that other senders do not wait
-// for the copy.
+// bigBody is the size in bytes from which a frame is encoded into its own buffer, outside the outbox's lock, so that
+// other senders do not wait for the copy.
 const bigBody = 64 << 10
 
-// submit encodes a frame and has the outbox accept it, waiting within ctx while that is full. It returns the receipt, nil
-// where there is none, and the frame's number in the outbox. After an error, which says so, nothing was written.
+// submit encodes a frame and has the outbox accept it, waiting within ctx while that is full. It returns the receipt,
+// nil if there is none, and the frame's number in the outbox. An error matches Unsent: nothing was written.
 //
-// The body is copied. Without a receipt and below bigBody nothing is allocated on the way.
+// The body is copied. Without a receipt and below bigBody nothing is allocated.
 func (s *session) submit(ctx context.Context, f *outgoing) (r *pendingReceipt, number uint64, err error) {
 	if f.receipt != noReceipt {
 		r = f.newReceipt(s.env.counters.receiptIDs.Add(1))
@@ -87,7 +87,7 @@ func (s *session) submit(ctx context.Context, f *outgoing) (r *pendingReceipt, n
 		}
 		return nil, 0, f.notSent(err)
 	}
-	if s.env.traces() { // without a lock: a log may be slow, and may use the Client
+	if s.env.traces() { // outside any lock: a log handler may be slow, and may use the Client
 		s.env.trace("send", f.frame(r))
 	}
 	return r, number, nil
@@ -108,7 +108,7 @@ func (s *session) accept(ctx context.Context, f *outgoing, r *pendingReceipt) (n
 		if f.retry {
 			r.resend = &carried{frame: e.Encoded, typ: e.Type, version: s.info.Version, ticket: e.Ticket}
 		}
-		// Before the frame is accepted, or the answer could come first.
+		// Added before the frame is accepted: the answer may come at once.
 		if err := s.env.receipts.add(r); err != nil {
 			return 0, err
 		}
@@ -130,7 +130,7 @@ func (s *session) accept(ctx context.Context, f *outgoing, r *pendingReceipt) (n
 	return number, withCause(ctx, err)
 }
 
-// newReceipt makes the frame's receipt. It is not pending before it is added.
+// newReceipt makes the frame's receipt. It is not pending until it is added.
 func (f *outgoing) newReceipt(number uint64) *pendingReceipt {
 	return &pendingReceipt{
 		Receipt: Receipt{done: make(chan struct{}), op: f.op, target: f.target, number: number},
@@ -170,7 +170,7 @@ func (f *outgoing) appendTo(dst []byte, enc wire.Encoder, r *pendingReceipt) ([]
 	return enc.AppendBody(dst, f.command, f.body, !f.noContentLength)
 }
 
-// frame is the same for a log.
+// frame returns the frame as the log shows it.
 func (f *outgoing) frame(r *pendingReceipt) wire.Frame {
 	header := append([][2]string{}, f.entries.all[:f.entries.n]...)
 	header = append(header, f.header...)
@@ -180,10 +180,10 @@ func (f *outgoing) frame(r *pendingReceipt) wire.Frame {
 	return wire.Frame{Command: f.command, Header: header, Body: f.body}
 }
 
-// failed is the error of the call that sends the frame.
+// failed returns err as the error of the call that sends the frame.
 func (f *outgoing) failed(err error) *opError { return &opError{op: f.op, target: f.target, err: err} }
 
-// notSent is failed with the guarantee that nothing was written. An error that has both already stays as it is.
+// notSent is failed with the guarantee that nothing was written. It returns an error that says so already unchanged.
 func (f *outgoing) notSent(err error) error {
 	if failed, ok := err.(*opError); ok && failed.unsent {
 		return failed
@@ -193,8 +193,8 @@ func (f *outgoing) notSent(err error) error {
 	return failed
 }
 
-// messageType is the type of the WebSocket message for a frame with that body (clause W3): text where it is valid UTF-8, as
-// the rest of a frame always is. On a stream it means nothing, and costs nothing.
+// messageType returns the type of the WebSocket message for a frame with that body: text if the body is valid UTF-8,
+// as the rest of a frame always is (clause W3). A stream ignores it, so there the body is not checked.
 func (s *session) messageType(body []byte) ws.MessageType {
 	choice := s.env.cfg.messageType
 	switch {
@@ -211,8 +211,8 @@ func (s *session) awaitFlush(ctx context.Context, number uint64) error {
 	return withCause(ctx, s.out.AwaitFlush(ctx, number))
 }
 
-// awaitOwnReceipt waits, within ctx, for what the library asks of its own accord: the RECEIPT where this server is known
-// to answer, else that the frame is written.
+// awaitOwnReceipt waits, within ctx, for a receipt that no caller asked for: for the RECEIPT if this server is known
+// to answer, otherwise until the frame is written.
 func (s *session) awaitOwnReceipt(ctx context.Context, r *pendingReceipt, number uint64) error {
 	receipts := s.env.receipts
 	receipts.beginWait()
@@ -221,7 +221,7 @@ func (s *session) awaitOwnReceipt(ctx context.Context, r *pendingReceipt, number
 		return err
 	}
 	if !receipts.areAnswered() {
-		receipts.remove(r.number) // it would be kept for as long as the session lasts
+		receipts.remove(r.number) // it would be kept until the session ends
 		return nil
 	}
 	return r.Wait(ctx)

@@ -6,9 +6,9 @@ import (
 	"github.com/webstomp/webstomp/internal/wire"
 )
 
-// readLoop decodes what comes and hands it out, until the connection ends. It is the only goroutine that delivers.
+// readLoop decodes and dispatches what comes until the connection ends. It is the only goroutine that delivers.
 func (s *session) readLoop() error {
-	for { // CONNECTED's chunk may hold more
+	for { // dispatch first: what came with CONNECTED may hold more frames
 		if err := s.dispatchAll(); err != nil {
 			return err
 		}
@@ -18,10 +18,10 @@ func (s *session) readLoop() error {
 	}
 }
 
-// largeRoom is from which size in bytes the rest of a body is read straight to where it belongs.
+// largeRoom is the size in bytes from which the rest of a body is read straight into its place.
 const largeRoom = 8 << 10
 
-// readMore gives the decoder what comes next.
+// readMore feeds the decoder what comes next.
 func (s *session) readMore() error {
 	if room := s.dec.Room(); len(room) >= largeRoom {
 		n, final, err := s.conn.ReadInto(room)
@@ -38,12 +38,12 @@ func (s *session) readMore() error {
 	return nil
 }
 
-// dispatchAll takes every frame out of the decoder.
+// dispatchAll dispatches every frame that the decoder has.
 func (s *session) dispatchAll() error {
 	var f wire.Frame
 	traced := s.env.traces()
 	for {
-		if !traced { // else it has to be a frame
+		if !traced { // a log needs a whole frame
 			if id, ok := s.dec.Receipt(); ok {
 				s.received.Add(1)
 				s.receipt(string(id))
@@ -66,7 +66,7 @@ func (s *session) dispatchAll() error {
 	}
 }
 
-// noteRepairs counts the bodies whose content-length was wrong (clause W8), and logs the first of a session.
+// noteRepairs counts the bodies with a wrong content-length (clause W8), and logs the first of a session.
 func (s *session) noteRepairs() {
 	n := s.dec.Repaired()
 	if before := s.repaired.Swap(n); before == 0 && n > 0 {
@@ -75,7 +75,7 @@ func (s *session) noteRepairs() {
 	}
 }
 
-// dispatch hands out one frame. An error ends the session.
+// dispatch handles one frame. Its error ends the session.
 func (s *session) dispatch(f wire.Frame) error {
 	s.env.trace("received", f)
 	switch f.Command {
@@ -90,7 +90,7 @@ func (s *session) dispatch(f wire.Frame) error {
 	return s.endReason(&wire.ProtocolError{Reason: "a second " + f.Command, Clause: "C4"})
 }
 
-// message delivers a MESSAGE to its route, or to those who asked for what has none.
+// message delivers a MESSAGE to its route, or to Unmatched.
 func (s *session) message(f wire.Frame) error {
 	id, named := wire.Lookup(f.Header, "subscription")
 	var r *route
@@ -102,7 +102,7 @@ func (s *session) message(f wire.Frame) error {
 	frame := frameOf(f)
 	frame.Epoch = s.epoch
 	if r == nil {
-		if !named || !s.routes.isRetired(id) { // else it was under way when UNSUBSCRIBE went out (clause S3)
+		if !named || !s.routes.isRetired(id) { // otherwise it was in flight when UNSUBSCRIBE went out (clause S3)
 			s.unmatched(frame)
 		}
 		return nil
@@ -121,15 +121,15 @@ func (s *session) unmatched(f Frame) {
 	s.env.unmatched.put(f)
 }
 
-// receipt answers the frame that asked for it. One whose waiter has given up is dropped: nobody is there to be told.
+// receipt resolves the receipt of that id. Without an entry the waiter has given up, and there is nothing to do.
 func (s *session) receipt(id string) {
 	if p := s.env.receipts.answer(receiptNumber(id)); p != nil {
 		p.resolve(nil)
 	}
 }
 
-// brokerError attributes an ERROR (promise 12, clause S2): to the receipt that it names, to the subscription that it names,
-// else to the session, which it ends.
+// brokerError attributes an ERROR to the receipt or subscription that it names. One with neither receipt-id nor
+// subscription ends the session (promise 12, clause S2).
 func (s *session) brokerError(f wire.Frame) error {
 	e := newError(frameOf(f))
 	e.Frame.Epoch = s.epoch
@@ -140,7 +140,7 @@ func (s *session) brokerError(f wire.Frame) error {
 			return nil
 		}
 		if p.refused != nil {
-			p.refused(e) // a SUBSCRIBE: it ends alone (promise 5), before its waiter could unsubscribe
+			p.refused(e) // a SUBSCRIBE: it alone ends (promise 5), before its waiter could unsubscribe
 		}
 		p.resolve(p.failed(e, "", false))
 		return nil
@@ -162,8 +162,7 @@ func (s *session) brokerError(f wire.Frame) error {
 	return &lostError{e}
 }
 
-// awaitClose lets the server be the first to close. Where it need not be, the session ends at once: RabbitMQ never closes
-// after an ERROR.
+// awaitClose waits for the server to close first. Only some servers need that; RabbitMQ never closes after an ERROR.
 func (s *session) awaitClose() {
 	late := time.AfterFunc(lastWords, func() { s.conn.CloseNow() })
 	defer late.Stop()
@@ -174,7 +173,7 @@ func (s *session) awaitClose() {
 	}
 }
 
-// strayError counts an ERROR that names what is over already.
+// strayError counts an ERROR for a receipt or subscription that is no longer known.
 func (s *session) strayError(e *Error) {
 	s.env.counters.strayErrors.Add(1)
 	s.env.log.Warn("stomp: ERROR for a receipt or subscription that is over", "error", e, "frame", e.Frame.LogValue())

@@ -5,21 +5,23 @@ import (
 	"fmt"
 )
 
-// Receipt is the answer to one frame that asked for a RECEIPT (clause M5): made by [Client.SendAsync], it is pending until
-// the broker confirms or refuses the frame or the session ends. Its methods may be called from any goroutine.
+// Receipt is the answer to one frame that asked for a RECEIPT (clause M5). [Client.SendAsync] returns it pending; it
+// is done when the broker confirms or refuses the frame, or the session ends. Its methods may be called from any
+// goroutine.
 type Receipt struct {
 	done       chan struct{} // closed by resolve, once
 	err        error         // set before done is closed
-	op, target string        // what was sent and where to: the text of errors
+	op, target string        // for error texts: what was sent, and where
 	number     uint64        // of the receipt
 }
 
-// Done returns a channel that is closed when the answer has come.
+// Done returns a channel that is closed when the receipt is done.
 func (r *Receipt) Done() <-chan struct{} { return r.done }
 
-// Err returns nil while the answer is pending and when the broker has confirmed the frame. Otherwise it says why not: an
-// [*Error] when the broker refused it, [ErrConnectionLost] when the session ended first (outcome unknown, unless [Unsent]
-// says that nothing was written), [ErrClosed] when the Client did.
+// Err returns nil while the receipt is pending and when the broker has confirmed the frame. Otherwise it returns an
+// [*Error] if the broker refused the frame, [ErrConnectionLost] if the session ended first (the outcome is unknown
+// unless [Unsent] reports true), [ErrClosed] if the Client ended first, or with [WithRetry] the error of a ctx that
+// ended first.
 func (r *Receipt) Err() error {
 	select {
 	case <-r.done:
@@ -29,8 +31,8 @@ func (r *Receipt) Err() error {
 	}
 }
 
-// Wait waits for the answer, within ctx, and returns what Err does. When ctx ends first it returns ctx's error; the
-// receipt stays pending.
+// Wait waits until the receipt is done, within ctx, and returns Err. If ctx ends first, it returns ctx's error and
+// the receipt stays pending.
 func (r *Receipt) Wait(ctx context.Context) error {
 	select {
 	case <-r.done:
@@ -45,7 +47,8 @@ func (r *Receipt) Wait(ctx context.Context) error {
 	}
 }
 
-// lost is the error of a frame whose answer will not come. unsent: nothing of it was written; else the broker may have it.
+// lost returns the error for a frame whose answer will not come. unsent: nothing of it was written; otherwise the
+// broker may have it.
 func (r *Receipt) lost(err error, unsent bool) error {
 	hint := "the broker may have the message"
 	if unsent {
@@ -54,7 +57,7 @@ func (r *Receipt) lost(err error, unsent bool) error {
 	return r.failed(err, hint, unsent)
 }
 
-// failed is the error of a frame whose answer was awaited.
+// failed returns err as the error of waiting for the receipt.
 func (r *Receipt) failed(err error, hint string, unsent bool) error {
 	step := fmt.Sprintf("waiting for receipt %q", receiptID(r.number))
 	return &opError{op: r.op, target: r.target, step: step, err: err, hint: hint, unsent: unsent}

@@ -11,57 +11,58 @@ import (
 	"github.com/webstomp/webstomp/internal/ws"
 )
 
-// receipts are the RECEIPTs that the broker owes a Client, by number. Whoever removes an entry resolves it, once; an entry
-// is added before its frame is accepted. Subscriptions are kept elsewhere.
+// receipts holds a Client's pending RECEIPTs by number. Whoever removes an entry resolves it, once. An entry is added
+// before its frame is accepted.
 //
-// Entries end with the session on which their frame was written, except those whose frame goes out again on the next one
-// (see endSession).
+// An entry ends with the session that its frame was written on, unless the frame goes out again on the next one (see
+// endSession).
 type receipts struct {
-	mu       sync.Mutex // guards what follows, and the fields of entries that say so. Locked before a Ticket's
+	mu       sync.Mutex // guards what follows, and the fields of entries that say so; locked before a Ticket's
 	pending  map[uint64]*pendingReceipt
-	closed   error         // set when the Client has ended: nothing is added any more
+	closed   error         // set when the Client has ended; nothing is added from then on
 	asked    int           // entries that callers asked for
 	waiting  int           // calls between beginWait and endWait
-	answered bool          // a RECEIPT has come in this session: the server answers
-	awaited  chan struct{} // capacity 1: isAwaited has become true; nil until somebody wants to hear of that
+	answered bool          // a RECEIPT has come in this session: the server sends them
+	awaited  chan struct{} // capacity 1, signalled when isAwaited becomes true; nil until awaitedSignal is called
 }
 
-// pendingReceipt is one entry. What receipts.mu guards belongs, once the entry is removed, to who removed it.
+// pendingReceipt is one entry. Once it is removed, the fields guarded by receipts.mu are owned by whoever removed it.
 type pendingReceipt struct {
 	Receipt
-	asked   bool         // by a caller, not by the library of its own accord
-	forced  bool         // its frame has to be written, whoever gives up
-	refused func(*Error) // what else to do when an ERROR answers it; nil: nothing
+	asked   bool         // for by a caller, not by the library itself
+	forced  bool         // its frame is written even if its sender gives up
+	refused func(*Error) // called when an ERROR answers it; nil: nothing more to do
 	ticket  outbox.Ticket
 
-	abandoned bool     // nobody waits for it, DISCONNECT neither; guarded by receipts.mu
-	resend    *carried // WithRetry: what to send again; nil: nothing. Set before the entry is added, guarded by receipts.mu
-	unwatch   func()   // stops watching the ctx of SendAsync; nil: it is not watched. Guarded by receipts.mu
+	abandoned bool     // no call waits for it, nor does DISCONNECT; guarded by receipts.mu
+	resend    *carried // what to send again WithRetry; nil: nothing. Set before the entry is added, then guarded by receipts.mu
+	unwatch   func()   // stops watching the ctx of SendAsync; nil: not watched. Guarded by receipts.mu
 }
 
-// carried is a frame that goes out on the next session (promise 7): one that was accepted and not written, or one WithRetry.
+// carried is a frame that goes out on the next session (promise 7): one that was accepted but not written, or one
+// WithRetry.
 type carried struct {
 	frame   []byte
 	typ     ws.MessageType
-	version Version // in which it is encoded
-	order   uint64  // among those of the same session
+	version Version // that it is encoded in
+	order   uint64  // among the frames of its session
 	ticket  *outbox.Ticket
-	receipt *pendingReceipt // nil: none, or nobody waits for it any more
+	receipt *pendingReceipt // nil: none, or no longer waited for
 }
 
 func newReceipts() *receipts {
 	return &receipts{pending: make(map[uint64]*pendingReceipt)}
 }
 
-// receiptID is the receipt header: "r" and the number (clause M8).
+// receiptID returns the receipt header for a number: "r" and the number (clause M8).
 func receiptID(number uint64) string { return "r" + strconv.FormatUint(number, 10) }
 
-// appendReceipt appends the header line of a receipt, which needs no escapes.
+// appendReceipt appends the receipt header line, which needs no escapes.
 func appendReceipt(dst []byte, number uint64) []byte {
 	return append(strconv.AppendUint(append(dst, "receipt:r"...), number, 10), '\n')
 }
 
-// receiptNumber is the inverse of receiptID; 0, which no receipt has, for an id that is not one of ours.
+// receiptNumber is the inverse of receiptID. It returns 0, the number of no receipt, for an id that is not ours.
 func receiptNumber(id string) uint64 {
 	digits, ok := strings.CutPrefix(id, "r")
 	if !ok {
@@ -101,7 +102,7 @@ func (t *receipts) remove(number uint64) *pendingReceipt {
 	return t.removeLocked(number)
 }
 
-// answer is remove for a RECEIPT that has come: this server answers.
+// answer is remove for a RECEIPT that has come, which shows that this server sends them.
 func (t *receipts) answer(number uint64) *pendingReceipt {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -120,24 +121,24 @@ func (t *receipts) removeLocked(number uint64) *pendingReceipt {
 	return p
 }
 
-// resolve answers an entry that was removed, once.
+// resolve sets the outcome of an entry that was removed, once.
 func (p *pendingReceipt) resolve(err error) {
 	p.err = err
-	p.resend = nil // whoever keeps the Receipt need not keep the frame
+	p.resend = nil // a Receipt that is kept must not keep the frame
 	close(p.done)
 	if p.unwatch != nil {
 		p.unwatch()
 	}
 }
 
-// resolveLost is resolve where a session, the Client or a ctx has ended first.
+// resolveLost is resolve when the session, the Client or a ctx has ended first.
 func (p *pendingReceipt) resolveLost(err error, unsent bool) { p.resolve(p.lost(err, unsent)) }
 
-// wait waits, within ctx, for a receipt that a call asked for. When ctx ends first the receipt is no longer pending, and
-// a frame that was not taken for writing by then is withdrawn, unless it was forced.
+// wait waits, within ctx, for a receipt that a call asked for. If ctx ends first, the entry is removed, and a frame
+// whose writing has not begun is withdrawn unless it was forced.
 func (t *receipts) wait(ctx context.Context, r *pendingReceipt) error {
 	over := ctx.Done()
-	if over == nil { // half the price of a select
+	if over == nil { // a plain receive costs half of a select
 		<-r.done
 		return r.err
 	}
@@ -147,13 +148,13 @@ func (t *receipts) wait(ctx context.Context, r *pendingReceipt) error {
 	case <-over:
 	}
 	if t.remove(r.number) == nil {
-		<-r.done // resolved at this very moment, by whoever removed it
+		<-r.done // whoever removed it is about to resolve it
 		return r.err
 	}
 	return r.lost(ctxError(ctx), !r.forced && r.ticket.Withdraw())
 }
 
-// endWith makes the end of ctx the end of an entry that no call waits for.
+// endWith resolves an entry that no call waits for when ctx ends.
 func (t *receipts) endWith(ctx context.Context, p *pendingReceipt, whenDone func(context.Context, func()) (stop func())) {
 	unwatch := whenDone(ctx, func() {
 		if t.remove(p.number) != nil {
@@ -166,7 +167,7 @@ func (t *receipts) endWith(ctx context.Context, p *pendingReceipt, whenDone func
 		p.unwatch = unwatch
 	}
 	t.mu.Unlock()
-	if !pending { // resolved already, by somebody who did not know of unwatch
+	if !pending { // resolved already, before unwatch was set
 		unwatch()
 	}
 }
@@ -178,7 +179,7 @@ func (t *receipts) isPending(p *pendingReceipt) bool {
 	return t.pending[p.number] == p
 }
 
-// abandon says that nobody waits for p any more, and reports whether it was pending.
+// abandon notes that nothing waits for p any more. It reports whether p was pending.
 func (t *receipts) abandon(p *pendingReceipt) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -189,7 +190,7 @@ func (t *receipts) abandon(p *pendingReceipt) bool {
 	return true
 }
 
-// reencoded notes how a frame that is kept for WithRetry reads in another version.
+// reencoded replaces the frame kept for WithRetry by the same in another version.
 func (t *receipts) reencoded(p *pendingReceipt, frame []byte, version Version) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -200,7 +201,7 @@ func (t *receipts) reencoded(p *pendingReceipt, frame []byte, version Version) {
 	}
 }
 
-// awaitedSignal is signalled when isAwaited has become true.
+// awaitedSignal returns the channel that is signalled when isAwaited becomes true.
 func (t *receipts) awaitedSignal() <-chan struct{} {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -210,8 +211,7 @@ func (t *receipts) awaitedSignal() <-chan struct{} {
 	return t.awaited
 }
 
-// beginWait counts a call that waits for an answer which is not a RECEIPT (a reply), or for a RECEIPT that no caller asked
-// for. endWait takes that back.
+// beginWait counts a call that waits for a reply, or for a RECEIPT that no caller asked for. endWait takes that back.
 func (t *receipts) beginWait() {
 	t.mu.Lock()
 	t.waiting++
@@ -226,7 +226,7 @@ func (t *receipts) endWait() {
 	t.mu.Unlock()
 }
 
-// isAwaited reports whether any call waits for an answer, so that reading must go on whatever queue is full.
+// isAwaited reports whether a call waits for an answer, so that reading must go on even if a queue is full.
 func (t *receipts) isAwaited() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -240,15 +240,15 @@ func (t *receipts) areAnswered() bool {
 	return t.answered
 }
 
-// countAsked returns how many callers asked for and are pending.
+// countAsked returns how many pending receipts callers asked for.
 func (t *receipts) countAsked() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.asked
 }
 
-// outstanding returns an entry that is worth waiting for before DISCONNECT: one that a caller asked for, or any where this
-// server is known to answer.
+// outstanding returns an entry to wait for before DISCONNECT: one that a caller asked for, or any if this server is
+// known to answer; nil when there is none.
 func (t *receipts) outstanding() *pendingReceipt {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -263,19 +263,19 @@ func (t *receipts) outstanding() *pendingReceipt {
 	return nil
 }
 
-// beginSession forgets what was learnt of the server before.
+// beginSession forgets whether the server of the last session sent RECEIPTs.
 func (t *receipts) beginSession() {
 	t.mu.Lock()
 	t.answered = false
 	t.mu.Unlock()
 }
 
-// endSession resolves the entries whose frames w had to write, with why their session ended. Those to be written on the
-// next session stay: those of left, which get their receipt, and those WithRetry whose writing had begun, which it returns.
+// endSession resolves, with err, the entries whose frames w had to write. Entries whose frames go out on the next
+// session stay: those in left, whose receipt is set, and those WithRetry whose writing had begun, which are returned.
 func (t *receipts) endSession(err error, w *outbox.Writer, left []carried) (again []carried) {
 	byTicket := make(map[*outbox.Ticket]*carried, len(left))
 	for i := range left {
-		byTicket[left[i].ticket] = &left[i] // nil, for those without a receipt, is no entry's
+		byTicket[left[i].ticket] = &left[i] // the key nil, of those without a receipt, matches no entry
 	}
 	type lost struct {
 		p      *pendingReceipt
@@ -306,7 +306,7 @@ func (t *receipts) endSession(err error, w *outbox.Writer, left []carried) (agai
 	return again
 }
 
-// close resolves every entry with why the Client ended; nothing is added any more.
+// close resolves every entry with err, why the Client ended. Nothing is added from then on.
 func (t *receipts) close(err error) {
 	t.mu.Lock()
 	t.closed = err

@@ -12,23 +12,22 @@ import (
 	"github.com/webstomp/webstomp/internal/wire"
 )
 
-// replies are the requests of one session that await their reply, and the
-// routes by which replies come.
+// replies holds the requests of one session that wait for their reply, and its reply queues.
 type replies struct {
 	session *session
 
 	mu      sync.Mutex               // guards what follows; a leaf: nothing is locked below it
-	name    string                   // of the default reply queue; "" until the first request
-	queues  map[string]chan struct{} // closed when requests may use that queue
+	name    string                   // of the default reply queue; "" before the first request
+	queues  map[string]chan struct{} // closed when requests may use the queue
 	waiting map[string]*replyWaiter  // by correlation-id
 	ids     uint64
 	err     error // set when the session has ended
 }
 
-// replyWaiter is one request. Whoever takes it out of waiting answers it, once.
+// replyWaiter is one waiting request. Whoever takes it out of waiting resolves it, once.
 type replyWaiter struct {
 	queue string
-	done  chan struct{} // closed when reply or err are set
+	done  chan struct{} // closed when reply or err is set
 	reply Frame
 	err   error
 }
@@ -39,12 +38,10 @@ func (rs *replies) init(s *session) {
 	rs.waiting = make(map[string]*replyWaiter)
 }
 
-// tempQueue is the prefix of the reply queues that brokers make for a
-// connection.
+// tempQueue is the prefix of the reply queues that brokers make for a connection.
 const tempQueue = "/temp-queue/"
 
-// chooseReplyTo fills in the reply queue of this session where the call does
-// not choose one.
+// chooseReplyTo sets the reply queue of this session if the call does not choose one.
 func (rs *replies) chooseReplyTo(cfg *sendConfig) {
 	if cfg.replyTo != "" {
 		return
@@ -57,14 +54,14 @@ func (rs *replies) chooseReplyTo(cfg *sendConfig) {
 	cfg.replyTo = rs.name
 }
 
-// open sees to it that replies at queue find their way: once per session and queue. Requests that come meanwhile wait, within
-// ctx, so that none is sent before its reply queue is there.
+// open makes the route for replies at queue, once per session and queue. Requests that come meanwhile wait, within
+// ctx, so that none is sent before its reply queue exists.
 func (rs *replies) open(ctx context.Context, queue string) error {
 	for {
 		ready, mine := rs.openOrJoin(queue)
 		if mine {
 			err := rs.subscribe(ctx, queue)
-			if err != nil { // it is this call's error alone: those who wait for ready try themselves
+			if err != nil { // it fails this call alone: those that wait for ready try themselves
 				rs.forget(queue)
 			}
 			close(ready)
@@ -81,7 +78,7 @@ func (rs *replies) open(ctx context.Context, queue string) error {
 	}
 }
 
-// openOrJoin returns the channel that is closed when queue is ready; mine: the caller has to make it so.
+// openOrJoin returns the channel that is closed when queue is ready. mine: the caller opens the queue and closes it.
 func (rs *replies) openOrJoin(queue string) (ready chan struct{}, mine bool) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
@@ -105,12 +102,12 @@ func (rs *replies) forget(queue string) {
 	delete(rs.queues, queue)
 }
 
-// subscribe makes the route of a reply queue.
+// subscribe makes the route of a reply queue, with a SUBSCRIBE where the broker needs one.
 func (rs *replies) subscribe(ctx context.Context, queue string) error {
 	s := rs.session
 	r := &route{session: s, id: queue, destination: queue, to: rs}
 	if s.server.makesReplyQueues && strings.HasPrefix(queue, tempQueue) {
-		// It delivers under the queue's name as subscription, which nobody has made, and refuses a SUBSCRIBE to it.
+		// The broker sends replies with the queue's name as subscription, and refuses a SUBSCRIBE to it.
 		s.routes.add(r)
 		return nil
 	}
@@ -128,7 +125,8 @@ func (rs *replies) subscribe(ctx context.Context, queue string) error {
 	return err
 }
 
-// deliver takes a MESSAGE at a reply queue; see consumer. A reply that nobody waits for matches nothing.
+// deliver passes a MESSAGE at a reply queue to its request (see consumer). A reply that no request waits for is
+// unmatched.
 func (rs *replies) deliver(_ *route, f Frame) *inbox.Inbox[Frame] {
 	if !rs.answer(f) {
 		rs.session.unmatched(f)
@@ -136,15 +134,15 @@ func (rs *replies) deliver(_ *route, f Frame) *inbox.Inbox[Frame] {
 	return nil
 }
 
-// cancel ends a reply queue that the broker refused or ended, and the requests that wait at it; see consumer. The next request
-// tries again.
+// cancel ends a reply queue that the broker refused or ended, and the requests that wait at it (see consumer). The
+// next request opens it again.
 func (rs *replies) cancel(r *route, e *Error) {
 	rs.session.routes.remove(r.id)
 	rs.forget(r.destination)
 	rs.fail(e, func(w *replyWaiter) bool { return w.queue == r.destination })
 }
 
-// ended is nil: no reply is acknowledged.
+// ended returns nil: replies are not acknowledged.
 func (rs *replies) ended() <-chan struct{} { return nil }
 
 func (rs *replies) nextID() string {
@@ -168,7 +166,7 @@ func (rs *replies) add(id, queue string) (*replyWaiter, error) {
 	return w, nil
 }
 
-// remove forgets a request, if it is still there.
+// remove forgets a request if it still waits.
 func (rs *replies) remove(id string, w *replyWaiter) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
@@ -177,7 +175,7 @@ func (rs *replies) remove(id string, w *replyWaiter) {
 	}
 }
 
-// answer hands a reply to its request; false when none waits for it.
+// answer passes a reply to its request. It returns false when none waits for it.
 func (rs *replies) answer(f Frame) bool {
 	id := f.Header.Get("correlation-id")
 	rs.mu.Lock()
@@ -192,7 +190,7 @@ func (rs *replies) answer(f Frame) bool {
 	return true
 }
 
-// endSession ends every request with the session.
+// endSession fails every request when the session ends.
 func (rs *replies) endSession(err error) {
 	rs.mu.Lock()
 	rs.err = &overError{err}
@@ -200,7 +198,7 @@ func (rs *replies) endSession(err error) {
 	rs.fail(err, func(*replyWaiter) bool { return true })
 }
 
-// fail ends the requests that are meant.
+// fail resolves, with err, the requests for which meant returns true.
 func (rs *replies) fail(err error, meant func(*replyWaiter) bool) {
 	var failed []*replyWaiter
 	rs.mu.Lock()

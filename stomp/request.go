@@ -6,20 +6,18 @@ import (
 	"slices"
 )
 
-// Request sends body to destination and waits, within ctx, for the reply: the
-// first MESSAGE at the reply queue with the correlation-id of the request. Any
-// number of requests may wait at the same time. The one who answers sends to
-// the request's reply-to and copies its correlation-id.
+// Request sends body to destination and waits, within ctx, for the reply: the first MESSAGE at the reply queue with
+// the correlation-id of the request. Any number of requests may wait at the same time. A responder sends to the
+// request's reply-to and copies its correlation-id.
 //
-// The reply queue is one of this session: on RabbitMQ (as CONNECTED's server
-// says) a /temp-queue/ that the broker makes of reply-to and that must not be
-// subscribed to; elsewhere a /temp-queue/ of a random name that is subscribed to
-// once per session. [WithReplyTo] chooses another, which Spring's simple broker
-// needs ("/queue/…"). WithHeader("correlation-id", …) chooses that.
+// The reply queue belongs to the session. On RabbitMQ (by CONNECTED's server header) it is a /temp-queue/ that the
+// broker makes from reply-to and that must not be subscribed to. Elsewhere it is a /temp-queue/ with a random name,
+// subscribed to once per session. [WithReplyTo] sets another; Spring's simple broker needs that ("/queue/…").
+// WithHeader("correlation-id", …) sets the id.
 //
-// With [WithReceipt] the request is confirmed before the reply is waited for.
-// When the session ends first, the error is [ErrConnectionLost] and the outcome
-// unknown. A reply that comes after its ctx is unmatched.
+// With [WithReceipt] the broker confirms the request before the wait for the reply. If the session ends first, the
+// error is [ErrConnectionLost] and the outcome is unknown. A reply that comes after ctx has ended goes to
+// [Client.Unmatched].
 func (c *Client) Request(ctx context.Context, destination string, body []byte, opts ...SendOption) (Frame, error) {
 	cfg, err := newSendConfig(destination, opts)
 	if err == nil && cfg.retry {
@@ -34,7 +32,7 @@ func (c *Client) Request(ctx context.Context, destination string, body []byte, o
 	}
 	if err != nil {
 		f := outgoing{op: "request", target: destination}
-		if failed, ok := err.(*opError); ok { // it says so already
+		if failed, ok := err.(*opError); ok { // it has op and target already
 			return Frame{}, failed
 		}
 		return Frame{}, f.notSent(err)
@@ -59,7 +57,7 @@ func (s *session) request(ctx context.Context, destination string, body []byte, 
 	defer s.replies.remove(id, w)
 	s.env.receipts.beginWait()
 	defer s.env.receipts.endWait()
-	// w is there before its queue: whoever refuses that finds w.
+	// w is added before its queue is opened, so that a refusal of the queue finds it.
 	if err := s.replies.open(ctx, cfg.replyTo); err != nil {
 		return Frame{}, f.notSent(err)
 	}

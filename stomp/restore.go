@@ -5,10 +5,11 @@ import (
 	"errors"
 )
 
-// Restoring a session: every SUBSCRIBE in the order in which they were made, then what was carried over, and only then is
-// the session active, so that whatever waits to be sent comes behind (promise 3).
+// Restoring a session: first every SUBSCRIBE, in the order in which they were made, then the frames carried over.
+// Only then is the session active, so that waiting sends come last (promise 3).
 
-// begin makes s the active session, or sees to it that start does, where the subscriptions have to be restored one by one.
+// begin makes s the active session. If the subscriptions have to be restored one by one, it leaves that to a loop of
+// the session.
 func (v *supervisor) begin(s *session) {
 	v.sessions++
 	s.epoch = v.sessions
@@ -53,8 +54,8 @@ func (v *supervisor) activate(s *session) {
 	})
 }
 
-// use makes s the Client's session, unless the Client is ending, or a subscription was made that s has not seen: complete
-// is false then.
+// use makes s the Client's session unless the Client is ending. complete is false when s has not seen a subscription
+// made meanwhile.
 func (c *Client) use(s *session) (ending, complete bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -70,7 +71,8 @@ func (c *Client) use(s *session) (ending, complete bool) {
 	return false, true
 }
 
-// subscribe sends one SUBSCRIBE of a subscription that goes on. What cannot be sent in this session's version ends alone.
+// subscribe sends the SUBSCRIBE of a subscription on s. If it cannot be sent in this session's version, that
+// subscription alone ends.
 func (v *supervisor) subscribe(s *session, sub *subscription) {
 	err := sub.sendSubscribe(context.Background(), s, true)
 	if err != nil && !errors.Is(err, errSessionOver) && !errors.Is(err, errEnded) {

@@ -9,33 +9,33 @@ import (
 	"github.com/webstomp/webstomp/internal/inbox"
 )
 
-// A route is one subscription id on one session: whom its MESSAGEs go to, and which of them await an ACK. It ends with the
-// session, so that no ACK can reach another one.
+// route is one subscription id on one session: the consumer of its MESSAGEs, and which of them await an ACK. It ends
+// with the session, so that no ACK can reach another one.
 type route struct {
 	session     *session
 	id          string
 	destination string
 	ack         AckMode
-	order       uint64 // in which the session's routes were made
+	order       uint64 // in which the routes of the session were made
 	to          consumer
-	acks        ackset.Set // in the client modes
+	acks        ackset.Set // used in the client modes
 }
 
-// consumer is whom the MESSAGEs of a route go to: a subscription, or the Requests that wait at a reply queue.
+// consumer is what the MESSAGEs of a route go to: a subscription, or the Requests that wait at a reply queue.
 type consumer interface {
-	// deliver takes one MESSAGE. It never blocks; the read loop alone calls it. Where it returns an inbox, that is full, and
-	// reading has to stop until it has room.
+	// deliver takes one MESSAGE. It is called by the read loop alone and never blocks. If it returns an inbox, that
+	// is full, and reading has to stop until it has room.
 	deliver(r *route, f Frame) (full *inbox.Inbox[Frame])
-	// cancel ends it, because the broker sent an ERROR that names the route.
+	// cancel ends the consumer after an ERROR that names the route.
 	cancel(r *route, e *Error)
-	// ended is closed when no ACK may go out any more. nil: never.
+	// ended returns a channel that is closed when no further ACK may go out; nil: never.
 	ended() <-chan struct{}
 }
 
-// forget says that a frame was not delivered; see deliverer.
+// forget notes that a frame was not delivered (see deliverer).
 func (r *route) forget(number uint64) { r.acks.Forget(number) }
 
-// isOver reports whether the consumer or the session are: no ACK may go out then.
+// isOver reports whether the consumer or the session has ended, so that no ACK may go out.
 func (r *route) isOver() bool {
 	select {
 	case <-r.to.ended():
@@ -45,22 +45,22 @@ func (r *route) isOver() bool {
 	}
 }
 
-// retiredKept is how many ids given by users are remembered after their UNSUBSCRIBE, for messages that were under way
-// (clause S3). Ids that the library makes need no memory: they are numbered.
+// retiredKept is how many ids set by users are remembered after their UNSUBSCRIBE, for messages that were in flight
+// (clause S3). Ids made by the library are numbered and need no memory.
 const retiredKept = 1024
 
-// routes are the routes of one session, by subscription id.
+// routes holds the routes of one session by subscription id.
 type routes struct {
 	mu      sync.RWMutex // guards what follows; a leaf: nothing is locked below it
 	ids     map[string]*route
 	made    uint64
 	retired []string
-	highest uint64 // number of the latest id that the library has made
+	highest uint64 // number of the latest id made by the library
 }
 
 func newRoutes() *routes { return &routes{ids: make(map[string]*route)} }
 
-// add enters a route; false when its id has one.
+// add adds a route. It returns false when its id has one already.
 func (rs *routes) add(r *route) bool {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
@@ -76,7 +76,7 @@ func (rs *routes) add(r *route) bool {
 	return true
 }
 
-// remove retires an id.
+// remove removes the route of an id and remembers the id as retired.
 func (rs *routes) remove(id string) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
@@ -98,8 +98,8 @@ func (rs *routes) byID(id string) *route {
 	return rs.ids[id]
 }
 
-// byDestination finds the route of a MESSAGE that names no subscription, as 1.0 allows (clause S1): the oldest one to that
-// destination.
+// byDestination returns the route of a MESSAGE without subscription, as STOMP 1.0 allows (clause S1): the oldest one
+// with that destination.
 func (rs *routes) byDestination(destination string) *route {
 	rs.mu.RLock()
 	defer rs.mu.RUnlock()
@@ -112,7 +112,7 @@ func (rs *routes) byDestination(destination string) *route {
 	return oldest
 }
 
-// isRetired reports whether the id was unsubscribed from in this session.
+// isRetired reports whether the id was unsubscribed in this session.
 func (rs *routes) isRetired(id string) bool {
 	rs.mu.RLock()
 	defer rs.mu.RUnlock()
@@ -127,7 +127,7 @@ func (rs *routes) isRetired(id string) bool {
 	return false
 }
 
-// subscriptionID makes an id: "s" and a number (clause M8).
+// subscriptionID returns an id made by the library: "s" and a number (clause M8).
 func subscriptionID(number uint64) string { return "s" + strconv.FormatUint(number, 10) }
 
 func subscriptionNumber(id string) (uint64, bool) {

@@ -7,18 +7,20 @@ import (
 	"github.com/webstomp/webstomp/internal/wire"
 )
 
-// Send sends body to destination (STOMP 1.2, SEND). It returns when the frame is accepted: encoded, with the body copied, and
-// queued for the connection, which takes waiting only while too much is queued already. With [WithReceipt] it returns when
-// the broker has confirmed it. ctx bounds either wait; it never reaches the socket.
+// Send sends body to destination (STOMP 1.2, SEND). It returns when the frame is accepted: encoded, with the body
+// copied, and queued for the connection. It waits only during an outage, until the next session, and while more than
+// 1 MiB is queued already. With [WithReceipt] it returns when the broker has confirmed the frame. ctx bounds either
+// wait; its end does not affect the connection.
 //
-// Without a receipt, a frame that was in flight when the connection broke may be lost silently. The errors are
-// [ErrNoDestination], [ErrClosed], ctx's own, a [*LimitError] or [*ProtocolError] for what cannot be sent, and with
-// WithReceipt an [*Error] or [ErrConnectionLost] as well. [Unsent] tells whether sending again is safe.
+// Without a receipt, a frame in flight when the connection breaks may be lost silently. The errors are
+// [ErrNoDestination], [ErrClosed], ctx's own, a [*LimitError] or [*ProtocolError] for a frame that cannot be sent,
+// with [WithoutWaiting] [ErrNotConnected], and with WithReceipt an [*Error] or [ErrConnectionLost]. [Unsent] reports
+// whether sending again is safe.
 func (c *Client) Send(ctx context.Context, destination string, body []byte, opts ...SendOption) error {
 	return c.send(ctx, destination, body, opts, nil)
 }
 
-// SendJSON is Send with v as JSON, content-type application/json.
+// SendJSON is Send with v encoded as JSON and content-type application/json.
 func (c *Client) SendJSON(ctx context.Context, destination string, v any, opts ...SendOption) error {
 	body, err := json.Marshal(v)
 	if err != nil {
@@ -28,8 +30,8 @@ func (c *Client) SendJSON(ctx context.Context, destination string, v any, opts .
 	return c.Send(ctx, destination, body, asJSON...)
 }
 
-// SendAsync is Send with a receipt that nobody waits for here: it returns when the frame is accepted, and the [Receipt] tells
-// what became of it. Any number may be pending. With [WithRetry], the end of ctx ends the retrying as well.
+// SendAsync is Send with a receipt, without the wait for it: it returns when the frame is accepted, and the [Receipt]
+// tells the outcome. Any number may be pending. With [WithRetry], the end of ctx also ends the retrying.
 func (c *Client) SendAsync(ctx context.Context, destination string, body []byte, opts ...SendOption) (*Receipt, error) {
 	cfg, err := newSendConfig(destination, opts)
 	cfg.receipt = true
@@ -47,8 +49,8 @@ func (c *Client) SendAsync(ctx context.Context, destination string, body []byte,
 	return &r.Receipt, nil
 }
 
-// Flush waits, within ctx, until all that was accepted so far is written to the socket, on the next session where this one
-// is lost. It does not say that the broker has it: a receipt does.
+// Flush waits, within ctx, until everything accepted so far is written to the socket, if this session is lost on the
+// next. It does not mean that the broker has it; a receipt does.
 func (c *Client) Flush(ctx context.Context) error {
 	err := c.onSession(ctx, false, func(s *session) error { return s.awaitFlush(ctx, s.out.Last()) })
 	if err != nil {
@@ -57,7 +59,7 @@ func (c *Client) Flush(ctx context.Context) error {
 	return nil
 }
 
-// send is Send, within a transaction unless tx is nil.
+// send is Send, as part of tx unless that is nil.
 func (c *Client) send(ctx context.Context, destination string, body []byte, opts []SendOption, tx *Transaction) error {
 	cfg, err := newSendConfig(destination, opts)
 	f := newSend("send", destination, body, &cfg)
@@ -78,7 +80,7 @@ func (c *Client) send(ctx context.Context, destination string, body []byte, opts
 	return c.receipts.wait(ctx, r)
 }
 
-// submit has a frame accepted by the session that stands, or by the next one, within ctx; see session.submit.
+// submit has the current session, or the next one, accept a frame, within ctx; see session.submit.
 func (c *Client) submit(ctx context.Context, f *outgoing, noWait bool) (r *pendingReceipt, err error) {
 	err = c.onSession(ctx, noWait, func(s *session) error {
 		r, _, err = s.submit(ctx, f)

@@ -2,18 +2,18 @@ package stomp
 
 import "strings"
 
-// server is what is known of the broker of a session beyond the protocol. It is parsed once, from CONNECTED, and nothing
-// else asks which broker that is. docs/brokers.md says where each fact comes from.
+// server is what is known of a session's broker beyond the protocol. It is parsed from CONNECTED once, and no other
+// code asks which broker it is. docs/brokers.md says where each fact comes from.
 type server struct {
 	kind serverKind
 
-	// beatIntervals is for how many of the agreed intervals it may be silent (clause M7, promise 8).
+	// beatIntervals is how many of the agreed intervals the server may be silent (clause M7, promise 8).
 	beatIntervals int
-	// closesAfterError: it has to be the first to close after an ERROR that ends the session.
+	// closesAfterError: after an ERROR that ends the session, the server has to close first.
 	closesAfterError bool
-	// endsDurableInTwo: a durable subscription ends by two UNSUBSCRIBEs, of which only the second names it.
+	// endsDurableInTwo: ending a durable subscription takes two UNSUBSCRIBEs, of which only the second names it.
 	endsDurableInTwo bool
-	// makesReplyQueues: a reply-to of /temp-queue/ is made and subscribed to by the broker itself.
+	// makesReplyQueues: the broker itself makes a reply-to of /temp-queue/ and subscribes to it.
 	makesReplyQueues bool
 }
 
@@ -27,7 +27,7 @@ const (
 	classic
 )
 
-// parseServer reads CONNECTED. stream: it came over no WebSocket.
+// parseServer identifies the server from CONNECTED. stream: the connection is not a WebSocket.
 func parseServer(info Session, stream bool) server {
 	s := server{beatIntervals: 2}
 	switch {
@@ -38,16 +38,17 @@ func parseServer(info Session, stream bool) server {
 		s.makesReplyQueues = true
 	case strings.HasPrefix(info.Server, "ActiveMQ-Artemis"):
 		s.kind = artemis
-		// 2.44 deadlocks inside, and deletes no queue ever after, when the client closes while it is about to.
+		// Artemis 2.44 deadlocks internally, and never deletes a queue again, if the client closes while it is about
+		// to.
 		s.closesAfterError = info.Version == V12
 	case strings.HasPrefix(info.Server, "ActiveMQ"):
 		s.kind = classic
-		// It refuses to forget a durable subscription that has a subscriber, and does not take the frame that ends the one
-		// for the other.
+		// It does not delete a durable subscription that has a subscriber, and the frame that deletes it does not end
+		// the subscriber.
 		s.endsDurableInTwo = true
 	}
-	// Two servers look once an interval whether they have sent anything since, and skip the beat then: they can be silent
-	// for twice the interval and a few milliseconds.
+	// Both check once per interval whether they have sent anything since, and skip the heart-beat if so: they can be
+	// silent for twice the interval and a few milliseconds.
 	if s.kind == classic || s.kind == unnamedServer && !stream {
 		s.beatIntervals = 3
 	}
@@ -57,15 +58,15 @@ func parseServer(info Session, stream bool) server {
 // statusTooBig is the WebSocket close code for a message above a limit.
 const statusTooBig = 1009
 
-// sizeHint says which limit the server has that closed the WebSocket because of a message's size, as far as its reason or
-// its name tell (promise 13); "" where that was not why.
+// sizeHint names the server's limit if it closed the WebSocket because of a message's size, as far as the close
+// reason or the server's name tell (promise 13); "" otherwise.
 func (s server) sizeHint(closed *CloseError) string {
 	if closed.Code != statusTooBig {
 		return ""
 	}
 	kind := s.kind
 	if strings.Contains(closed.Reason, "output buffer") || strings.Contains(closed.Reason, "buffer too small") {
-		kind = unnamedServer // a relay passes on the name of the broker behind it
+		kind = unnamedServer // a Spring relay shows the name of the broker behind it
 	}
 	switch kind {
 	case unnamedServer:
@@ -80,6 +81,6 @@ func (s server) sizeHint(closed *CloseError) string {
 	return "a message was above a limit of the server"
 }
 
-// connectErrorText is the message of an ERROR that answers CONNECT. Nothing is unescaped before a version is agreed, but
-// Artemis escapes even here.
+// connectErrorText returns the message header of an ERROR that answers CONNECT. Nothing is unescaped before a version
+// is agreed, but Artemis escapes even here.
 func connectErrorText(message string) string { return strings.ReplaceAll(message, `\c`, ":") }

@@ -17,24 +17,24 @@ import (
 	"github.com/webstomp/webstomp/internal/ws"
 )
 
-// A session is one connection from CONNECTED to its end.
+// session is one connection, from CONNECTED to its end.
 //
 //	senders ──encode──▶ outbox ──▶ write loop ──▶ conn ──▶ read loop ──▶ routes ──▶ inboxes, replies
 //	                                   ▲                       │
 //	                        heart-beats┘                       └▶ receipts
 //
-// start starts both loops under an errgroup, which join joins. One timer watches for silence, another says when a
-// heart-beat is due. The read loop alone touches dec and reads from conn. One goroutine at a time writes to conn; see
-// package outbox.
+// start starts both loops in an errgroup, which join waits for. One timer checks for silence, another sends
+// heart-beats. The read loop owns dec and reading from conn. One goroutine at a time writes to conn; see package
+// outbox.
 //
-// The lock order of a Client, left before right; who holds one may lock those to the right of it, and no other:
+// The lock order of a Client: the holder of a lock may lock those to the right of it, and no others.
 //
 //	outbox   → subscription, transaction, ack set, ticket
 //	Client   → subscription
 //	receipts → ticket
 //	inbox    → ack set
 //
-// All others are leaves: they are held alone, and so are the last of each line.
+// The last ones of each line are leaves. So are all locks not listed here, and those are held alone.
 type session struct {
 	env    *env
 	info   Session
@@ -51,17 +51,17 @@ type session struct {
 	routes  *routes
 	replies replies
 
-	cut           chan struct{} // closed by abort: end at once
+	cut           chan struct{} // closed by abort: the session ends at once
 	cutErr        error         // set before cut is closed
 	cutOnce       sync.Once
-	disconnecting atomic.Bool                     // our DISCONNECT is out: any end is a clean one
-	closeWithin   atomic.Pointer[context.Context] // set before the writer is told to finish: bounds the close handshake
-	retired       chan struct{}                   // closed by the supervisor: joined, everybody has been answered, and the Client has let go
+	disconnecting atomic.Bool                     // DISCONNECT is sent: any end is a clean one
+	closeWithin   atomic.Pointer[context.Context] // bounds the close handshake; set before the writer is told to finish
+	retired       chan struct{}                   // closed by the supervisor: joined, all waiters resolved, no longer the Client's session
 
-	restore func() error // restores the subscriptions while the loops run; nil: that is done. Set before start
+	restore func() error // restores the subscriptions while the loops run; nil: nothing left to restore. Set before start
 
-	silenceTimer *time.Timer // nil: no heart-beats of the server's were agreed. Set before the loops start
-	beatTimer    *time.Timer // nil: we send none. Likewise
+	silenceTimer *time.Timer // nil: no server heart-beats were agreed. Set before the loops start
+	beatTimer    *time.Timer // nil: we send no heart-beats. Set before the loops start
 	pause        readPause
 	stall        writeStall // owned by the read loop
 
@@ -69,7 +69,7 @@ type session struct {
 	received, beatsReceived, repaired atomic.Uint64
 }
 
-// newSession makes the session of a connection whose CONNECTED has come. dec may hold what came behind that.
+// newSession makes the session of a connection whose CONNECTED has come. dec may hold what came after that.
 func newSession(e *env, conn *ws.Conn, dec *wire.Decoder, info Session) *session {
 	s := &session{
 		env:     e,
@@ -88,10 +88,10 @@ func newSession(e *env, conn *ws.Conn, dec *wire.Decoder, info Session) *session
 	return s
 }
 
-// errDisconnected is how a session ends that was asked to.
+// errDisconnected is why a session ends after our DISCONNECT.
 var errDisconnected = fmt.Errorf("%w: disconnected", ErrClosed)
 
-// start lets the session run until it ends. whenOver is then called, in a goroutine of its own, and has to call join.
+// start runs the session until it ends. whenOver is then called, in a goroutine of its own, and has to call join.
 func (s *session) start(whenOver func()) {
 	s.env.receipts.beginSession()
 	s.startSilenceTimer()
@@ -106,12 +106,12 @@ func (s *session) start(whenOver func()) {
 	s.loop(func() error {
 		err := s.readLoop()
 		s.abort(err)
-		go whenOver() // joined by whoever waits for the Client's done
+		go whenOver() // joined by those who wait for the Client's done
 		return err
 	})
 }
 
-// loop runs f beside the others until the session ends, which f's error brings about.
+// loop runs f in the errgroup. An error of f ends the session.
 func (s *session) loop(f func() error) {
 	s.loops.Go(func() error { // joined by join
 		err := f()
@@ -122,7 +122,7 @@ func (s *session) loop(f func() error) {
 	})
 }
 
-// writeLoop writes what is sent, and closes the connection when it is told to finish.
+// writeLoop writes what is sent, and performs the close handshake when the writer has finished.
 func (s *session) writeLoop() error {
 	switch err := s.writer.Run(s.cut); {
 	case errors.Is(err, outbox.ErrStopped):
@@ -137,15 +137,15 @@ func (s *session) writeLoop() error {
 	return errDisconnected
 }
 
-// statusNormal is the WebSocket close code for a purpose fulfilled.
+// statusNormal is the WebSocket close code of a normal end.
 const statusNormal = 1000
 
-// lastWords is for how long a server that takes nothing more is listened to: it closes its end right after an ERROR or a
-// close frame, which may still lie unread here. A local connection needs microseconds.
+// lastWords is how long we go on reading from a server that accepts nothing more: it closes its end right after an
+// ERROR or a close frame, which may not have been read here yet. A local connection needs microseconds.
 const lastWords = time.Second
 
-// writeFailed says why the connection ended, where writing found out first. What the read loop learns says more: it cuts
-// the session, and its reason counts.
+// writeFailed returns why the connection ended when writing found out first. It waits for the read loop, whose reason
+// says more and, by cutting the session first, counts.
 func (s *session) writeFailed(err error) error {
 	timer := time.NewTimer(lastWords)
 	defer timer.Stop()
@@ -156,18 +156,18 @@ func (s *session) writeFailed(err error) error {
 	return s.endReason(err)
 }
 
-// abort ends the session at once: nothing is flushed, and there is no close handshake. The first reason counts.
+// abort ends the session at once, without flushing or a close handshake. The first reason counts.
 func (s *session) abort(reason error) {
 	s.cutOnce.Do(func() {
 		s.cutErr = reason
 		close(s.cut)
 		s.out.Fail(&overError{reason})
-		// A foreign connection may take its time to close: the Client's end waits for that, and a reconnect does not.
+		// A connection of WithDialer may be slow to close: the Client's end waits for that, a reconnect does not.
 		s.env.running.Go(func() { s.conn.CloseNow() })
 	})
 }
 
-// isCut reports whether the session is over or about to be.
+// isCut reports whether the session has ended or is about to.
 func (s *session) isCut() bool {
 	select {
 	case <-s.cut:
@@ -177,8 +177,8 @@ func (s *session) isCut() bool {
 	}
 }
 
-// join joins the goroutines of a session that is over and answers everybody who waits for something of it. It returns why
-// it ended, never nil, and what goes out on the next one, in order.
+// join joins the goroutines of a session that has ended, and resolves everything that waits for it. It returns why
+// the session ended, never nil, and the frames for the next one, in order.
 func (s *session) join() (left []carried, err error) {
 	err = s.loops.Wait()
 	s.stopTimers()
@@ -198,7 +198,7 @@ func (s *session) join() (left []carried, err error) {
 	return left, err
 }
 
-// endReason says why the connection ended, from an error of a read or a write.
+// endReason returns why the connection ended, from the error of a read or a write.
 func (s *session) endReason(err error) error {
 	err = publicError(err)
 	var closed *CloseError

@@ -8,8 +8,8 @@ import (
 	"github.com/webstomp/webstomp/internal/outbox"
 )
 
-// waitForRoom keeps the read loop from reading while a queue with OverflowBlock is full (promise 2), unless a call waits for
-// an answer that only reading can bring, or writing has stalled.
+// waitForRoom stops the read loop while a queue with OverflowBlock is full (promise 2), unless a call waits for an
+// answer, which only reading can bring, or writing has stalled.
 func (s *session) waitForRoom(full *inbox.Inbox[Frame]) error {
 	s.pause.set(true)
 	defer s.pause.set(false)
@@ -30,7 +30,7 @@ func (s *session) waitForRoom(full *inbox.Inbox[Frame]) error {
 	return nil
 }
 
-// readPause knows when a full queue keeps the read loop from reading: the server's silence does not count then.
+// readPause tracks when a full queue stops the reading: the server's silence does not count then.
 type readPause struct {
 	mu      sync.Mutex // guards what follows; a leaf: nothing is locked below it
 	paused  bool
@@ -43,7 +43,7 @@ func (p *readPause) set(paused bool) {
 	p.mu.Unlock()
 }
 
-// silence is for how long the server can be said to have been silent.
+// silence returns how long the server has been silent, not counting pauses.
 func (p *readPause) silence(lastRead time.Time) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -56,25 +56,26 @@ func (p *readPause) silence(lastRead time.Time) time.Duration {
 	return time.Since(lastRead)
 }
 
-// writeStallAfter is for how long nothing is written, while senders wait for room, until reading goes on in spite of a full
-// queue. A server that works takes something much sooner; one that does not read until we do never will.
+// writeStallAfter is how long nothing is written, while senders wait for room, before reading goes on despite a full
+// queue. A working server accepts something much sooner; one that does not read until we do never will.
 const writeStallAfter = 200 * time.Millisecond
 
-// writeStall knows whether writing has stalled while we do not read: the server waits for us to read before it reads, the
-// senders wait for the server, and the consumer of the full queue may be one of them. It is owned by the read loop.
+// writeStall tracks whether writing has stalled while we do not read: the server waits for us to read before it
+// reads, the senders wait for the server, and the consumer of the full queue may be one of them. It is owned by the
+// read loop.
 type writeStall struct {
-	taken   uint64 // frames taken for writing when it was last looked at
+	taken   uint64 // frames taken for writing at the last look
 	stalled bool
 }
 
-// look is called at an interval.
+// look is called every writeStallAfter. Writing has stalled if nothing was taken since the last call.
 func (w *writeStall) look(o *outbox.Outbox) {
 	waiting, taken := o.Backlog()
 	w.stalled = waiting && taken == w.taken
 	w.taken = taken
 }
 
-// lasts reports whether what look found still is so.
+// lasts reports whether the stall that look found still lasts.
 func (w *writeStall) lasts(o *outbox.Outbox) bool {
 	if w.stalled {
 		waiting, taken := o.Backlog()

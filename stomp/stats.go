@@ -4,23 +4,23 @@ package stomp
 type Stats struct {
 	Sessions                           uint64 // established so far
 	FramesReceived, FramesSent         uint64
-	BytesReceived, BytesSent           uint64 // on the connection, above TLS
-	HeartBeatsReceived, HeartBeatsSent uint64 // an EOL between frames each
-	ReceiptsPending                    int    // that callers asked for and the broker owes
+	BytesReceived, BytesSent           uint64 // on the connection, before TLS
+	HeartBeatsReceived, HeartBeatsSent uint64 // each an EOL between frames
+	ReceiptsPending                    int    // asked for by callers, not answered yet
 	Subscriptions                      int    // open
-	Queued                             int    // frames that wait for consumers, in all subscriptions
+	Queued                             int    // frames waiting for consumers, in all subscriptions
 	QueuedBytes                        int64  // likewise, bytes of body and header
-	Dropped                            uint64 // frames that no consumer got: policies, and ended subscriptions
-	Stalls                             uint64 // times that OverflowBlock stopped the reading
+	Dropped                            uint64 // frames that no consumer got, because of a policy or the end of a subscription
+	Stalls                             uint64 // times that OverflowBlock stopped reading
 	Unmatched                          uint64 // MESSAGEs that no subscription claimed (clause S3)
-	Repaired                           uint64 // MESSAGEs with a wrong content-length (clause W8)
-	StrayErrors                        uint64 // ERRORs that named what was over already
+	Repaired                           uint64 // frames with a wrong content-length (clause W8)
+	StrayErrors                        uint64 // ERRORs for a receipt or subscription no longer known
 }
 
 // SubscriptionStats counts what a subscription has done.
 type SubscriptionStats struct {
 	Received, Delivered, Dropped, Stalls uint64
-	Queued                               int   // frames that wait for the consumer, in queue and channel
+	Queued                               int   // frames waiting for the consumer, in queue and channel
 	QueuedBytes                          int64 // likewise, bytes of body and header
 }
 

@@ -12,9 +12,9 @@ type State int
 // The states of a Client.
 const (
 	StateConnecting   State = iota // before the first session
-	StateConnected                 // a session stands
-	StateReconnecting              // between two sessions
-	StateClosed                    // it has ended; Client.Err says why
+	StateConnected                 // there is a session
+	StateReconnecting              // a session was lost, and the next is not there yet
+	StateClosed                    // the Client has ended; Client.Err says why
 )
 
 func (s State) String() string {
@@ -35,45 +35,42 @@ func (s State) String() string {
 type Status struct {
 	State   State
 	Epoch   uint64    // sessions so far
-	Attempt int       // of the effort under way, from 1
+	Attempt int       // of this connect or reconnect, from 1; 0 once it is over
 	RetryAt time.Time // in StateReconnecting: when the next attempt starts
-	Err     error     // why the last session or attempt ended
-	Session Session   // the session that stands, or the last one
+	Err     error     // why the last session or attempt ended; nil while connected
+	Session Session   // the current or last session
 }
 
 // Session is what a server and the Client agreed on (clauses C2, C5 and C6).
 type Session struct {
 	URL         string // without its password
-	Subprotocol string // as the server chose; "" when it chose none
+	Subprotocol string // chosen by the server; "" if it chose none
 	Server      string // CONNECTED's server header, "RabbitMQ/3.10.8"
 	ID          string // CONNECTED's session header
 	Version     Version
-	// HeartBeatSend and HeartBeatReceive are the intervals agreed by clause
-	// C6, for our heart-beats and for the server's. 0: none that way.
+	// HeartBeatSend and HeartBeatReceive are the agreed intervals of our heart-beats and of the server's (clause C6).
+	// 0: none in that direction.
 	HeartBeatSend, HeartBeatReceive time.Duration
 	Header                          Header // of CONNECTED
 }
 
-// Version is a version of the STOMP protocol, as it stands in accept-version
-// and in CONNECTED: "1.0", "1.1" or "1.2".
+// Version is a version of the STOMP protocol as in accept-version and CONNECTED: "1.0", "1.1" or "1.2".
 type Version string
 
-// The versions that a Client can speak. It offers all three unless
-// [WithVersions] says otherwise; the server chooses (clauses C1 and C2).
+// The versions that a Client speaks. It offers all three unless [WithVersions] is used; the server chooses (clauses
+// C1 and C2).
 const (
 	V10 Version = "1.0" // no escapes, no NACK, subscriptions by destination
 	V11 Version = "1.1"
 	V12 Version = "1.2" // CR LF line ends, the ack header
 )
 
-// allVersions holds every version in ascending order, as accept-version
-// lists them.
+// allVersions holds every version in ascending order, as accept-version lists them.
 var allVersions = []Version{V10, V11, V12}
 
 func (v Version) known() bool { return slices.Contains(allVersions, v) }
 
-// subprotocol is the name under which the WebSocket handshake offers v
-// (clause W1).
+// subprotocol returns the name that the WebSocket handshake offers v by (clause W1).
 func (v Version) subprotocol() string {
 	switch v {
 	case V10:

@@ -12,19 +12,17 @@ import (
 
 // Subscribe subscribes to a destination and returns the channel to range over.
 //
-// ctx is the subscription's life: when it ends, UNSUBSCRIBE goes out and the
-// channel is closed; what lies in its buffer stays readable. Subscribe itself
-// does not wait for the broker, unless [WithReceipt] says so, which ctx bounds
-// as well.
+// ctx bounds the lifetime of the subscription: when it ends, UNSUBSCRIBE goes out and the channel is closed; what is
+// in the channel's buffer stays readable. Subscribe does not wait for the broker unless [WithReceipt] is used; ctx
+// bounds that wait as well. During an outage it returns at once, and SUBSCRIBE goes out with the next session.
 //
-// The channel is closed for three reasons: ctx ended, the Client ended
-// ([Client.Err]), or the subscription failed alone: the broker refused or
-// cancelled it, or the consumer was too slow ([OverflowFail]). To tell, use
-// [Client.NewSubscription], whose Err says which.
+// The channel is closed for three reasons: ctx ended, the Client ended ([Client.Err]), or the subscription alone
+// failed: the broker refused or canceled it, or the consumer was too slow ([OverflowFail]). The Err of a
+// [Client.NewSubscription] tells which.
 //
-// Errors are [ErrNoDestination], [ErrNoID], [ErrDuplicateID], [ErrClosed],
-// ctx's own, a [*ProtocolError] for an ack mode that the session's version does
-// not have (clause M2), and with WithReceipt what it may bring.
+// The errors are [ErrNoDestination], [ErrNoID], [ErrDuplicateID], [ErrClosed], ctx's own, a [*ProtocolError] for an
+// ack mode that the session's version lacks (clause M2), with [WithoutWaiting] [ErrNotConnected], and with
+// WithReceipt an [*Error] if the broker refuses.
 func (c *Client) Subscribe(ctx context.Context, destination string, opts ...SubscribeOption) (<-chan Frame, error) {
 	s, err := c.NewSubscription(ctx, destination, opts...)
 	if err != nil {
@@ -33,8 +31,7 @@ func (c *Client) Subscribe(ctx context.Context, destination string, opts ...Subs
 	return s.C, nil
 }
 
-// NewSubscription is Subscribe for those who want more than the channel: the
-// reason of its end, a gentle end, its counters.
+// NewSubscription is Subscribe for those who need more than the channel: why it closed, a gentle end, its counters.
 func (c *Client) NewSubscription(ctx context.Context, destination string, opts ...SubscribeOption) (*Subscription[Frame], error) {
 	sub, err := c.subscribe(ctx, destination, opts, nil)
 	if err != nil {
@@ -43,8 +40,8 @@ func (c *Client) NewSubscription(ctx context.Context, destination string, opts .
 	return &Subscription[Frame]{C: sub.inbox.C(), sub: sub}, nil
 }
 
-// subscribe makes the subscription. converted is closed by the goroutine that
-// stands between the inbox and the consumer; nil: there is none.
+// subscribe makes the subscription. converted is closed by the goroutine of SubscribeAs between inbox and consumer;
+// nil: there is none.
 func (c *Client) subscribe(ctx context.Context, destination string, opts []SubscribeOption, converted chan struct{}) (*subscription, error) {
 	op := opError{op: "subscribe", target: destination, unsent: true}
 	fail := func(err error) (*subscription, error) {
@@ -79,9 +76,9 @@ func (c *Client) subscribe(ctx context.Context, destination string, opts []Subsc
 		return fail(err)
 	}
 	if s != nil {
-		// Where this session ends first, the next one restores it.
+		// If this session ends first, the next one restores the subscription.
 		err := sub.sendSubscribe(ctx, s, false)
-		if errors.Is(err, errEnded) { // by Drain, Disconnect or Close
+		if errors.Is(err, errEnded) { // ended by Drain, Disconnect or Close
 			op.err, err = ErrClosed, &op
 		}
 		if err != nil && !errors.Is(err, errSessionOver) {
@@ -93,7 +90,7 @@ func (c *Client) subscribe(ctx context.Context, destination string, opts []Subsc
 		if err := sub.confirmed(ctx); err != nil {
 			withdrawn := sub.withdraw() // neither SUBSCRIBE nor UNSUBSCRIBE goes out
 			sub.end(err, !withdrawn)
-			if withdrawn || sub.current() == nil { // or no session has seen it, and none will now
+			if withdrawn || sub.current() == nil { // or no session has seen it, and none will
 				return nil, notWritten(err)
 			}
 			return nil, err
@@ -103,7 +100,7 @@ func (c *Client) subscribe(ctx context.Context, destination string, opts []Subsc
 	return sub, nil
 }
 
-// notWritten is err with the guarantee that nothing was written.
+// notWritten returns err with the guarantee that nothing was written.
 func notWritten(err error) error {
 	if op, ok := err.(*opError); ok {
 		again := *op
@@ -113,9 +110,8 @@ func notWritten(err error) error {
 	return err
 }
 
-// register enters a subscription into the Client's registry, and gives it an
-// id if it has none. It returns the session that stands; where none does, the
-// next one makes the subscription.
+// register adds a subscription to the Client, and gives it an id if it has none. It returns the current session; when
+// there is none, the next one sends SUBSCRIBE.
 func (c *Client) register(sub *subscription) (*session, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -141,7 +137,7 @@ func (c *Client) register(sub *subscription) (*session, error) {
 	return c.sess, nil
 }
 
-// newID makes a subscription id that nobody has.
+// newID returns a subscription id that is not in use.
 func (c *Client) newID() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -158,7 +154,7 @@ func (c *Client) nextIDLocked() string {
 	}
 }
 
-// forget takes a subscription out of the registry.
+// forget removes a subscription from the Client.
 func (c *Client) forget(sub *subscription) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -167,8 +163,8 @@ func (c *Client) forget(sub *subscription) {
 	}
 }
 
-// sendSubscribe makes the route and sends SUBSCRIBE, with a receipt by which an ERROR can be attributed to it (promise 5).
-// forced: it does not wait for room.
+// sendSubscribe makes the route and sends SUBSCRIBE, with a receipt by which an ERROR can be attributed to it
+// (promise 5). forced: it does not wait for room in the outbox.
 func (sub *subscription) sendSubscribe(ctx context.Context, s *session, forced bool) error {
 	cfg := sub.cfg
 	f := &outgoing{op: "subscribe", target: sub.destination, command: wire.Subscribe, header: cfg.header, receipt: ownReceipt, forced: forced}
@@ -205,8 +201,8 @@ func (sub *subscription) sendSubscribe(ctx context.Context, s *session, forced b
 	return nil
 }
 
-// admitSubscribe is asked as SUBSCRIBE gets its place, so that UNSUBSCRIBE can only come behind it: a Drain may end the
-// subscription while it waits for room.
+// admitSubscribe is called as SUBSCRIBE gets its place in the outbox, so that UNSUBSCRIBE can only follow it: a Drain
+// may end the subscription while SUBSCRIBE waits for room.
 func (sub *subscription) admitSubscribe() error {
 	sub.mu.Lock()
 	defer sub.mu.Unlock()

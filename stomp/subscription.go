@@ -9,88 +9,82 @@ import (
 	"github.com/webstomp/webstomp/internal/notify"
 )
 
-// Subscription is one subscription and the channel that it delivers to. It ends
-// in one of three ways: its user ends it (the ctx given at its making,
-// Unsubscribe, Drain, Disconnect, Close), the Client ends, or it fails alone
-// (refused or cancelled by the broker, [ErrSlowConsumer]). Its methods may be
-// called from any goroutine.
+// Subscription is one subscription and its channel. It ends in one of three ways: its user ends it (by the ctx it was
+// made with, Unsubscribe, Drain, Disconnect or Close), the Client ends, or it alone fails (the broker refuses or
+// cancels it, or [ErrSlowConsumer]). Its methods may be called from any goroutine.
 type Subscription[T any] struct {
 	C <-chan T // closed when the subscription has ended
 
 	sub *subscription
 }
 
-// ID returns the subscription's id: WithID's, or the one that the Client made.
+// ID returns the subscription's id, set by WithID or made by the Client.
 func (s *Subscription[T]) ID() string { return s.sub.id }
 
-// Destination returns what was subscribed to.
+// Destination returns the destination that was subscribed to.
 func (s *Subscription[T]) Destination() string { return s.sub.destination }
 
-// Err says why the subscription ended. It is set before C is closed; it is nil
-// while the subscription is open, and when its user ended it.
+// Err returns why the subscription ended: nil while it is open and if its user ended it. It is set before C is
+// closed.
 func (s *Subscription[T]) Err() error { return s.sub.failure() }
 
 // Stats returns a snapshot of the subscription's counters.
 func (s *Subscription[T]) Stats() SubscriptionStats { return SubscriptionStats(s.sub.inbox.Stats()) }
 
-// Confirmed waits, within ctx, until the broker has taken the subscription: nil
-// then, an [*Error] when it refused. SUBSCRIBE carries a receipt of its own for
-// that. Spring's simple broker sends none: Confirmed waits for as long as ctx
-// lets it.
+// Confirmed waits, within ctx, until the broker has accepted the subscription. It returns an [*Error] if the broker
+// refuses. SUBSCRIBE always carries a receipt for this. Spring's simple broker sends none: Confirmed then waits until
+// ctx ends. If the session ends first, it waits for the answer on the next.
 func (s *Subscription[T]) Confirmed(ctx context.Context) error { return s.sub.confirmed(ctx) }
 
 // Unsubscribe ends the subscription gently, within ctx.
 //
-// In auto mode UNSUBSCRIBE goes out, everything that had arrived is delivered,
-// and C is closed then. In the client modes C is closed at once (its buffer
-// stays readable), every frame that was handed out is awaited until it is
-// acknowledged, and UNSUBSCRIBE goes out then: the broker delivers the rest
-// again. Either way it needs somebody who reads C meanwhile, so call it from
-// another goroutine than that one, or bound it by ctx.
+// In auto mode, UNSUBSCRIBE goes out, everything that had arrived is delivered, and then C is closed. In the client
+// modes, C is closed at once (its buffer stays readable), every frame that was handed out is awaited until it is
+// acknowledged, and then UNSUBSCRIBE goes out: the broker delivers the rest again. Either way C has to be read
+// meanwhile, so call Unsubscribe from another goroutine than the one that reads, or bound it by ctx.
 //
-// When ctx ends first, what still waits is dropped and counted, UNSUBSCRIBE
-// goes out nevertheless, and ctx's error is returned. The subscription is over
-// when Unsubscribe returns. With [WithReceipt] it waits for the broker's
-// RECEIPT; without, it does so where the broker is known to send receipts.
+// If ctx ends first, what still waits is dropped and counted, UNSUBSCRIBE goes out anyway, and ctx's error is
+// returned. The subscription has ended when Unsubscribe returns. With [WithReceipt] it waits for the broker's
+// RECEIPT; without, it does so if the broker is known to send receipts.
 //
-// A durable subscription ends for good when [WithHeader] repeats here what made
-// it durable: durable and auto-delete on RabbitMQ, activemq.subscriptionName or
-// durable-subscription-name on ActiveMQ. Without, it goes on collecting messages.
+// A durable subscription ends for good if [WithHeader] repeats here what made it durable: durable and auto-delete on
+// RabbitMQ, activemq.subscriptionName or durable-subscription-name on ActiveMQ. Otherwise it goes on collecting
+// messages.
 func (s *Subscription[T]) Unsubscribe(ctx context.Context, opts ...FrameOption) error {
 	return s.sub.unsubscribe(ctx, opts)
 }
 
-// subscription is what a Subscription of any type stands on.
+// subscription is the part of a Subscription that does not depend on its type.
 //
-// It ends once: the first of several reasons passes beginEnd. Then the registry and the session forget it, and the inbox is
+// It ends once: the first reason to pass beginEnd counts. Then the Client and the session forget it, and the inbox is
 // ended or drained, which closes the channel.
 type subscription struct {
 	client      *Client
-	id          string // set when it is registered
-	order       uint64 // in which it was made; likewise
+	id          string // set by register
+	order       uint64 // in which subscriptions were made; set by register
 	destination string
 	cfg         *subscribeConfig
 	inbox       *inbox.Inbox[Frame]
-	done        chan struct{}   // closed by beginEnd, before the channel is
-	consumed    <-chan struct{} // closed when the consumer's channel is: the inbox's, or that of SubscribeAs
+	done        chan struct{}   // closed by beginEnd, before the channel
+	consumed    <-chan struct{} // closed when the consumer's channel is closed: the inbox's, or that of SubscribeAs
 
 	// Owned by the supervisor.
 	closes  int  // see closesBelieved
 	cleared bool // see restoreOneByOne
 
-	mu              sync.Mutex // guards what follows. A leaf: nothing is locked below it
+	mu              sync.Mutex // guards what follows; a leaf: nothing is locked below it
 	err             error      // set before done is closed
-	ending          bool       // beginEnd was passed
-	unsubscribing   bool       // Unsubscribe is at work
+	ending          bool       // beginEnd was called
+	unsubscribing   bool       // Unsubscribe was called
 	unsubscribeSent bool
-	route           *route          // on the latest session that saw it; nil: none yet
+	route           *route          // on the latest session that it was sent on; nil: none yet
 	subscribeSent   bool            // the outbox has accepted route's SUBSCRIBE
 	confirm         *pendingReceipt // of that SUBSCRIBE
-	renewed         notify.Event    // confirm is set anew
-	unwatch         func()          // stops watching the ctx given at its making; nil: it is not watched
+	renewed         notify.Event    // confirm has been set again
+	unwatch         func()          // stops watching the ctx it was made with; nil: not watched
 }
 
-// endWith makes the end of ctx the end of the subscription.
+// endWith ends the subscription when ctx ends.
 func (sub *subscription) endWith(ctx context.Context) {
 	unwatch := sub.client.whenDone(ctx, func() { sub.end(nil, true) })
 	sub.mu.Lock()
@@ -102,10 +96,10 @@ func (sub *subscription) endWith(ctx context.Context) {
 	}
 }
 
-// ended is closed when the subscription has ended.
+// ended returns a channel that is closed when the subscription has ended.
 func (sub *subscription) ended() <-chan struct{} { return sub.done }
 
-// failure is why it ended; nil while it is open, and when its user ended it.
+// failure returns why the subscription ended; nil while it is open and if its user ended it.
 func (sub *subscription) failure() error {
 	select {
 	case <-sub.done:
@@ -117,7 +111,7 @@ func (sub *subscription) failure() error {
 	}
 }
 
-// beginEnd is passed once, by the first who ends the subscription.
+// beginEnd returns true to the first caller only, which then ends the subscription. err becomes its failure.
 func (sub *subscription) beginEnd(err error) bool {
 	sub.mu.Lock()
 	if sub.ending {
@@ -135,8 +129,8 @@ func (sub *subscription) beginEnd(err error) bool {
 	return true
 }
 
-// end ends the subscription at once: what the channel's own buffer holds stays readable, what waits behind it is dropped and
-// counted. unsubscribe: UNSUBSCRIBE goes out, and nobody waits for it.
+// end ends the subscription at once: what is in the channel's buffer stays readable, what waits behind it is dropped
+// and counted. unsubscribe: UNSUBSCRIBE goes out, without waiting for an answer.
 func (sub *subscription) end(err error, unsubscribe bool) {
 	if !sub.beginEnd(err) {
 		sub.inbox.End() // Unsubscribe may be waiting for its consumer
@@ -149,7 +143,7 @@ func (sub *subscription) end(err error, unsubscribe bool) {
 	sub.inbox.End()
 }
 
-// detach makes registry and session forget the subscription.
+// detach makes the Client and the session forget the subscription.
 func (sub *subscription) detach() {
 	sub.client.forget(sub)
 	if r := sub.current(); r != nil {
@@ -171,7 +165,7 @@ func (sub *subscription) wants(s *session) bool {
 	return !sub.ending && !sub.unsubscribing && (sub.route == nil || sub.route.session.epoch < s.epoch)
 }
 
-// enter makes r the subscription's route; false when it has a later one, or has ended.
+// enter makes r the subscription's route. It returns false when there is a later one, or the subscription has ended.
 func (sub *subscription) enter(r *route) bool {
 	sub.mu.Lock()
 	defer sub.mu.Unlock()
@@ -182,7 +176,7 @@ func (sub *subscription) enter(r *route) bool {
 	return true
 }
 
-// deliver takes a MESSAGE; see consumer.
+// deliver takes a MESSAGE (see consumer).
 func (sub *subscription) deliver(r *route, f Frame) (full *inbox.Inbox[Frame]) {
 	f.from = r
 	if r.ack != AckAuto {
@@ -204,7 +198,7 @@ func (sub *subscription) deliver(r *route, f Frame) (full *inbox.Inbox[Frame]) {
 	return nil
 }
 
-// cancel ends it with the broker's ERROR; see consumer.
+// cancel ends the subscription with the broker's ERROR (see consumer).
 func (sub *subscription) cancel(_ *route, e *Error) {
 	sub.client.log.Warn("stomp: the broker ended a subscription", "id", sub.id, "error", e)
 	sub.end(e, false)

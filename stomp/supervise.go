@@ -11,36 +11,37 @@ import (
 	"time"
 )
 
-// attemptLimit bounds one attempt to connect where nobody else does: when reconnecting, and where Connect has another
-// endpoint or another try. A broker that accepts connections and says nothing must not hold up the others.
+// attemptLimit bounds one attempt to connect where ctx does not bound it alone: when reconnecting, and when Connect
+// has another endpoint or another try. A broker that accepts connections and says nothing must not hold up the
+// others.
 const attemptLimit = 15 * time.Second
 
-// refusalsBelieved is how often in a row a server that had taken us before has to reject our credentials (401, 403, ERROR
-// to CONNECT) until that is believed.
+// refusalsBelieved is how many times in a row a server that had accepted us has to reject our credentials (401, 403,
+// ERROR to CONNECT) before the Client ends: a broker may do so while it restarts.
 const refusalsBelieved = 3
 
-// supervisor owns the Client's sessions: it runs one, backs off, dials, and runs the next. While a session runs, its loops
-// are all there is: the supervisor has a goroutine only from the end of one to the start of the next. What follows is that
-// goroutine's, or the one's that restores a session.
+// supervisor owns the Client's sessions: it runs one, backs off, dials, and runs the next. It has a goroutine only
+// between two sessions; while a session runs, so do only the session's loops. The fields are owned by that goroutine,
+// or by the one that restores a session.
 type supervisor struct {
 	client   *Client
 	sessions uint64    // so far
-	endpoint int       // of the present or last session
-	delays   int       // n of the next delay's ceiling; since a session that lasted
-	refusals int       // in a row
-	carried  []carried // what goes out first on the next session
-	suspects bool      // the last session may have ended for a SUBSCRIBE
+	endpoint int       // of the current or last session
+	delays   int       // n of the last delay, see Backoff; 0 after a session that lasted
+	refusals int       // rejected credentials in a row
+	carried  []carried // frames for the next session
+	suspects bool      // the last session may have ended because of a SUBSCRIBE
 
-	alone *subscription // whose SUBSCRIBE is under way alone; nil: none is
+	alone *subscription // being restored alone; nil: none
 }
 
-// run runs s and its successors until the Client ends, and ends it. It does not wait for that.
+// run starts s. When that ends, its successors follow until the Client ends. It does not wait for that.
 func (v *supervisor) run(s *session) {
 	began := time.Now()
 	s.start(func() { v.reconnectOrEnd(s, began) })
 }
 
-// reconnectOrEnd finds a successor for a session that is over, or ends the Client.
+// reconnectOrEnd finds a successor for a session that has ended, or ends the Client.
 func (v *supervisor) reconnectOrEnd(s *session, began time.Time) {
 	c := v.client
 	left, err := s.join()
@@ -61,7 +62,7 @@ func (v *supervisor) reconnectOrEnd(s *session, began time.Time) {
 	c.end(err, len(v.carried) > 0)
 }
 
-// retire lets go of a session that has ended.
+// retire takes a session that has ended out of the Client, and ends the subscriptions that end with it.
 func (v *supervisor) retire(s *session, err error) {
 	c := v.client
 	v.suspects = v.findRefused(s, err)
@@ -80,7 +81,7 @@ func (v *supervisor) retire(s *session, err error) {
 	}
 }
 
-// reconnect tries until there is a session. It returns nil with the reason when there will be none.
+// reconnect tries until there is a session. It returns nil and the reason when there will be none.
 func (v *supervisor) reconnect(cause error) (*session, error) {
 	c := v.client
 	for attempt := 1; ; attempt++ {
@@ -118,7 +119,7 @@ func (v *supervisor) reconnect(cause error) (*session, error) {
 	}
 }
 
-// rejectsCredentials reports whether that is what the server did.
+// rejectsCredentials reports whether err is a 401, a 403 or an ERROR in answer to CONNECT.
 func rejectsCredentials(err error) bool {
 	var failed *ConnectError
 	if !errors.As(err, &failed) {
@@ -128,14 +129,15 @@ func rejectsCredentials(err error) bool {
 	return failed.StatusCode == http.StatusUnauthorized || failed.StatusCode == http.StatusForbidden || errors.As(failed.Err, &refused)
 }
 
-// try makes one attempt at an endpoint, bounded in time.
+// try makes one attempt at an endpoint, bounded by attemptLimit.
 func (c *Client) try(ctx context.Context, endpoint int) (*session, error) {
 	ctx, cancel := context.WithTimeout(ctx, attemptLimit)
 	defer cancel()
 	return c.dial(ctx, c.cfg.urls[endpoint])
 }
 
-// first makes the first session, within the ctx of Connect: each endpoint once, and again and again WithInitialRetry.
+// first makes the first session, within the ctx of Connect. It tries each endpoint once, or again and again with
+// WithInitialRetry.
 func (c *Client) first(ctx context.Context) (s *session, endpoint int, err error) {
 	for round := 1; ; round++ {
 		hopeless := true
@@ -168,7 +170,8 @@ func (c *Client) first(ctx context.Context) (s *session, endpoint int, err error
 	}
 }
 
-// givenUp is the error of a Connect whose ctx ended while it waited for its next attempt; err is what the last one met.
+// givenUp returns the error of a Connect whose ctx ended while it waited for its next attempt. err is from the last
+// one.
 func givenUp(ctx context.Context, err error) error {
 	last := new(ConnectError)
 	errors.As(err, &last) // what dial returns is one

@@ -6,28 +6,29 @@ import (
 	"time"
 )
 
-// A broker may refuse a SUBSCRIBE without saying which one: RabbitMQ's ERROR has neither receipt-id nor subscription, or it
-// only closes. When a session ended like that with SUBSCRIBEs unanswered, the next one sends them one by one and waits for
-// each RECEIPT. The one that ends the session while it is alone is the refused one (promise 5).
+// A broker may refuse a SUBSCRIBE without saying which one: RabbitMQ's ERROR may have neither receipt-id nor
+// subscription, or the broker only closes. When a session ended like that with SUBSCRIBEs unanswered, the next one
+// sends them one by one and waits for each RECEIPT. If a session ends during one, that is the refused one (promise
+// 5).
 
-// closesBelieved is how often in a row a server has to close the WebSocket on a SUBSCRIBE that is alone before that is taken
-// for its refusal: a close names no reason, and may have come for another.
+// closesBelieved is how many times in a row a server has to close the WebSocket on a SUBSCRIBE sent alone before that
+// counts as its refusal: a close gives no reason, and may have another cause.
 const closesBelieved = 3
 
-// aloneGrace is for how long the RECEIPT of a SUBSCRIBE that is alone is waited for where the server is not known to send
-// any (Spring).
+// aloneGrace is how long to wait for the RECEIPT of a SUBSCRIBE sent alone if the server is not known to send any
+// (Spring).
 const aloneGrace = time.Second
 
-// restoreOneByOne sends each SUBSCRIBE alone and waits for its answer. It is false when the session ended meanwhile: v.alone
-// is the one that was under way.
+// restoreOneByOne sends each SUBSCRIBE alone and waits for its answer. It returns false when the session ended
+// meanwhile: v.alone is then the subscription that was being tried.
 //
-// A server that sends no RECEIPT is given time to refuse one of them per session, and gets the others at once: should it
-// refuse one of those, the next session tries another one alone.
+// A server that sends no RECEIPT gets time to refuse one of them per session, and gets the others at once. If it
+// refuses one of those, the next session tries another one alone.
 func (v *supervisor) restoreOneByOne(s *session) bool {
 	subs := v.client.openSubscriptions()
 	if !slices.ContainsFunc(subs, func(sub *subscription) bool { return !sub.cleared }) {
 		for _, sub := range subs {
-			sub.cleared = false // once more from the beginning
+			sub.cleared = false // start over
 		}
 	}
 	for _, cleared := range []bool{false, true} {
@@ -52,21 +53,21 @@ func (v *supervisor) restoreOneByOne(s *session) bool {
 	return true
 }
 
-// awaitConfirmation waits for the answer to a SUBSCRIBE, or for the end of the session or the Client. It is false when this
-// server seems to send none.
+// awaitConfirmation waits for the answer to a SUBSCRIBE, or for the end of the session or the Client. It returns
+// false when this server seems to send no RECEIPT.
 func (sub *subscription) awaitConfirmation(s *session) bool {
 	receipts := s.env.receipts
 	receipts.beginWait()
 	defer receipts.endWait()
 	grace := aloneGrace
 	if receipts.areAnswered() {
-		grace = attemptLimit // it will answer, unless it has lost that one
+		grace = attemptLimit // it will answer, unless it has lost this SUBSCRIBE
 	}
 	timer := time.NewTimer(grace)
 	defer timer.Stop()
 	confirm, _ := sub.confirmation()
 	if confirm == nil {
-		return true // it has ended
+		return true // the subscription has ended
 	}
 	for ended := sub.ended(); ; {
 		select {
@@ -74,10 +75,10 @@ func (sub *subscription) awaitConfirmation(s *session) bool {
 			return true
 		case <-ended:
 			if !receipts.isPending(confirm) {
-				return true // withdrawn: nobody will hear of an answer
+				return true // withdrawn: no answer will come
 			}
-			// Its user has ended it. What the server has to say to its SUBSCRIBE must not be attributed to the next one all
-			// the same.
+			// Its user has ended it. Wait all the same: an answer to its SUBSCRIBE must not be attributed to the next
+			// one.
 			ended = nil
 		case <-s.cut:
 			return true
@@ -90,8 +91,8 @@ func (sub *subscription) awaitConfirmation(s *session) bool {
 	}
 }
 
-// findRefused is called when a session has ended: it ends the subscription that was refused, and reports whether another one
-// may have been.
+// findRefused is called when a session has ended. It ends the subscription that was refused, if that is known, and
+// reports whether one may be among those left.
 func (v *supervisor) findRefused(s *session, err error) (suspects bool) {
 	var refused *Error
 	var closed *CloseError
@@ -119,7 +120,7 @@ func (v *supervisor) findRefused(s *session, err error) (suspects bool) {
 	return false
 }
 
-// mayRefuse reports whether a close with that code may be the answer to a frame of ours: not where the server goes away,
+// mayRefuse reports whether a close with that code may answer one of our frames. It does not if the server goes away,
 // restarts or is too busy.
 func (e *CloseError) mayRefuse() bool {
 	switch e.Code {
@@ -129,7 +130,7 @@ func (e *CloseError) mayRefuse() bool {
 	return true
 }
 
-// isConfirmed reports whether the RECEIPT has come; p is nil while its frame is being accepted.
+// isConfirmed reports whether the RECEIPT has come. p is nil while its frame is being accepted.
 func (p *pendingReceipt) isConfirmed() bool {
 	if p == nil {
 		return false

@@ -12,11 +12,9 @@ import (
 	"github.com/webstomp/webstomp/internal/wire"
 )
 
-// Transaction groups SENDs, ACKs and NACKs that take effect together, at
-// Commit, or not at all (STOMP 1.2, BEGIN; clause M4). It is bound to the
-// session on which it began and ends with it. Its methods may be called from
-// any goroutine. Spring's simple broker has no transactions: it delivers at
-// once.
+// Transaction groups SENDs, ACKs and NACKs that take effect together at Commit, or not at all (STOMP 1.2, BEGIN;
+// clause M4). It is bound to the session on which it began and ends with it. Its methods may be called from any
+// goroutine. Spring's simple broker has no transactions and delivers at once.
 type Transaction struct {
 	client  *Client
 	session *session
@@ -24,18 +22,18 @@ type Transaction struct {
 
 	mu      sync.Mutex // guards what follows; a leaf: nothing is locked below it
 	done    bool       // Commit or Abort was called
-	aborted bool       // it was Abort
+	aborted bool       // by Abort
 	acked   []ackedSpans
 }
 
-// ackedSpans is what one ACK took. Commit settles it, Abort gives it back.
+// ackedSpans is what one ACK took from an ack set. Commit settles it, Abort puts it back.
 type ackedSpans struct {
 	acks  *ackset.Set
 	spans []ackset.Span
 }
 
-// Begin begins a transaction. It returns when BEGIN is accepted, and with
-// [WithReceipt] when the broker has confirmed it.
+// Begin begins a transaction. It returns when BEGIN is accepted for sending, and with [WithReceipt] when the broker
+// has confirmed it. ctx bounds either wait.
 func (c *Client) Begin(ctx context.Context, opts ...FrameOption) (*Transaction, error) {
 	op := opError{op: "begin", unsent: true}
 	cfg, err := newFrameConfig(opts)
@@ -46,7 +44,7 @@ func (c *Client) Begin(ctx context.Context, opts ...FrameOption) (*Transaction, 
 			return tx.begin(ctx, &cfg)
 		})
 	}
-	if failed, ok := err.(*opError); ok { // of BEGIN itself
+	if failed, ok := err.(*opError); ok { // from sending BEGIN
 		return nil, failed
 	}
 	if err != nil {
@@ -59,7 +57,7 @@ func (c *Client) Begin(ctx context.Context, opts ...FrameOption) (*Transaction, 
 // begin sends BEGIN.
 func (tx *Transaction) begin(ctx context.Context, cfg *frameConfig) error {
 	err := tx.send(ctx, wire.Begin, cfg)
-	if err != nil && !Unsent(err) { // the broker may have it: leave nothing open there
+	if err != nil && !Unsent(err) { // the broker may have it: abort it there
 		f := tx.frame(wire.Abort)
 		f.forced = true
 		tx.session.submit(ctx, &f)
@@ -67,13 +65,13 @@ func (tx *Transaction) begin(ctx context.Context, cfg *frameConfig) error {
 	return err
 }
 
-// Send is [Client.Send] within the transaction. A receipt may not come before
-// Commit (RabbitMQ): use [WithReceipt] on Commit instead.
+// Send is [Client.Send] within the transaction. On RabbitMQ a receipt does not come before Commit: use [WithReceipt]
+// on Commit instead.
 func (tx *Transaction) Send(ctx context.Context, destination string, body []byte, opts ...SendOption) error {
 	return tx.client.send(ctx, destination, body, opts, tx)
 }
 
-// submit has a SEND accepted by the transaction's session.
+// submit has the transaction's session accept a SEND.
 func (tx *Transaction) submit(ctx context.Context, f *outgoing) (*pendingReceipt, error) {
 	if f.retry {
 		return nil, errors.New("WithRetry excludes transactions: they end with their session")
@@ -92,7 +90,7 @@ func (tx *Transaction) submit(ctx context.Context, f *outgoing) (*pendingReceipt
 	return r, err
 }
 
-// Ack is [Client.Ack] within the transaction. Artemis acknowledges at once.
+// Ack is [Client.Ack] within the transaction. Artemis acknowledges at once, without waiting for Commit.
 func (tx *Transaction) Ack(ctx context.Context, f Frame, opts ...FrameOption) error {
 	return tx.client.acknowledge(ctx, wire.Ack, f, opts, tx)
 }
@@ -102,12 +100,11 @@ func (tx *Transaction) Nack(ctx context.Context, f Frame, opts ...FrameOption) e
 	return tx.client.acknowledge(ctx, wire.Nack, f, opts, tx)
 }
 
-// Commit makes the transaction take effect. It returns when COMMIT is accepted;
-// use [WithReceipt] to know that the broker has done it. After it, or after
-// Abort, everything but Abort is [ErrTransactionDone]. When its session has
-// ended, so has the transaction, without effect: [ErrConnectionLost].
+// Commit makes the transaction take effect. It returns when COMMIT is accepted for sending; use [WithReceipt] to know
+// that the broker has done it. After Commit or Abort, every method but Abort returns [ErrTransactionDone]. If the
+// session has ended, so has the transaction, without effect: Commit returns [ErrConnectionLost].
 //
-// An error for which [Unsent] is true leaves the transaction open.
+// An error for which [Unsent] is true leaves the transaction open, unless its session has ended.
 func (tx *Transaction) Commit(ctx context.Context, opts ...FrameOption) error {
 	if !tx.beginEnd(false) {
 		return &opError{op: "commit", target: tx.id, err: ErrTransactionDone, unsent: true}
@@ -121,10 +118,8 @@ func (tx *Transaction) Commit(ctx context.Context, opts ...FrameOption) error {
 	return err
 }
 
-// Abort undoes the transaction. After Commit or Abort it does nothing and
-// returns nil, so that it can be deferred; likewise when its session has ended,
-// and the transaction with it. Frames that were acknowledged in it can be
-// acknowledged again.
+// Abort undoes the transaction. It does nothing and returns nil after Commit or Abort, so that it can be deferred,
+// and when the session has ended. Frames that were acknowledged in the transaction can be acknowledged again.
 func (tx *Transaction) Abort(ctx context.Context, opts ...FrameOption) error {
 	if !tx.beginEnd(true) {
 		return nil
@@ -141,7 +136,7 @@ func (tx *Transaction) Abort(ctx context.Context, opts ...FrameOption) error {
 	return err
 }
 
-// beginEnd is passed once, by Commit or Abort.
+// beginEnd returns true to the first of Commit and Abort.
 func (tx *Transaction) beginEnd(abort bool) bool {
 	tx.mu.Lock()
 	defer tx.mu.Unlock()
@@ -175,8 +170,8 @@ func (tx *Transaction) enter(f *outgoing, s *session) error {
 	return nil
 }
 
-// admit is asked when a frame of the transaction has its place before COMMIT or ABORT, or is behind them: the broker would
-// refuse it there. tx is nil for a frame of none.
+// admit is called as a frame gets its place in the outbox. It refuses a frame that would be written after COMMIT or
+// ABORT, which the broker would refuse. tx is nil for a frame of no transaction.
 func (tx *Transaction) admit() error {
 	if tx == nil {
 		return nil
@@ -189,7 +184,7 @@ func (tx *Transaction) admit() error {
 	return nil
 }
 
-// keep keeps what an ACK took until the transaction ends.
+// keep stores what an ACK took until the transaction ends.
 func (tx *Transaction) keep(acks *ackset.Set, taken []ackset.Span) {
 	tx.mu.Lock()
 	done, aborted := tx.done, tx.aborted
@@ -202,7 +197,7 @@ func (tx *Transaction) keep(acks *ackset.Set, taken []ackset.Span) {
 	}
 }
 
-// settleAcks does with what was acknowledged as the transaction ended.
+// settleAcks settles what was acknowledged, or puts it back if the transaction was not committed.
 func (tx *Transaction) settleAcks(committed bool) {
 	tx.mu.Lock()
 	acked := tx.acked
@@ -233,7 +228,7 @@ func (tx *Transaction) end(ctx context.Context, command string, opts []FrameOpti
 	return tx.send(ctx, command, &cfg)
 }
 
-// send sends BEGIN, COMMIT or ABORT and waits as cfg says.
+// send sends BEGIN, COMMIT or ABORT, and waits for its receipt if cfg asks for one.
 func (tx *Transaction) send(ctx context.Context, command string, cfg *frameConfig) error {
 	f := tx.frame(command)
 	f.header, f.receipt = cfg.header, receiptIf(cfg.receipt)

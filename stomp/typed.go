@@ -6,20 +6,18 @@ import (
 	"fmt"
 )
 
-// Message is a delivered frame and what its body decoded to.
+// Message is a delivered frame with its decoded body.
 type Message[T any] struct {
 	Frame
 	Value T
-	Err   error // this body did not decode; the subscription goes on
+	Err   error // why this body did not decode; the subscription goes on
 }
 
-// SubscribeAs is [Client.NewSubscription] with each frame decoded by decode,
-// in the order of arrival, in a goroutine of the subscription's own. A frame
-// that does not decode is delivered with the error in its Err, and can be
-// acknowledged or refused like any other. decode must not end the Client.
+// SubscribeAs is [Client.NewSubscription] with each frame decoded by decode, in order of arrival, in a goroutine of
+// the subscription. A frame that does not decode is delivered with the error in its Err, and can be acknowledged or
+// refused like any other. decode must not end the Client.
 //
-// The channel has no buffer of its own: when ctx ends, the message about to be
-// delivered is dropped with those that waited.
+// The channel has no buffer: when ctx ends, the message about to be delivered is dropped with those that wait.
 func SubscribeAs[T any](ctx context.Context, c *Client, destination string, decode func(Frame) (T, error), opts ...SubscribeOption) (*Subscription[Message[T]], error) {
 	converted := make(chan struct{})
 	sub, err := c.subscribe(ctx, destination, opts, converted)
@@ -44,13 +42,12 @@ func SubscribeAs[T any](ctx context.Context, c *Client, destination string, deco
 		}
 	}
 	if !c.goJoined(convert) {
-		convert() // the Client has ended, and the channel with it
+		convert() // the Client has ended, and the channel is closed
 	}
 	return &Subscription[Message[T]]{C: out, sub: sub}, nil
 }
 
-// SubscribeJSON is [SubscribeAs] with bodies that are JSON, and returns the
-// channel alone, as [Client.Subscribe] does.
+// SubscribeJSON is [SubscribeAs] for JSON bodies. It returns the channel alone, like [Client.Subscribe].
 func SubscribeJSON[T any](ctx context.Context, c *Client, destination string, opts ...SubscribeOption) (<-chan Message[T], error) {
 	sub, err := SubscribeAs(ctx, c, destination, JSON[T], opts...)
 	if err != nil {
@@ -59,8 +56,8 @@ func SubscribeJSON[T any](ctx context.Context, c *Client, destination string, op
 	return sub.C, nil
 }
 
-// JSON decodes the body of a frame, whatever its content-type says. Its error
-// names the message and shows the start of the body.
+// JSON decodes the body of a frame, regardless of its content-type. Its error names the message and shows the start
+// of the body.
 func JSON[T any](f Frame) (T, error) {
 	var v T
 	if err := json.Unmarshal(f.Body, &v); err != nil {

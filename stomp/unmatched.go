@@ -9,13 +9,11 @@ import (
 // unmatchedKept is how many unmatched frames wait for a slow reader.
 const unmatchedKept = 1024
 
-// Unmatched returns a channel of the MESSAGEs that no subscription claims
-// (clause S3): those of a subscription that was never made, as RabbitMQ sends
-// to /temp-queue/, and replies that came too late. What was under way when a
-// subscription ended is not among them. Up to 1,024 wait for a slow reader,
-// then the newest is dropped and counted. It closes with ctx or with the
-// Client. Several channels share the frames. Without any, they are counted
-// ([Stats]).
+// Unmatched returns a channel of the MESSAGEs that match no subscription (clause S3): those sent without one, as
+// RabbitMQ does for /temp-queue/, and replies that came too late. Messages in flight when a subscription ended are
+// not included. Up to 1,024 frames or 64 MiB wait for a slow reader; beyond that the newest is dropped and counted.
+// The channel is closed when ctx or the Client ends. Every such channel gets each frame or copies that share its
+// memory. Without a channel, the frames are only counted ([Stats]).
 func (c *Client) Unmatched(ctx context.Context) <-chan Frame {
 	in := inbox.New(frameOwner{&c.env}, inbox.Bound{Count: unmatchedKept, Bytes: defaultBytes, Policy: inbox.DropNewest})
 	if !c.unmatched.add(in) {

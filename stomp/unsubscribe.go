@@ -6,14 +6,14 @@ import (
 	"github.com/webstomp/webstomp/internal/wire"
 )
 
-// sendUnsubscribe sends UNSUBSCRIBE, once, beyond the outbox's bound; number is its own there. r is nil where cfg is: nobody
-// will wait for it.
+// sendUnsubscribe sends UNSUBSCRIBE, once, beyond the outbox's bound. number is the frame's in the outbox. r is nil
+// if cfg is: no answer is waited for.
 func (sub *subscription) sendUnsubscribe(cfg *frameConfig) (r *pendingReceipt, number uint64, err error) {
 	sub.mu.Lock()
 	route, needed := sub.route, sub.subscribeSent && !sub.unsubscribeSent
 	sub.unsubscribeSent = true
 	sub.mu.Unlock()
-	if !needed { // where SUBSCRIBE has no place in the outbox now, it never will: see admitSubscribe
+	if !needed { // if the outbox has not accepted SUBSCRIBE by now, it never will: see admitSubscribe
 		return nil, 0, nil
 	}
 	s := route.session
@@ -68,7 +68,7 @@ func (sub *subscription) unsubscribe(ctx context.Context, opts []FrameOption) er
 	return sub.leaveAcked(ctx, &cfg)
 }
 
-// leaveAuto: UNSUBSCRIBE first, then the consumer gets all that had arrived.
+// leaveAuto unsubscribes in auto mode: UNSUBSCRIBE first, then the consumer gets everything that had arrived.
 func (sub *subscription) leaveAuto(ctx context.Context, cfg *frameConfig) error {
 	r, number, err := sub.sendUnsubscribe(cfg)
 	if err == nil {
@@ -87,16 +87,16 @@ func (sub *subscription) leaveAuto(ctx context.Context, cfg *frameConfig) error 
 	return sub.unlessOver(err)
 }
 
-// leaveAcked: the channel closes first, the consumer acknowledges what it was
-// given, then UNSUBSCRIBE: an ACK after it would be refused.
+// leaveAcked unsubscribes in the client modes: the channel closes first, the consumer acknowledges what it was given,
+// then UNSUBSCRIBE goes out, because an ACK after it would be refused.
 func (sub *subscription) leaveAcked(ctx context.Context, cfg *frameConfig) error {
 	sub.inbox.End()
-	<-sub.inbox.Closed() // at once: nobody needs a reader any more
+	<-sub.inbox.Closed() // at once: End needs no reader
 	var err error
 	if route := sub.current(); route != nil {
 		select {
 		case <-route.acks.Drained():
-		case <-sub.done: // its ctx ended, or the broker ended it: no ack can come any more
+		case <-sub.done: // ended by its ctx or the broker: no further ack can be sent
 		case <-route.session.retired:
 		case <-ctx.Done():
 			err = &opError{op: "unsubscribe", target: sub.destination, step: "waiting for acknowledgements", err: ctxError(ctx), hint: "the broker delivers the rest again"}
@@ -117,7 +117,7 @@ func (sub *subscription) leaveAcked(ctx context.Context, cfg *frameConfig) error
 	return sub.unlessOver(err)
 }
 
-// awaitUnsubscribed waits for the answer to UNSUBSCRIBE as far as it was asked for.
+// awaitUnsubscribed waits for the answer to UNSUBSCRIBE, if it was asked for or the broker is known to send one.
 func (sub *subscription) awaitUnsubscribed(ctx context.Context, cfg *frameConfig, r *pendingReceipt, number uint64) error {
 	switch {
 	case r == nil:
@@ -128,7 +128,7 @@ func (sub *subscription) awaitUnsubscribed(ctx context.Context, cfg *frameConfig
 	return sub.current().session.awaitOwnReceipt(ctx, r, number)
 }
 
-// unlessOver drops the error of an UNSUBSCRIBE that a session's end has made pointless: the subscription is over, which is
+// unlessOver drops the error of an UNSUBSCRIBE when its session has ended: then so has the subscription, which is
 // what was wanted.
 func (sub *subscription) unlessOver(err error) error {
 	if r := sub.current(); err != nil && r != nil && r.session.isCut() {
@@ -137,8 +137,7 @@ func (sub *subscription) unlessOver(err error) error {
 	return err
 }
 
-// awaitEnd waits for an end that somebody else is at work on. In the client
-// modes the channel is closed long before that.
+// awaitEnd waits for an end that another call has begun. In the client modes the channel is closed long before that.
 func (sub *subscription) awaitEnd(ctx context.Context) error {
 	for _, done := range []<-chan struct{}{sub.done, sub.inbox.Closed()} {
 		select {
