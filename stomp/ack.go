@@ -15,8 +15,9 @@ import (
 //
 // The ACK goes out on the session that delivered the frame, or not at all. [ErrStale] means that this session or the
 // subscription has ended: nothing was written, and the broker delivers the message again. [ErrNotAckable] means that
-// no subscription of this Client delivered f, that it was delivered in auto mode, or that it has been acknowledged
-// already (RabbitMQ closes the connection on a second ACK).
+// no subscription of this Client delivered f, that it was delivered in auto mode, that it has been acknowledged
+// already (RabbitMQ closes the connection on a second ACK), or that it lacks the ack or message-id header that an ACK
+// needs.
 func (c *Client) Ack(ctx context.Context, f Frame, opts ...FrameOption) error {
 	return c.acknowledge(ctx, wire.Ack, f, opts, nil)
 }

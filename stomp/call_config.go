@@ -15,7 +15,7 @@ type (
 	FrameOption interface{ applyFrame(*frameConfig) }
 )
 
-// subscribeConfig is the sum of the options of a subscription.
+// subscribeConfig collects the options of a subscription.
 type subscribeConfig struct {
 	header     Header
 	headerFunc func() Header
@@ -51,7 +51,7 @@ func newSubscribeConfig(destination string, opts []SubscribeOption) (*subscribeC
 	return c, checkHeader(c.header)
 }
 
-// sendConfig is the sum of the options of one SEND. Without options, and for WithReceipt alone, building it allocates
+// sendConfig collects the options of one SEND. Without options, and for WithReceipt alone, building it allocates
 // nothing.
 type sendConfig struct {
 	header          Header
@@ -85,7 +85,7 @@ func newSendConfig(destination string, opts []SendOption) (sendConfig, error) {
 // defaultContentType is what webstompy sends.
 const defaultContentType = "text/plain"
 
-// frameConfig is the sum of the options of a frame without a body.
+// frameConfig collects the options of a frame without a body.
 type frameConfig struct {
 	header  Header
 	receipt bool

@@ -23,7 +23,7 @@ type ConnectOption interface{ applyConnect(*connectConfig) }
 
 type credentials struct{ login, passcode string }
 
-// connectConfig is the sum of the options of Connect. It does not change after Connect.
+// connectConfig collects the options of Connect. It does not change after Connect.
 type connectConfig struct {
 	urls           []string // the one given to Connect, then WithFailover's
 	header         Header
@@ -52,7 +52,7 @@ type connectConfig struct {
 	lifetime       context.Context
 	logger         *slog.Logger
 	buffer         buffer
-	bound          inbox.Bound // buffer with the defaults filled in
+	bound          inbox.Bound // buffer, with defaults filled in
 }
 
 func newConnectConfig(url string, opts []ConnectOption) (*connectConfig, error) {

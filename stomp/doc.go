@@ -14,12 +14,12 @@
 //
 // # Contexts
 //
-// A ctx bounds how long a call waits, and a call returns at once when it ends. Cancelling one call never closes the
-// shared connection. Connect's ctx bounds Connect alone. Only the ctx of a subscription lasts longer than its call:
-// when it ends, the subscription ends. There are no timeout options.
+// A ctx bounds how long a call waits, and the call returns as soon as it ends. Cancelling one call never closes the
+// shared connection. Connect's ctx bounds Connect alone. A call that returns a channel uses its ctx as the lifetime
+// of that channel: when the ctx of a subscription ends, so does the subscription. There are no timeout options.
 //
 // A Client that is no longer needed must be ended. [Client.Drain] lets consumers finish, [Client.Disconnect] writes
-// what was accepted and says goodbye to the broker, [Client.Close] cuts the connection.
+// what was accepted and sends DISCONNECT, and [Client.Close] cuts the connection.
 //
 // # Sending
 //
@@ -32,7 +32,7 @@
 // A subscription's channel is closed for three reasons only: you ended the subscription, the Client ended
 // ([Client.Err] says why), or the subscription alone failed ([Subscription.Err] says why). Each subscription has a
 // bounded queue of its own. While there is room in it, a slow consumer delays neither other subscriptions nor
-// receipts nor heart-beats. [WithBuffer] sets the bound and what happens when it is reached.
+// receipts nor heart-beats. When it is full, reading stops until there is room again, or as [WithBuffer] says.
 //
 // # Acknowledgements
 //

@@ -14,7 +14,7 @@ import (
 type env struct {
 	cfg       *connectConfig
 	log       *slog.Logger
-	life      context.Context // canceled when the Client begins to end; has the values of Connect's ctx
+	life      context.Context // cancelled when the Client begins to end; has the values of Connect's ctx
 	receipts  *receipts
 	unmatched listeners
 	running   sync.WaitGroup // goroutines that the Client's end joins: all but the supervisor's and a session's

@@ -27,21 +27,21 @@ var (
 	// ErrHeartBeat means that the connection was cut because nothing came from the server for too long
 	// (WithHeartBeat), or after a WebSocket ping (WithPing).
 	ErrHeartBeat = errors.New("no heart-beat from the server")
-	// ErrStale is for Ack or Nack of a frame whose session or subscription has ended. Nothing was written; the broker
-	// delivers the message again.
+	// ErrStale is returned by Ack and Nack for a frame whose session or subscription has ended. Nothing was written;
+	// the broker delivers the message again.
 	ErrStale = errors.New("the frame's session or subscription is over")
-	// ErrNotAckable is for Ack or Nack of a frame that this Client did not deliver, that was delivered in auto mode,
-	// or that has been acknowledged already.
+	// ErrNotAckable is returned by Ack and Nack for a frame that this Client did not deliver, that was delivered in
+	// auto mode, or that has been acknowledged already.
 	ErrNotAckable = errors.New("frame cannot be acknowledged")
 	// ErrSlowConsumer means that the queue of a subscription with OverflowFail was full.
 	ErrSlowConsumer = errors.New("slow consumer")
 	// ErrTransactionDone means that the transaction was committed or aborted, or ended with its session.
 	ErrTransactionDone = errors.New("transaction done")
-	// ErrNoDestination is for Send, Subscribe or Request without a destination.
+	// ErrNoDestination is returned by Send, Subscribe and Request without a destination.
 	ErrNoDestination = errors.New("no destination")
-	// ErrNoID is for WithID("").
+	// ErrNoID is returned for WithID("").
 	ErrNoID = errors.New("no subscription id")
-	// ErrDuplicateID is for WithID with the id of another live subscription.
+	// ErrDuplicateID is returned for WithID with the id of another live subscription.
 	ErrDuplicateID = errors.New("duplicate subscription id")
 )
 

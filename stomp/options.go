@@ -198,8 +198,8 @@ func WithFailover(urls ...string) ConnectOption {
 }
 
 // WithReconnect sets when a lost connection is tried again. Reconnecting is on by default, with the defaults of
-// [Backoff]. Only three refusals of the credentials in a row (401, 403 or ERROR) end the Client before
-// Backoff.Attempts.
+// [Backoff]. The Client ends after Backoff.Attempts in one outage, or when its credentials are rejected three times
+// in a row (401, 403, or ERROR in answer to CONNECT).
 //
 // Channels of subscriptions stay open across a reconnect. SUBSCRIBEs go out in the order in which the subscriptions
 // were made, before anything that waits to be sent. [Frame.Epoch] shows where messages may be missing. Transactions
@@ -213,8 +213,8 @@ func WithoutReconnect() ConnectOption {
 	return connectOption(func(c *connectConfig) { c.once = true })
 }
 
-// WithInitialRetry makes Connect retry, with the Backoff of [WithReconnect], until its ctx ends. A permanent failure
-// ([ConnectError.Permanent]) of every endpoint ends it at once.
+// WithInitialRetry makes Connect retry until its ctx ends, with the Backoff of [WithReconnect]; its Attempts counts
+// rounds through all endpoints. A permanent failure ([ConnectError.Permanent]) of every endpoint ends it at once.
 func WithInitialRetry() ConnectOption {
 	return connectOption(func(c *connectConfig) { c.initialRetry = true })
 }

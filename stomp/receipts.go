@@ -29,7 +29,7 @@ type receipts struct {
 // pendingReceipt is one entry. Once it is removed, the fields guarded by receipts.mu are owned by whoever removed it.
 type pendingReceipt struct {
 	Receipt
-	asked   bool         // for by a caller, not by the library itself
+	asked   bool         // a caller asked for it, not the library itself
 	forced  bool         // its frame is written even if its sender gives up
 	refused func(*Error) // called when an ERROR answers it; nil: nothing more to do
 	ticket  outbox.Ticket

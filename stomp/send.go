@@ -49,8 +49,8 @@ func (c *Client) SendAsync(ctx context.Context, destination string, body []byte,
 	return &r.Receipt, nil
 }
 
-// Flush waits, within ctx, until everything accepted so far is written to the socket, if this session is lost on the
-// next. It does not mean that the broker has it; a receipt does.
+// Flush waits, within ctx, until everything accepted so far is written to the socket: on the next session, if this
+// one is lost. It does not mean that the broker has it; a receipt does.
 func (c *Client) Flush(ctx context.Context) error {
 	err := c.onSession(ctx, false, func(s *session) error { return s.awaitFlush(ctx, s.out.Last()) })
 	if err != nil {

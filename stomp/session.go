@@ -54,7 +54,7 @@ type session struct {
 	cut           chan struct{} // closed by abort: the session ends at once
 	cutErr        error         // set before cut is closed
 	cutOnce       sync.Once
-	disconnecting atomic.Bool                     // DISCONNECT is sent: any end is a clean one
+	disconnecting atomic.Bool                     // set before DISCONNECT is sent: any end is a clean one then
 	closeWithin   atomic.Pointer[context.Context] // bounds the close handshake; set before the writer is told to finish
 	retired       chan struct{}                   // closed by the supervisor: joined, all waiters resolved, no longer the Client's session
 

@@ -4,12 +4,12 @@ package stomp
 type Stats struct {
 	Sessions                           uint64 // established so far
 	FramesReceived, FramesSent         uint64
-	BytesReceived, BytesSent           uint64 // on the connection, before TLS
+	BytesReceived, BytesSent           uint64 // after the handshake, with WebSocket framing, without TLS
 	HeartBeatsReceived, HeartBeatsSent uint64 // each an EOL between frames
 	ReceiptsPending                    int    // asked for by callers, not answered yet
 	Subscriptions                      int    // open
 	Queued                             int    // frames waiting for consumers, in all subscriptions
-	QueuedBytes                        int64  // likewise, bytes of body and header
+	QueuedBytes                        int64  // bytes of body and header of those frames
 	Dropped                            uint64 // frames that no consumer got, because of a policy or the end of a subscription
 	Stalls                             uint64 // times that OverflowBlock stopped reading
 	Unmatched                          uint64 // MESSAGEs that no subscription claimed (clause S3)
@@ -21,7 +21,7 @@ type Stats struct {
 type SubscriptionStats struct {
 	Received, Delivered, Dropped, Stalls uint64
 	Queued                               int   // frames waiting for the consumer, in queue and channel
-	QueuedBytes                          int64 // likewise, bytes of body and header
+	QueuedBytes                          int64 // bytes of body and header of those frames
 }
 
 // Stats returns a snapshot. It may be called at any time, also after Close.

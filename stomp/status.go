@@ -13,7 +13,7 @@ type State int
 const (
 	StateConnecting   State = iota // before the first session
 	StateConnected                 // there is a session
-	StateReconnecting              // a session was lost, and the next is not there yet
+	StateReconnecting              // between two sessions
 	StateClosed                    // the Client has ended; Client.Err says why
 )
 

@@ -17,7 +17,7 @@ import (
 // bounds that wait as well. During an outage it returns at once, and SUBSCRIBE goes out with the next session.
 //
 // The channel is closed for three reasons: ctx ended, the Client ended ([Client.Err]), or the subscription alone
-// failed: the broker refused or canceled it, or the consumer was too slow ([OverflowFail]). The Err of a
+// failed: the broker refused or cancelled it, or the consumer was too slow ([OverflowFail]). The Err of a
 // [Client.NewSubscription] tells which.
 //
 // The errors are [ErrNoDestination], [ErrNoID], [ErrDuplicateID], [ErrClosed], ctx's own, a [*ProtocolError] for an
@@ -31,7 +31,8 @@ func (c *Client) Subscribe(ctx context.Context, destination string, opts ...Subs
 	return s.C, nil
 }
 
-// NewSubscription is Subscribe for those who need more than the channel: why it closed, a gentle end, its counters.
+// NewSubscription is Subscribe, but returns a [Subscription], which adds to the channel why it closed, a gentle end,
+// and counters.
 func (c *Client) NewSubscription(ctx context.Context, destination string, opts ...SubscribeOption) (*Subscription[Frame], error) {
 	sub, err := c.subscribe(ctx, destination, opts, nil)
 	if err != nil {
