@@ -15,7 +15,6 @@ type (
 	FrameOption interface{ applyFrame(*frameConfig) }
 )
 
-// subscribeConfig collects the options of a subscription.
 type subscribeConfig struct {
 	header     Header
 	headerFunc func() Header
@@ -85,7 +84,6 @@ func newSendConfig(destination string, opts []SendOption) (sendConfig, error) {
 // defaultContentType is what webstompy sends.
 const defaultContentType = "text/plain"
 
-// frameConfig collects the options of a frame without a body.
 type frameConfig struct {
 	header  Header
 	receipt bool

@@ -193,16 +193,15 @@ func (c *Client) Err() error {
 	return c.err
 }
 
-// Status returns what the Client is doing now. It may be called at any time, also after Close.
+// Status returns what the Client is doing now, also after Close.
 func (c *Client) Status() Status {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.status
 }
 
-// Watch returns a channel of the Client's status: the current one at once, then each change. The channel holds one
-// value; a newer one replaces it if it was not read. It is closed when ctx ends, and after StateClosed when the
-// Client has ended.
+// Watch returns a channel of the Client's status: the current one at once, then each change. It holds one value,
+// which a newer one replaces. It is closed when ctx ends, and after StateClosed when the Client has ended.
 func (c *Client) Watch(ctx context.Context) <-chan Status {
 	out := make(chan Status, 1)
 	if !c.goJoined(func() { c.report(ctx, out) }) {

@@ -192,7 +192,6 @@ func (b buffer) bound() inbox.Bound {
 	}
 }
 
-// encoder returns the encoder for a session that speaks v.
 func (c *connectConfig) encoder(v Version) wire.Encoder {
 	return wire.Encoder{Version: wire.Version(v), Limits: c.limits.wire(), EscapeConnect: c.escapedConnect}
 }

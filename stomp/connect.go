@@ -31,7 +31,6 @@ func (e *env) dial(ctx context.Context, url string) (*session, error) {
 	return nil, failed
 }
 
-// attempt is one attempt to connect.
 type attempt struct {
 	cfg   *connectConfig
 	env   *env
@@ -121,7 +120,6 @@ func (a *attempt) connectFrame(login *credentials) wire.Frame {
 	return f
 }
 
-// open dials the target, or calls the user's dialer.
 func (a *attempt) open(ctx context.Context, target ws.Target) (*ws.Conn, error) {
 	if a.cfg.dialer != nil {
 		nc, err := a.cfg.dialer(ctx, a.url)
@@ -184,7 +182,6 @@ func (a *attempt) shakeHands(ctx context.Context, conn *ws.Conn, hello wire.Fram
 	return newSession(a.env, conn, dec, info), nil
 }
 
-// writeNow writes one message and flushes.
 func writeNow(conn *ws.Conn, typ ws.MessageType, message []byte) error {
 	if err := conn.Write(typ, message); err != nil {
 		return err

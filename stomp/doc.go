@@ -42,10 +42,10 @@
 //
 // # Reconnecting
 //
-// A lost connection is replaced, with the delays of [Backoff], unless [WithoutReconnect] says otherwise. Channels
-// stay open: each subscription is restored before anything else is sent, and a change of [Frame.Epoch] shows where
-// messages may be missing. Frames that were accepted and not yet written go out on the next session. [Client.Watch]
-// reports each change of state.
+// A lost connection is replaced, with the delays of [Backoff], unless [WithoutReconnect] is used. Channels stay open:
+// each subscription is restored before anything else is sent, and a change of [Frame.Epoch] shows where messages may
+// be missing. Frames that were accepted and not yet written go out on the next session. [Client.Watch] reports each
+// change of state.
 //
 // # Errors
 //
@@ -57,6 +57,6 @@
 //
 // # Testing
 //
-// Package stomptest is an in-memory broker for the tests of your own code. It can misbehave on request: cut
-// connections, fall silent, refuse frames.
+// Package stomptest is an in-memory broker for the tests of your own code. It can also cut connections, fall silent
+// and refuse frames.
 package stomp

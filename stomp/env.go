@@ -35,10 +35,8 @@ type counters struct {
 	dropped        atomic.Uint64
 }
 
-// traces reports whether frames are logged.
 func (e *env) traces() bool { return e.log.Enabled(context.Background(), slog.LevelDebug) }
 
-// trace logs a frame at debug level.
 func (e *env) trace(what string, f wire.Frame) {
 	if e.traces() {
 		// Evaluated here: when a handler reads it later, frame and body may belong to a consumer or a caller again.
@@ -49,7 +47,6 @@ func (e *env) trace(what string, f wire.Frame) {
 // frameOwner is the owner of every inbox of a Client.
 type frameOwner struct{ env *env }
 
-// Size returns the bytes of body and header.
 func (o frameOwner) Size(f Frame) int64 {
 	n := len(f.Body)
 	for i := range f.Header {

@@ -264,7 +264,6 @@ func withCause(ctx context.Context, err error) error {
 	return err
 }
 
-// isContextError reports whether err comes from a ctx that ended.
 func isContextError(err error) bool {
 	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }

@@ -42,7 +42,6 @@ func (b beatConfig) check() error {
 	return nil
 }
 
-// entry returns CONNECT's heart-beat header.
 func (b beatConfig) entry() string {
 	return fmt.Sprintf("%d,%d", milliseconds(b.send), milliseconds(b.receive))
 }

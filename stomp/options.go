@@ -49,8 +49,8 @@ func (e entry) applySend(c *sendConfig)           { c.header = append(c.header, 
 func (e entry) applyFrame(c *frameConfig)         { c.header = append(c.header, e) }
 
 // WithHeader adds one header entry to the frame that the call sends: CONNECT, SUBSCRIBE, SEND, ACK and so on. Several
-// add up, in order; of a repeated name the first counts (clause F8). A name that the library writes itself
-// (destination, id, ack, receipt, login and so on) is an error that says which option to use instead.
+// add up, in order; of a repeated name the first counts (clause F8). The names that the library writes itself
+// (destination, id, ack, receipt, login…) are refused with an error that says what to use instead.
 func WithHeader(name, value string) HeaderOption { return entry{name, value} }
 
 type withoutWaiting struct{}
@@ -140,8 +140,8 @@ func WithSubprotocols(names ...string) ConnectOption {
 	return connectOption(func(c *connectConfig) { c.subprotocols = append([]string{}, names...) })
 }
 
-// WithCompression offers permessage-deflate. It is off by default because with it RabbitMQ compresses every message
-// and carries a third of the messages per second.
+// WithCompression offers permessage-deflate. It is off by default: with it RabbitMQ compresses every message and
+// carries a third as many per second.
 func WithCompression() ConnectOption {
 	return connectOption(func(c *connectConfig) { c.compression = true })
 }

@@ -38,13 +38,11 @@ type entries struct {
 	n   int
 }
 
-// add appends an entry.
 func (e *entries) add(name, value string) {
 	e.all[e.n] = [2]string{name, value}
 	e.n++
 }
 
-// addIfSet appends an entry, unless its value is empty.
 func (e *entries) addIfSet(name, value string) {
 	if value != "" {
 		e.add(name, value)
@@ -60,7 +58,6 @@ const (
 	askedReceipt             // the caller
 )
 
-// receiptIf returns askedReceipt if the caller asked for one.
 func receiptIf(asked bool) receiptMode {
 	if asked {
 		return askedReceipt

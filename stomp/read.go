@@ -21,7 +21,6 @@ func (s *session) readLoop() error {
 // largeRoom is the size in bytes from which the rest of a body is read straight into its place.
 const largeRoom = 8 << 10
 
-// readMore feeds the decoder what comes next.
 func (s *session) readMore() error {
 	if room := s.dec.Room(); len(room) >= largeRoom {
 		n, final, err := s.conn.ReadInto(room)
@@ -38,7 +37,6 @@ func (s *session) readMore() error {
 	return nil
 }
 
-// dispatchAll dispatches every frame that the decoder has.
 func (s *session) dispatchAll() error {
 	var f wire.Frame
 	traced := s.env.traces()

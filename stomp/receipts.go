@@ -75,7 +75,6 @@ func receiptNumber(id string) uint64 {
 	return n
 }
 
-// add registers an entry.
 func (t *receipts) add(p *pendingReceipt) error {
 	t.mu.Lock()
 	if t.closed != nil {
@@ -172,7 +171,6 @@ func (t *receipts) endWith(ctx context.Context, p *pendingReceipt, whenDone func
 	}
 }
 
-// isPending reports whether p still waits for its answer.
 func (t *receipts) isPending(p *pendingReceipt) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -240,7 +238,6 @@ func (t *receipts) areAnswered() bool {
 	return t.answered
 }
 
-// countAsked returns how many pending receipts callers asked for.
 func (t *receipts) countAsked() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()

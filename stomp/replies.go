@@ -166,7 +166,6 @@ func (rs *replies) add(id, queue string) (*replyWaiter, error) {
 	return w, nil
 }
 
-// remove forgets a request if it still waits.
 func (rs *replies) remove(id string, w *replyWaiter) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()

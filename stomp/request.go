@@ -40,7 +40,6 @@ func (c *Client) Request(ctx context.Context, destination string, body []byte, o
 	return reply, nil
 }
 
-// request is Request on this session.
 func (s *session) request(ctx context.Context, destination string, body []byte, cfg sendConfig) (Frame, error) {
 	s.replies.chooseReplyTo(&cfg)
 	id, given := cfg.header.Lookup("correlation-id")

@@ -89,7 +89,6 @@ func (c *Client) submit(ctx context.Context, f *outgoing, noWait bool) (r *pendi
 	return r, err
 }
 
-// newSend makes a SEND.
 func newSend(op, destination string, body []byte, cfg *sendConfig) outgoing {
 	f := outgoing{
 		op: op, target: destination,

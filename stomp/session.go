@@ -56,7 +56,7 @@ type session struct {
 	cutOnce       sync.Once
 	disconnecting atomic.Bool                     // set before DISCONNECT is sent: any end is a clean one then
 	closeWithin   atomic.Pointer[context.Context] // bounds the close handshake; set before the writer is told to finish
-	retired       chan struct{}                   // closed by the supervisor: joined, all waiters resolved, no longer the Client's session
+	retired       chan struct{}                   // closed by the supervisor when it is joined and no longer the Client's
 
 	restore func() error // restores the subscriptions while the loops run; nil: nothing left to restore. Set before start
 

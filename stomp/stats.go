@@ -51,7 +51,6 @@ func (c *Client) Stats() Stats {
 	return total
 }
 
-// addTo adds what this session has done.
 func (s *session) addTo(t *Stats) {
 	t.Sessions++
 	t.FramesReceived += s.received.Load()

@@ -138,14 +138,13 @@ func (c *Client) register(sub *subscription) (*session, error) {
 	return c.sess, nil
 }
 
-// newID returns a subscription id that is not in use.
 func (c *Client) newID() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.nextIDLocked()
 }
 
-// nextIDLocked is newID.
+// nextIDLocked returns a subscription id that is not in use.
 func (c *Client) nextIDLocked() string {
 	for {
 		c.subscriptionIDs++
@@ -155,7 +154,6 @@ func (c *Client) nextIDLocked() string {
 	}
 }
 
-// forget removes a subscription from the Client.
 func (c *Client) forget(sub *subscription) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -54,7 +54,6 @@ func (c *Client) Begin(ctx context.Context, opts ...FrameOption) (*Transaction, 
 	return tx, nil
 }
 
-// begin sends BEGIN.
 func (tx *Transaction) begin(ctx context.Context, cfg *frameConfig) error {
 	err := tx.send(ctx, wire.Begin, cfg)
 	if err != nil && !Unsent(err) { // the broker may have it: abort it there
@@ -208,14 +207,12 @@ func (tx *Transaction) settleAcks(committed bool) {
 	}
 }
 
-// frame makes BEGIN, COMMIT or ABORT.
 func (tx *Transaction) frame(command string) outgoing {
 	f := outgoing{op: strings.ToLower(command), target: tx.id, command: command}
 	f.entries.add("transaction", tx.id)
 	return f
 }
 
-// end sends COMMIT or ABORT.
 func (tx *Transaction) end(ctx context.Context, command string, opts []FrameOption) error {
 	cfg, err := newFrameConfig(opts)
 	if err == nil && ctx.Err() != nil {
