@@ -32,7 +32,8 @@ const (
 	// continues, and the queue grows above its bound, while a call waits for a receipt or reply, so that a consumer
 	// may send with a receipt from its own loop, and while senders wait for a server that does not read until we do.
 	OverflowBlock Overflow = iota
-	// OverflowDropOldest and OverflowDropNewest drop a frame and count it in Stats.
+	// OverflowDropOldest drops the oldest frames that wait, OverflowDropNewest the one that arrives. Stats counts
+	// them.
 	OverflowDropOldest
 	OverflowDropNewest
 	// OverflowFail ends the subscription with [ErrSlowConsumer].

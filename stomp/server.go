@@ -27,7 +27,7 @@ const (
 	classic
 )
 
-// parseServer identifies the server from CONNECTED. stream: the connection is not a WebSocket.
+// parseServer identifies the server from CONNECTED. stream: it did not come over the library's own WebSocket.
 func parseServer(info Session, stream bool) server {
 	s := server{beatIntervals: 2}
 	switch {
