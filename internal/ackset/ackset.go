@@ -1,5 +1,4 @@
-// Package ackset knows which frames of a subscription on one session await their acknowledgement. It knows them by
-// number alone.
+// Package ackset tracks which frames of a subscription on one session await their acknowledgement, by number.
 package ackset
 
 import (
@@ -11,25 +10,25 @@ import (
 // Set holds the numbers of the frames that await an ACK or NACK, counted from 1 in the order of arrival. The zero value
 // is ready, and its methods may be called from any goroutine.
 //
-// A number goes through these hands:
+// The states of a number:
 //
 //	Add ──▶ open ──Take──▶ taken ──Settle(accepted)──▶ gone
 //	         │  ▲            │
 //	       Forget└──Settle(not accepted)
 //
-// In memory a Set is as long as the number of gaps: frames that are acknowledged in order cost nothing.
+// A Set uses memory for gaps only: frames that are acknowledged in order cost none.
 type Set struct {
 	mu      sync.Mutex      // guards what follows; a leaf: nothing is locked below it
 	last    uint64          // the latest number
 	open    []Span          // await an acknowledgement; ascending, with gaps between them
-	taken   int             // calls of Take that no Settle has followed yet
-	waiting []chan struct{} // of Drained: closed and dropped when nothing is open or taken
+	taken   int             // calls of Take without their Settle
+	waiting []chan struct{} // returned by Drained; closed when nothing is open or taken
 }
 
 // Span is the numbers from Lo to Hi, both included.
 type Span struct{ Lo, Hi uint64 }
 
-// Add returns the number of the next frame, which awaits its acknowledgement from now on.
+// Add returns the number of the next frame, and counts it as awaiting its acknowledgement.
 func (s *Set) Add() uint64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -42,8 +41,9 @@ func (s *Set) Add() uint64 {
 	return s.last
 }
 
-// Take takes a frame out for an acknowledgement that is about to be sent, and when it is cumulative all earlier ones.
-// It returns what it took, for Settle, which has to follow; nil when the frame was no longer open, and nothing has to.
+// Take takes a frame out because its acknowledgement is about to be sent; if that is cumulative, all earlier ones as
+// well. It returns what it took, and Settle must follow. It returns nil if the frame was not open; then no Settle must
+// follow.
 func (s *Set) Take(number uint64, cumulative bool) []Span {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -54,7 +54,7 @@ func (s *Set) Take(number uint64, cumulative bool) []Span {
 	return taken
 }
 
-// Settle ends what Take began. accepted: the acknowledgement is on its way, and in a transaction committed. Otherwise
+// Settle completes a Take. accepted means that the acknowledgement was sent, and in a transaction committed. Otherwise
 // the frames await one again.
 func (s *Set) Settle(taken []Span, accepted bool) {
 	s.mu.Lock()
@@ -67,7 +67,7 @@ func (s *Set) Settle(taken []Span, accepted bool) {
 	closeAll(drained)
 }
 
-// Forget takes out a frame that its consumer never got: nobody can acknowledge it.
+// Forget takes out a frame that its consumer will not receive, so that it cannot be acknowledged.
 func (s *Set) Forget(number uint64) {
 	s.mu.Lock()
 	s.removeLocked(number, false)
@@ -103,8 +103,8 @@ func closeAll(channels []chan struct{}) {
 	}
 }
 
-// removeLocked takes number out of open, and when cumulative all below it. It returns what it took; nil when number was
-// not there.
+// removeLocked takes number out of open, and all below it if cumulative. It returns what it took; nil if number was not
+// open.
 func (s *Set) removeLocked(number uint64, cumulative bool) []Span {
 	i, found := slices.BinarySearchFunc(s.open, number, func(span Span, number uint64) int {
 		switch {

@@ -1,16 +1,16 @@
 package inbox
 
-// next is what a function that changed the state under the lock leaves to be done without it.
+// next is what remains to be done after the lock is released.
 type next uint8
 
 const (
 	nothing        next = iota
 	startFeeder         // the baton goes to it
-	closeChannel        // the baton stays with who closes, for good
-	displaceOldest      // the baton is Put's, or asked for
+	closeChannel        // the baton is never released again
+	displaceOldest      // Put has the baton, or asked the feeder for it
 )
 
-// do does it. The lock is not held.
+// do does it, without the lock.
 func (in *Inbox[T]) do(n next) {
 	switch n {
 	case startFeeder:
@@ -21,9 +21,9 @@ func (in *Inbox[T]) do(n next) {
 	}
 }
 
-// layDownLocked gives up the baton: to a feeder for what was queued meanwhile, or to whoever carries out an end that came
-// meanwhile.
-func (in *Inbox[T]) layDownLocked() next {
+// releaseLocked releases the baton, unless values were queued or the Inbox was ended meanwhile: then it is passed on to a
+// feeder, or kept to close the channel.
+func (in *Inbox[T]) releaseLocked() next {
 	switch {
 	case in.queue.len() > 0 && in.state != closing:
 		return startFeeder
@@ -35,13 +35,13 @@ func (in *Inbox[T]) layDownLocked() next {
 	return nothing
 }
 
-// layDownIfFreeLocked carries out an end, unless somebody holds the baton, who will do it then.
-func (in *Inbox[T]) layDownIfFreeLocked() next {
+// closeIfFreeLocked closes the channel of an Inbox that is ending, unless the baton is held: its holder will do it.
+func (in *Inbox[T]) closeIfFreeLocked() next {
 	if in.baton {
 		return nothing
 	}
 	in.baton = true
-	return in.layDownLocked()
+	return in.releaseLocked()
 }
 
 // feed moves values from the queue to the channel until the queue is empty, the Inbox has ended, or Put wants the baton.
@@ -74,12 +74,12 @@ func (in *Inbox[T]) feed() {
 		in.yielded <- struct{}{} // has room: Put waits for it
 		return
 	}
-	next := in.layDownLocked()
+	next := in.releaseLocked()
 	in.mu.Unlock()
 	in.do(next)
 }
 
-// putDownLocked notes what became of the value in the feeder's hand.
+// putDownLocked records what happened to the value in the feeder's hand.
 func (in *Inbox[T]) putDownLocked(v T, sent bool) {
 	size := in.owner.Size(v)
 	switch {
@@ -94,7 +94,7 @@ func (in *Inbox[T]) putDownLocked(v T, sent bool) {
 	}
 }
 
-// displace takes v in the place of the oldest ones. enqueueLocked has taken the baton for it, or asked for it.
+// displace drops the oldest values and takes v. enqueueLocked has taken the baton, or asked the feeder for it.
 func (in *Inbox[T]) displace(v T, size int64) Verdict {
 	in.takeBaton()
 	for !in.fits(size) && in.dropOldest() {
@@ -107,14 +107,14 @@ func (in *Inbox[T]) displace(v T, size int64) Verdict {
 	} else {
 		in.pushLocked(v, size)
 	}
-	next := in.layDownLocked() // to a feeder
+	next := in.releaseLocked() // to a feeder
 	in.mu.Unlock()
 	in.do(next)
 	return verdict
 }
 
-// takeBaton waits for the baton if a feeder was asked for it: with a value in the feeder's hand nobody could tell which
-// one is the oldest. The feeder is quick to answer, whatever the consumer does.
+// takeBaton waits for the baton if a feeder was asked for it: while the feeder has a value in its hand, the oldest one is
+// unknown. The feeder answers quickly, whatever the consumer does.
 func (in *Inbox[T]) takeBaton() {
 	in.mu.Lock()
 	asked := in.yielding
@@ -139,7 +139,7 @@ func (in *Inbox[T]) fits(size int64) bool {
 	return in.fitsLocked(size)
 }
 
-// dropOldest drops what the consumer would have got next: the head of the channel, or of the queue where the consumer has
+// dropOldest drops what the consumer would receive next: the head of the channel, or of the queue if the consumer has
 // emptied the channel. It reports whether there was anything. The caller has the baton.
 func (in *Inbox[T]) dropOldest() bool {
 	var v T

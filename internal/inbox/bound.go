@@ -1,7 +1,7 @@
 package inbox
 
-// Bound is how much an Inbox holds, in queue and channel together, and what happens beyond. A single value above Bytes is
-// taken when nothing else waits.
+// Bound limits how much an Inbox holds, queue and channel together. A single value above Bytes is taken if nothing else
+// waits.
 type Bound struct {
 	Count  int   // values
 	Bytes  int64 // by Owner.Size
@@ -12,14 +12,14 @@ type Bound struct {
 type Policy uint8
 
 const (
-	Block      Policy = iota // it is taken all the same, and whoever puts is told to wait
-	DropOldest               // the oldest that wait make room for it
+	Block      Policy = iota // it is taken, and Put's caller is told to wait
+	DropOldest               // the oldest ones are dropped to make room for it
 	DropNewest               // it is dropped
 	Fail                     // it is dropped, and the owner is told to end the Inbox
 )
 
-// account knows how much an Inbox holds. What a consumer has received shows only in how much is left in the channel, so
-// that is taken off later, when somebody asks.
+// account counts how much an Inbox holds. What a consumer has received shows only in the length of the channel, so it is
+// subtracted later, when the count is needed.
 type account struct {
 	held      int64   // bytes in queue, channel and the feeder's hand
 	sizes     []int64 // of the last cap(ch) values that entered the channel, by entered%cap
@@ -28,9 +28,9 @@ type account struct {
 	reclaimed uint64  // of those, how many were taken back and not delivered
 }
 
-// enter notes that a value of that size has gone into the channel.
+// enter records that a value of that size has entered the channel.
 func (a *account) enter(size int64) {
-	// At most cap(ch) values are in the channel, so whatever the slot belongs to has left it.
+	// At most cap(ch) values are in the channel, so the one that the slot belongs to has left it.
 	for a.left+uint64(len(a.sizes)) <= a.entered {
 		a.releaseOne()
 	}
@@ -39,7 +39,7 @@ func (a *account) enter(size int64) {
 	a.held += size
 }
 
-// update takes off what has left the channel, which holds so many values now.
+// update subtracts what has left the channel, which now holds inChannel values.
 func (a *account) update(inChannel int) {
 	for a.left+uint64(inChannel) < a.entered {
 		a.releaseOne()
@@ -74,8 +74,8 @@ func (in *Inbox[T]) behindChannelLocked() int {
 	return n
 }
 
-// halfEmptyLocked is when a stall ends: not at the first free place, or Put and the consumer would take turns value by
-// value.
+// halfEmptyLocked reports whether a stall is over: not at the first free place, or Put and the consumer would take turns
+// value by value.
 func (in *Inbox[T]) halfEmptyLocked() bool {
 	waiting := in.waitingLocked()
 	return in.behindChannelLocked() == 0 || waiting <= in.bound.Count/2 && in.account.held <= in.bound.Bytes/2
@@ -95,7 +95,7 @@ func (in *Inbox[T]) Stats() Stats {
 	waiting := in.waitingLocked()
 	return Stats{
 		Received: in.received,
-		// What Lose has taken may not have entered yet: the feeder is about to note it.
+		// A value given to Lose may not have entered yet: the feeder is about to record it.
 		Delivered:   in.account.left - min(in.account.left, in.account.reclaimed),
 		Dropped:     in.dropped,
 		Stalls:      in.stalls,

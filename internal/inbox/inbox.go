@@ -1,4 +1,4 @@
-// Package inbox is the bounded queue in front of the channel that a consumer ranges over. It knows nothing of what it
+// Package inbox is the bounded queue in front of the channel that a consumer ranges over. It is generic over what it
 // carries.
 package inbox
 
@@ -6,19 +6,19 @@ import (
 	"sync"
 )
 
-// channelRoom is the largest capacity of the channel; the rest of the bound is the queue behind it, which takes memory
-// only while it holds something. An idle subscription costs its channel, and more room makes none faster: measured with
+// channelRoom is the largest capacity of the channel. The rest of the bound is the queue behind it, which uses memory
+// only while it holds something. An idle subscription pays for its channel, and a larger one is no faster: measured with
 // 4, 8, 16 and 32.
 const channelRoom = 8
 
-// Owner is who an Inbox belongs to.
+// Owner is what an Inbox needs of the subscription that it belongs to.
 type Owner[T any] interface {
-	// Size returns what v counts for in the bound, in bytes. It returns the same whenever it is asked.
+	// Size returns how much of the bound v uses, in bytes. It is called more than once for a value and must not change.
 	Size(v T) int64
-	// Dropped is told of each value that the consumer will not get. The Inbox's lock is held: it must be quick, and must
-	// not call the Inbox.
+	// Dropped is called for each value that the consumer will not receive. The Inbox's lock is held: Dropped must be
+	// quick and must not call the Inbox.
 	Dropped(v T)
-	// Go runs f in a goroutine that the owner joins: f returns soon after End.
+	// Go runs f in a goroutine that the owner joins. f returns soon after End.
 	Go(f func())
 }
 
@@ -27,20 +27,20 @@ type Owner[T any] interface {
 //	Put ──(room in the channel, nothing queued)──────────▶ channel ──▶ consumer
 //	  └──────────▶ queue ──▶ feeder, while it holds something ──▶ ┘
 //
-// Who sends to the channel, or closes it, holds the baton. Put takes it for a send that cannot block. A feeder goroutine
-// holds it while the queue is not empty, and hands it to a Put that has to drop the oldest value. An end that comes while
-// somebody holds the baton is carried out when it is laid down. So nothing is ever sent on a closed channel, and no lock
-// is held across a channel operation.
+// Only the holder of the baton sends to the channel or closes it. Put takes the baton for a send that cannot block. A
+// feeder goroutine holds it while the queue is not empty, and hands it to a Put that has to drop the oldest value. If the
+// Inbox is ended while the baton is held, the channel is closed when it is released. So nothing is ever sent on a closed
+// channel, and no lock is held across a channel operation.
 //
-// Values come out in the order of Put, which one goroutine calls. Everything else may be called from anywhere.
+// Values are delivered in the order of Put, which one goroutine calls. Any goroutine may call the other methods.
 type Inbox[T any] struct {
 	owner  Owner[T]
 	bound  Bound
 	ch     chan T
-	cut    chan struct{} // closed by End: the feeder gives up
+	cut    chan struct{} // closed by End: the feeder stops
 	closed chan struct{} // closed when ch is
 
-	// By these Put takes the baton from a feeder, see takeBaton. nil unless the policy is DropOldest.
+	// Put takes the baton from a feeder with these, see takeBaton. nil unless the policy is DropOldest.
 	yield   chan struct{} // capacity 1
 	yielded chan struct{} // capacity 1
 
@@ -67,19 +67,19 @@ const (
 	closing        // the channel is closed, or is as soon as the baton is laid down
 )
 
-// Verdict is what became of a value that was Put.
+// Verdict is what happened to a value that was Put.
 type Verdict uint8
 
 const (
 	Delivered  Verdict = iota // it is in the channel or the queue
-	Full                      // likewise, but the bound is reached: wait until Stalled is false
+	Full                      // it is in the queue, and the bound is reached: wait until Stalled is false
 	Filled                    // Full, and the first of its episode
 	Dropped                   // it or an older one was dropped
-	Overflowed                // the policy is Fail: it was dropped, and the owner has to End the Inbox
+	Overflowed                // it was dropped, and the owner has to End the Inbox: the policy is Fail
 	Refused                   // it was dropped: the Inbox had ended
 )
 
-// New returns an Inbox that is open. Whoever makes it ends it.
+// New returns an open Inbox. Its caller has to End it.
 func New[T any](owner Owner[T], bound Bound) *Inbox[T] {
 	// At most half of the bound lies in the channel, so that an empty queue is a half empty one (see halfEmptyLocked).
 	room := max(1, min(bound.Count/2, channelRoom))
@@ -149,13 +149,13 @@ func (in *Inbox[T]) Put(v T) Verdict {
 	default:
 		in.pushLocked(v, size)
 	}
-	next := in.layDownLocked()
+	next := in.releaseLocked()
 	in.mu.Unlock()
 	in.do(next)
 	return verdict
 }
 
-// enqueueLocked takes what cannot go straight into the channel. After displaceOldest, v was not taken yet.
+// enqueueLocked takes a value that cannot go straight into the channel. If it returns displaceOldest, v was not taken yet.
 func (in *Inbox[T]) enqueueLocked(v T, size int64) (Verdict, next) {
 	verdict := Delivered
 	if !in.fitsLocked(size) {
@@ -169,20 +169,20 @@ func (in *Inbox[T]) enqueueLocked(v T, size int64) (Verdict, next) {
 			in.dropLocked(v)
 			return Overflowed, nothing
 		case DropOldest:
-			in.yielding = in.baton // a feeder has it, and is asked for it
+			in.yielding = in.baton // a feeder has it, and has to hand it over
 			in.baton = true
 			return Dropped, displaceOldest
 		}
 	}
 	in.pushLocked(v, size)
 	if in.baton {
-		return verdict, nothing // whoever has it finds v in the queue
+		return verdict, nothing // its holder will find v in the queue
 	}
 	in.baton = true
 	return verdict, startFeeder
 }
 
-// stallLocked notes that the bound was reached with Block.
+// stallLocked records that the bound was reached with Block.
 func (in *Inbox[T]) stallLocked() Verdict {
 	if in.stalled {
 		return Full
@@ -205,8 +205,8 @@ func (in *Inbox[T]) dropLocked(v T) {
 	in.owner.Dropped(v)
 }
 
-// Stalled reports whether the bound was reached with Block and the queue is not half empty yet. Room says when to ask
-// again.
+// Stalled reports whether the bound was reached with Block and the queue is not half empty yet. A signal on Room means
+// that this may have changed.
 func (in *Inbox[T]) Stalled() bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -220,7 +220,7 @@ func (in *Inbox[T]) Room() <-chan struct{} {
 	return in.room
 }
 
-// Lose notes that a value which was received from C on the consumer's behalf could not be handed on.
+// Lose records that a value which was received from C on the consumer's behalf did not reach it.
 func (in *Inbox[T]) Lose(v T) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -228,7 +228,7 @@ func (in *Inbox[T]) Lose(v T) {
 	in.dropLocked(v)
 }
 
-// Drain takes nothing more, lets the consumer have what is queued, and closes the channel then.
+// Drain stops taking values. The channel is closed when the consumer has received what is queued.
 func (in *Inbox[T]) Drain() {
 	in.mu.Lock()
 	if in.state != open {
@@ -237,14 +237,14 @@ func (in *Inbox[T]) Drain() {
 	}
 	in.state = draining
 	room := in.room
-	next := in.layDownIfFreeLocked()
+	next := in.closeIfFreeLocked()
 	in.mu.Unlock()
 	in.do(next)
-	signal(room) // whoever waits out a stall need not any more
+	signal(room) // a stall is over
 }
 
-// End closes the channel now. Its buffer stays readable, what is queued behind it is dropped. It may be called again,
-// and after Drain.
+// End closes the channel. Its buffer stays readable; what is queued behind it is dropped. End may be called more than
+// once, and after Drain.
 func (in *Inbox[T]) End() {
 	in.mu.Lock()
 	if in.ended {
@@ -252,7 +252,7 @@ func (in *Inbox[T]) End() {
 		return
 	}
 	in.ended = true
-	in.state = closing // after Drain it may be that already: then cut is for whoever takes from C on the consumer's behalf
+	in.state = closing // it may be that after Drain: then cut is for who receives from C on the consumer's behalf
 	for in.queue.len() > 0 {
 		v := in.queue.pop()
 		in.account.held -= in.owner.Size(v)
@@ -261,7 +261,7 @@ func (in *Inbox[T]) End() {
 	in.mu.Unlock()
 	close(in.cut)
 	in.mu.Lock()
-	next := in.layDownIfFreeLocked()
+	next := in.closeIfFreeLocked()
 	in.mu.Unlock()
 	in.do(next)
 }

@@ -1,6 +1,6 @@
 package inbox
 
-// ring is a queue that reuses its memory and lets go of it when it runs empty.
+// ring is a queue that reuses its memory, and frees it when it runs empty.
 type ring[T any] struct {
 	items []T
 	head  int
@@ -19,7 +19,7 @@ func (r *ring[T]) push(v T) {
 	r.n++
 }
 
-// unpop puts back what pop has taken last.
+// unpop puts back what pop took last.
 func (r *ring[T]) unpop(v T) {
 	r.grow()
 	r.head = (r.head + len(r.items) - 1) % len(r.items)
@@ -38,7 +38,7 @@ func (r *ring[T]) grow() {
 	r.items, r.head = grown, 0
 }
 
-// pop takes what was pushed first. There has to be something.
+// pop takes what was pushed first. The ring must not be empty.
 func (r *ring[T]) pop() T {
 	v := r.items[r.head]
 	clear(r.items[r.head : r.head+1])

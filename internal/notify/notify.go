@@ -1,9 +1,9 @@
-// Package notify wakes goroutines that wait for something to happen to state under a lock. What it wakes by is made only
-// when somebody waits, and used only when the lock is released.
+// Package notify wakes goroutines that wait for a change of state guarded by a lock. Its channels are created only when
+// a goroutine waits, and closed only after the lock is released.
 package notify
 
-// Event is a channel that is closed when something happens. It belongs to the state that changes: the lock of that
-// guards it. The zero value is ready; one that nobody waits for holds no channel.
+// Event is a channel that is closed when something happens. It is part of the state that changes, and guarded by the
+// same lock. The zero value is ready to use and holds no channel until the first Wait.
 //
 //	mu.Lock()
 //	full := len(queue) == bound
@@ -12,7 +12,7 @@ package notify
 //	<-room               // waiting.Wake()
 type Event struct{ c chan struct{} }
 
-// Wait returns a channel that is closed when it happens next.
+// Wait returns a channel that is closed when the event happens next.
 func (e *Event) Wait() <-chan struct{} {
 	if e.c == nil {
 		e.c = make(chan struct{})
@@ -20,27 +20,28 @@ func (e *Event) Wait() <-chan struct{} {
 	return e.c
 }
 
-// Waiting tells whether Wait has been called since the last Take.
+// Waiting reports whether Wait has been called since the last Take.
 func (e *Event) Waiting() bool { return e.c != nil }
 
-// Take says that it has happened, and returns those who wait. Whoever calls it wakes them when the lock is released.
+// Take marks the event as happened and returns its waiters. The caller wakes them after releasing the lock.
 func (e *Event) Take() Waiters {
 	w := Waiters{e.c}
 	e.c = nil
 	return w
 }
 
-// Waiters are those who waited for an Event. The zero value is nobody.
+// Waiters are the goroutines that waited for an Event. The zero value is empty.
 type Waiters struct{ c chan struct{} }
 
-// Wake lets them go on. It is called once, without the lock.
+// Wake wakes them. It must be called at most once, without the lock.
 func (w Waiters) Wake() {
 	if w.c != nil {
 		close(w.c)
 	}
 }
 
-// Signal leaves word in a channel of capacity 1, where a second word would say nothing new. A nil channel takes none.
+// Signal sends to a channel of capacity 1 without blocking; one pending signal is enough. On a nil channel it does
+// nothing.
 func Signal(c chan<- struct{}) {
 	select {
 	case c <- struct{}{}:
