@@ -1,0 +1,9 @@
+package checked
+
+import (
+	"testing"
+
+	"github.com/webstomp/webstomp/internal/leak"
+)
+
+func TestMain(m *testing.M) { leak.Main(m) }
