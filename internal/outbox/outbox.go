@@ -39,7 +39,7 @@ type Outbox struct {
 	flushed  uint64
 	closed   error        // set: nothing is accepted any more
 	failed   error        // set: nothing is written any more
-	room     notify.Event // there is room again, or closed is set
+	room     notify.Event // there is room again, or failed is set
 	progress notify.Event // flushed has grown, or failed is set
 
 	// Who writes, see handover.go.
