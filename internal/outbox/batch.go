@@ -89,7 +89,7 @@ func (w *Writer) appendLeftover(left []Leftover, b *batch, number uint64) []Left
 			continue
 		}
 		if f.own == nil {
-			bytes = slices.Clone(bytes) // the batch is used again
+			bytes = slices.Clone(bytes) // or it would keep the whole batch
 		}
 		left = append(left, Leftover{Frame: bytes, Type: f.typ, Number: number, Ticket: f.ticket})
 	}
