@@ -240,3 +240,15 @@ func TestHandover_Run_returns_what_a_sender_failed_with(t *testing.T) {
 		t.Error("it counts as flushed")
 	}
 }
+
+// A frame that comes after the loop has looked and before it sleeps wakes nobody: the loop looks again.
+func TestHandover_the_loop_does_not_sleep_while_something_waits(t *testing.T) {
+	r, _ := onLine(t, 0, Options{})
+	if b := r.take(nil); b != nil {
+		t.Fatal("there is something to take")
+	}
+	r.mustPut(t, Entry{}, "x")
+	if r.Outbox.sleep() || r.sleeps() {
+		t.Error("it sleeps")
+	}
+}

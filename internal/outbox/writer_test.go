@@ -108,7 +108,11 @@ func TestWriter_promise1_flushes_while_there_is_always_more(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &endless{line: newLine(t, unlimited)}
 		r := onConn(t, ws.Stream(l), Options{})
-		l.add = func() { _, _ = r.put(Entry{Forced: true}, strings.Repeat("x", chunk)) } // fails at the end of the test
+		l.add = func() {
+			if _, taken := r.Backlog(); taken == r.Last() { // one more, while the last one is being written
+				_, _ = r.put(Entry{}, strings.Repeat("x", chunk+1)) // fails at the end of the test
+			}
+		}
 		l.add()
 		r.run(t)
 		must(t, r.AwaitFlush(t.Context(), 1))
@@ -196,6 +200,22 @@ func TestWriter_promise7_leaves_what_had_not_begun(t *testing.T) {
 			if number, here, begun := tickets[i].Leave(r.w); number != uint64(i+1) || !here || begun != want {
 				t.Errorf("frame %d: number %d, here %v, begun %v, want %v", i+1, number, here, begun, want)
 			}
+		}
+	})
+}
+
+func TestWriter_Finish_waits_for_what_comes_with_the_last_heart_beat(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, l := onLine(t, 0, Options{BeatType: ws.Text})
+		r.run(t)
+		synctest.Wait()
+		r.w.beatDue.Store(true)
+		r.w.Finish()
+		synctest.Wait() // the loop knows that it is to finish, and is stuck in the heart-beat
+		r.mustPut(t, Entry{}, "x")
+		l.read(unlimited)
+		if err := <-r.ended; err != nil || l.taken() != "\nx" {
+			t.Errorf("Run: %v, %q was written", err, l.taken())
 		}
 	})
 }
