@@ -174,6 +174,7 @@ func (m *model) planBatch() {
 			m.planBeat()
 		}
 	}
+	m.planBeat() // whatever else waits
 	m.do(func() bool {
 		if m.unflushed > 0 && m.unflushed < flushEvery {
 			return true
@@ -190,7 +191,16 @@ func (m *model) planBeat() {
 		}
 		return true
 	})
-	m.do(func() bool { return !due || m.gather(heartBeat) })
+	m.do(func() bool {
+		if !due {
+			return true
+		}
+		if !m.gather(heartBeat) {
+			return false
+		}
+		m.unflushed += len(heartBeat)
+		return true
+	})
 }
 
 // gather writes p to the connection, which hands on what it holds where both do not fit a chunk.

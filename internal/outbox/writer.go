@@ -108,6 +108,9 @@ func (w *Writer) writeWaiting() error {
 		if err := w.writeBatch(b); err != nil {
 			return err
 		}
+		if err := w.writeBeat(); err != nil { // however long senders keep the loop from sleeping
+			return err
+		}
 		if w.unflushed == 0 {
 			w.out.noteFlush() // all of it was withdrawn: no system call will say so
 		}
@@ -169,6 +172,7 @@ func (w *Writer) writeBeat() error {
 		return nil
 	}
 	w.beats.Add(1)
+	w.unflushed += len(heartBeat)
 	return w.conn.Write(w.options.BeatType, heartBeat)
 }
 

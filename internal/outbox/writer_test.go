@@ -121,6 +121,30 @@ func TestWriter_promise1_flushes_while_there_is_always_more(t *testing.T) {
 	})
 }
 
+// Promise 8: heart-beats go out at their rate although there is always more to write.
+func TestWriter_promise8_writes_heart_beats_while_there_is_always_more(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &endless{line: newLine(t, unlimited)}
+		r := onConn(t, ws.Stream(l), Options{BeatType: ws.Text})
+		l.add = func() {
+			if _, taken := r.Backlog(); taken == r.Last() {
+				_, _ = r.put(Entry{}, strings.Repeat("x", chunk+1))
+			}
+		}
+		l.add()
+		r.run(t)
+		for n := range uint64(5) {
+			time.Sleep(20 * time.Millisecond)
+			r.w.Beat()
+			time.Sleep(10 * time.Millisecond) // a frame takes 2
+			if r.w.Beats() != n+1 {
+				t.Fatalf("%d heart-beats of %d, and %d frames", r.w.Beats(), n+1, r.w.Frames())
+			}
+		}
+		r.Fail(errOver)
+	})
+}
+
 // endless is a line that finds something new to write whenever it is written to.
 type endless struct {
 	*line
