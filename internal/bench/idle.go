@@ -25,8 +25,8 @@ const idleVariable = "WEBSTOMP_BENCH_IDLE"
 
 // idleOrder is what the process is told.
 type idleOrder struct {
-	URL         string
-	Variant     string // "bare" or "client"
+	At          place
+	Variant     string // the name of one
 	Connections int
 }
 
@@ -34,21 +34,21 @@ type idleOrder struct {
 const idleConnections = 256
 
 // takeIdle is the sample of a process of its own. How long it takes is not ours to say.
-func takeIdle(ctx context.Context, v variant, _ time.Duration) (Sample, error) {
-	return idle(ctx, v.name, idleConnections)
+func takeIdle(ctx context.Context, m Measure, v variant, _ time.Duration) (Sample, error) {
+	return idle(ctx, v, m.tls, idleConnections)
 }
 
-func idle(ctx context.Context, variant string, connections int) (_ Sample, err error) {
-	p, err := discarding(ctx)
+func idle(ctx context.Context, v variant, overTLS bool, connections int) (_ Sample, err error) {
+	p, err := startPeer(ctx, overTLS)
 	if err != nil {
 		return Sample{}, err
 	}
-	defer func() { err = errors.Join(err, p.close()) }()
+	defer func() { err = errors.Join(err, p.Close()) }()
 	program, err := os.Executable()
 	if err != nil {
 		return Sample{}, err
 	}
-	order, err := json.Marshal(idleOrder{p.url(), variant, connections})
+	order, err := json.Marshal(idleOrder{placeOf(p), v.name, connections})
 	if err != nil {
 		return Sample{}, err
 	}
@@ -93,17 +93,12 @@ func RunIdle() {
 
 // run opens the connections and returns what one of them holds.
 func (o idleOrder) run(ctx context.Context) (Sample, error) {
-	var open func(ctx context.Context, url string) (release func(), _ error)
-	switch o.Variant {
-	case "bare":
-		open = openIdleBare
-	case "client":
-		open = openIdleClient
-	default:
+	open, known := idleOpeners[o.Variant]
+	if !known {
 		return Sample{}, fmt.Errorf("there is no idle %q", o.Variant)
 	}
 	// The first one pays for what all of them share.
-	release, err := open(ctx, o.URL)
+	release, err := open(ctx, o.At)
 	if err != nil {
 		return Sample{}, err
 	}
@@ -113,7 +108,7 @@ func (o idleOrder) run(ctx context.Context) (Sample, error) {
 		return Sample{}, err
 	}
 	for range o.Connections {
-		release, err := open(ctx, o.URL)
+		release, err := open(ctx, o.At)
 		if err != nil {
 			return Sample{}, err
 		}
@@ -124,12 +119,19 @@ func (o idleOrder) run(ctx context.Context) (Sample, error) {
 		return Sample{}, err
 	}
 	n := float64(o.Connections)
-	return Sample{o.Connections, (after.octets - before.octets) / n, (after.goroutines - before.goroutines) / n}, nil
+	return Sample{o.Connections, (after.bytes - before.bytes) / n, (after.goroutines - before.goroutines) / n}, nil
+}
+
+// idleOpeners open one connection of a variant, and return what closes it.
+var idleOpeners = map[string]func(ctx context.Context, at place) (release func(), _ error){
+	"bare":    openIdleBare,
+	"client":  openIdleClient,
+	"minimal": openIdleMinimal,
 }
 
 // openIdleBare connects, and blocks a goroutine in a read, which release joins.
-func openIdleBare(ctx context.Context, url string) (release func(), _ error) {
-	b, err := dialBare(ctx, url, 1)
+func openIdleBare(ctx context.Context, at place) (release func(), _ error) {
+	b, err := dialBare(ctx, at, 1)
 	if err != nil {
 		return nil, err
 	}
@@ -145,8 +147,8 @@ func openIdleBare(ctx context.Context, url string) (release func(), _ error) {
 }
 
 // openIdleClient connects as a user does, with all defaults, and subscribes.
-func openIdleClient(ctx context.Context, url string) (release func(), _ error) {
-	c, err := stomp.Connect(ctx, url)
+func openIdleClient(ctx context.Context, at place) (release func(), _ error) {
+	c, err := connect(ctx, at)
 	if err != nil {
 		return nil, err
 	}
@@ -156,8 +158,21 @@ func openIdleClient(ctx context.Context, url string) (release func(), _ error) {
 	return func() { _ = c.Close() }, nil
 }
 
+// openIdleMinimal connects and subscribes.
+func openIdleMinimal(ctx context.Context, at place) (release func(), _ error) {
+	c, err := dialMinimal(ctx, at)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := c.Subscribe(ctx, destination, subscriptionID(0)); err != nil {
+		c.Close()
+		return nil, err
+	}
+	return c.Close, nil
+}
+
 // footprint is what the process holds.
-type footprint struct{ octets, goroutines float64 }
+type footprint struct{ bytes, goroutines float64 }
 
 // settle collects garbage until nothing becomes less any more: what opening a
 // connection has started is just ending, and pools are emptied by the second
@@ -177,7 +192,7 @@ func settle(ctx context.Context) (footprint, error) {
 		var m runtime.MemStats
 		runtime.ReadMemStats(&m)
 		now := footprint{float64(m.HeapAlloc + m.StackInuse), float64(runtime.NumGoroutine())}
-		if now.octets > last.octets*(1-same) && now.goroutines == last.goroutines {
+		if now.bytes > last.bytes*(1-same) && now.goroutines == last.goroutines {
 			alike++
 		} else {
 			alike = 0

@@ -2,86 +2,92 @@ package bench
 
 import (
 	"context"
+	"fmt"
+	"strconv"
 
+	"github.com/webstomp/webstomp/internal/bench/minimal"
+	"github.com/webstomp/webstomp/internal/bench/peer"
 	"github.com/webstomp/webstomp/stomp"
 )
 
-// receiveBare reads messages with the WebSocket library.
-func receiveBare(body int) func(context.Context) (*load, error) {
-	return func(ctx context.Context) (*load, error) {
-		message := messageFor(subscriptionID(0), body)
-		p, err := flooding(ctx, message)
-		if err != nil {
-			return nil, err
-		}
-		return withBare(ctx, p, len(message)+1, func(b *bare) func(int) error { return taking(p, b.read) })
-	}
-}
+// subscriptionID has one length for all i below 100,000, and so have the messages.
+func subscriptionID(i int) string { return fmt.Sprintf("s%05d", i) }
 
-// receiveHandedOver is receiveBare through a channel with room for as many
-// messages as the client's has, each of which may be kept.
-func receiveHandedOver(body int) func(context.Context) (*load, error) {
-	return func(ctx context.Context) (*load, error) {
-		message := messageFor(subscriptionID(0), body)
-		p, err := flooding(ctx, message)
-		if err != nil {
-			return nil, err
-		}
-		const room = 8
-		return withHandover(ctx, p, len(message)+1, room, true, func(h *handover) func(int) error { return taking(p, h.read) })
-	}
-}
-
-// taking asks the flood for messages and reads them.
-func taking(p *peer, read func() ([]byte, error)) func(n int) error {
-	return func(n int) error {
-		p.flood(n)
-		for range n {
-			if _, err := read(); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-}
-
-// receiveClient takes messages from the channels of that many subscriptions in
-// turns, in the order in which they are sent.
-func receiveClient(subscriptions, body int) func(context.Context) (*load, error) {
-	return func(ctx context.Context) (*load, error) {
-		messages := make([][]byte, subscriptions)
-		for i := range messages {
-			messages[i] = messageFor(subscriptionID(i), body)
-		}
-		p, err := flooding(ctx, messages...)
-		if err != nil {
-			return nil, err
-		}
-		return withClient(ctx, p, func(c *stomp.Client) (func(int) error, error) {
-			channels := make([]<-chan stomp.Frame, subscriptions)
-			for i := range channels {
-				opts := []stomp.SubscribeOption{stomp.WithID(subscriptionID(i))}
-				if i == subscriptions-1 {
-					opts = append(opts, stomp.WithReceipt()) // the peer is done with all of them then
-				}
-				var err error
-				if channels[i], err = c.Subscribe(ctx, destination, opts...); err != nil {
+// receiveBare reads messages, whomever they are for.
+func receiveBare(subscriptions, body int) opener {
+	return func(ctx context.Context, at place) (*load, error) {
+		size := len(peer.AppendMessage(nil, subscriptionID(0), peer.Body(0, body)))
+		return withBare(ctx, at, size+1, func(b *bare) (func(int) error, error) {
+			for i := range subscriptions {
+				if err := b.subscribe(subscriptionID(i)); err != nil {
 					return nil, err
 				}
 			}
-			next := 0 // the subscription whose turn it is
 			return func(n int) error {
-				p.flood(n)
+				if err := b.write(peer.FloodRequest(n, body)); err != nil {
+					return err
+				}
 				for range n {
-					if _, open := <-channels[next]; !open {
-						return closed(c)
-					}
-					if next++; next == subscriptions {
-						next = 0
+					if _, err := b.read(); err != nil {
+						return err
 					}
 				}
 				return nil
 			}, nil
 		})
 	}
+}
+
+// receiveClient takes messages from the channels of that many subscriptions.
+func receiveClient(subscriptions, body int) opener {
+	return func(ctx context.Context, at place) (*load, error) {
+		return withClient(ctx, at, func(c *stomp.Client) (func(int) error, error) {
+			return takeTurns(subscriptions,
+				func(id string) (<-chan stomp.Frame, error) {
+					return c.Subscribe(ctx, destination, stomp.WithID(id))
+				},
+				func(n int) error {
+					return c.Send(context.Background(), peer.Flood, nil,
+						stomp.WithHeader("count", strconv.Itoa(n)), stomp.WithHeader("size", strconv.Itoa(body)))
+				}, c.Err)
+		})
+	}
+}
+
+// receiveMinimal does the same with a minimal client.
+func receiveMinimal(subscriptions, body int) opener {
+	return func(ctx context.Context, at place) (*load, error) {
+		return withMinimal(ctx, at, func(c *minimal.Client) (func(int) error, error) {
+			return takeTurns(subscriptions,
+				func(id string) (<-chan minimal.Frame, error) { return c.Subscribe(ctx, destination, id) },
+				func(n int) error { return c.Write(context.Background(), peer.FloodRequest(n, body)) }, c.Err)
+		})
+	}
+}
+
+// takeTurns subscribes, and returns what asks the peer for n messages and takes
+// them from the channels in turns, in the order in which they are sent.
+func takeTurns[F any](subscriptions int, subscribe func(id string) (<-chan F, error), flood func(n int) error, ended func() error) (func(n int) error, error) {
+	channels := make([]<-chan F, subscriptions)
+	for i := range channels {
+		var err error
+		if channels[i], err = subscribe(subscriptionID(i)); err != nil {
+			return nil, err
+		}
+	}
+	return func(n int) error {
+		if err := flood(n); err != nil {
+			return err
+		}
+		next := 0 // the subscription whose turn it is
+		for range n {
+			if _, open := <-channels[next]; !open {
+				return closedError(ended())
+			}
+			if next++; next == subscriptions {
+				next = 0
+			}
+		}
+		return nil
+	}, nil
 }

@@ -6,24 +6,13 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/pprof"
-	"slices"
 	"time"
+
+	"github.com/webstomp/webstomp/internal/bench/stat"
 )
 
-// A Sample is one measurement of one variant.
-type Sample struct {
-	N     int     // operations
-	Value float64 // ns an operation, or octets a connection
-	Count float64 // allocations an operation, or goroutines a connection
-}
-
-// A Result has the samples of all rounds.
-type Result struct {
-	Measure
-	samples [][]Sample // by variant, then by round
-}
-
-// Labels of a CPU profile: whose goroutine it was (a variant's name, or "peer"),
+// Labels of a CPU profile: whose goroutine it was (a variant's name, or "peer",
+// which package peer sets),
 // and the measure.
 const (
 	viaLabel     = "via"
@@ -36,7 +25,7 @@ const (
 func Run(ctx context.Context, measures []Measure, rounds int, d time.Duration, done func(Result)) ([]Result, error) {
 	var results []Result
 	for _, m := range measures {
-		r := Result{m, make([][]Sample, len(m.variants))}
+		r := Result{m, [3][]Sample{}}
 		for range rounds {
 			for i, v := range m.variants {
 				s, err := m.take(ctx, v, d)
@@ -59,14 +48,14 @@ func Run(ctx context.Context, measures []Measure, rounds int, d time.Duration, d
 
 func (m Measure) take(ctx context.Context, v variant, d time.Duration) (s Sample, err error) {
 	pprof.Do(ctx, pprof.Labels(viaLabel, v.name, measureLabel, m.Bench), func(ctx context.Context) {
-		s, err = m.kind.take(ctx, v, d)
+		s, err = m.kind.take(ctx, m, v, d)
 	})
 	return s, err
 }
 
 // takeMean divides a span of time by the operations in it.
-func takeMean(ctx context.Context, v variant, d time.Duration) (Sample, error) {
-	return takeLoad(ctx, v, d, func(l *load, n int) (float64, error) {
+func takeMean(ctx context.Context, m Measure, v variant, d time.Duration) (Sample, error) {
+	return takeLoad(ctx, m, v, d, func(l *load, n int) (float64, error) {
 		start := time.Now()
 		err := l.run(n)
 		return float64(time.Since(start)) / float64(n), err
@@ -74,13 +63,13 @@ func takeMean(ctx context.Context, v variant, d time.Duration) (Sample, error) {
 }
 
 // takeMedian times each operation.
-func takeMedian(ctx context.Context, v variant, d time.Duration) (Sample, error) {
-	return takeLoad(ctx, v, d, func(l *load, n int) (float64, error) {
+func takeMedian(ctx context.Context, m Measure, v variant, d time.Duration) (Sample, error) {
+	return takeLoad(ctx, m, v, d, func(l *load, n int) (float64, error) {
 		laps := make([]float64, n)
 		if err := l.laps(laps); err != nil {
 			return 0, err
 		}
-		return median(laps), nil
+		return stat.Median(laps), nil
 	})
 }
 
@@ -96,9 +85,9 @@ func (l *load) laps(laps []float64) error {
 	return nil
 }
 
-// takeLoad opens v, warms it up, measures and closes it.
-func takeLoad(ctx context.Context, v variant, d time.Duration, measure func(l *load, n int) (float64, error)) (s Sample, err error) {
-	l, err := v.open(ctx)
+// takeLoad starts v, warms it up, measures and closes it.
+func takeLoad(ctx context.Context, m Measure, v variant, d time.Duration, measure func(l *load, n int) (float64, error)) (s Sample, err error) {
+	l, err := v.start(ctx, m.tls)
 	if err != nil {
 		return Sample{}, err
 	}
@@ -134,54 +123,4 @@ func mallocs() uint64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return m.Mallocs
-}
-
-// ratios are the client's values against the ceiling's, round by round.
-func (r Result) ratios() []float64 {
-	var of []float64
-	for i, s := range r.samples[client] {
-		of = append(of, s.Value/r.samples[ceiling][i].Value)
-	}
-	return of
-}
-
-// Ratio is the median of the client's ratios to the ceiling, and their extremes.
-func (r Result) Ratio() (mid, least, most float64) {
-	of := r.ratios()
-	return median(of), slices.Min(of), slices.Max(of)
-}
-
-// values are the median Value and Count of a variant.
-func (r Result) values(variant int) (value, count float64) {
-	var values, counts []float64
-	for _, s := range r.samples[variant] {
-		values, counts = append(values, s.Value), append(counts, s.Count)
-	}
-	return median(values), median(counts)
-}
-
-// countSlack is what a count may be above its target: pools that a collection
-// has emptied and buffers that grow, spread over the operations of a sample.
-const countSlack = 0.25
-
-// RatioMet reports whether the client is within its Target.
-func (r Result) RatioMet() bool {
-	mid, _, _ := r.Ratio()
-	return mid <= r.Target
-}
-
-// CountMet reports whether the client is within its Count.
-func (r Result) CountMet() bool {
-	_, count := r.values(client)
-	return r.Count == noTarget || count <= r.Count+countSlack
-}
-
-// median sorts values. There must be one.
-func median(values []float64) float64 {
-	slices.Sort(values)
-	half := len(values) / 2
-	if len(values)%2 == 1 {
-		return values[half]
-	}
-	return (values[half-1] + values[half]) / 2
 }

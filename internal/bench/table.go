@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/webstomp/webstomp/internal/bench/stat"
 )
 
 // Conditions says under what conditions [Run] is run now, in one sentence.
@@ -28,27 +30,24 @@ func library() string {
 	return path
 }
 
-// Markdown renders results as a table: a row for each measure. What misses its
-// target is in bold.
+// Markdown renders results as a table: a row for each measure. What misses the
+// goal, or its target of allocations, is in bold.
 func Markdown(results []Result) string {
 	var b strings.Builder
-	b.WriteString("| bodies of 256 B | client | ceiling | ceiling, through a channel | client ÷ ceiling | target | allocations | target |\n")
+	fmt.Fprintf(&b, "| bodies of 256 B | client | same contract | bare library | client ÷ same contract (goal: ≤ %v) | client ÷ bare library | allocations | target |\n", Goal)
 	b.WriteString("|---|---|---|---|---|---|---|---|\n")
 	for _, r := range results {
-		value, count := r.values(client)
 		mid, least, most := r.Ratio()
-		ratio := fmt.Sprintf("%s (%s to %s)", emphasised(significant(mid), r.RatioMet()), significant(least), significant(most))
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | ≤ %v | %s | %s |\n", r.Name, r.kind.value(value), r.of(ceiling), r.of(handedOver),
-			ratio, r.Target, emphasised(r.counted(count), r.CountMet()), r.countTarget())
+		ratio := fmt.Sprintf("%s (%s to %s)", emphasised(stat.Digits(mid), r.GoalMet()), stat.Digits(least), stat.Digits(most))
+		_, count := r.values(client)
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %s |\n", r.Name, r.of(client), r.of(contract), r.of(ceiling),
+			ratio, stat.Digits(stat.Median(r.ratios(ceiling))), emphasised(r.counted(count), r.CountMet()), r.countTarget())
 	}
 	return b.String()
 }
 
-// of is the value of a variant, or "" where the measure has none.
+// of is the value of a variant.
 func (r Result) of(variant int) string {
-	if variant >= len(r.samples) {
-		return ""
-	}
 	value, _ := r.values(variant)
 	return r.kind.value(value)
 }
@@ -60,14 +59,9 @@ func (r Result) countTarget() string {
 	return fmt.Sprintf("≤ %v", r.Count)
 }
 
-// counted is a count, with a decimal where it has one. Allocations need no name:
-// the column has it.
+// counted is a count, with a decimal where it has one.
 func (r Result) counted(count float64) string {
-	text := strings.TrimSuffix(strconv.FormatFloat(count, 'f', 1, 64), ".0")
-	if r.kind != perConnection {
-		return text
-	}
-	return text + " goroutines"
+	return strings.TrimSuffix(strconv.FormatFloat(count, 'f', 1, 64), ".0") + r.kind.counted
 }
 
 func emphasised(text string, met bool) string {
@@ -75,20 +69,6 @@ func emphasised(text string, met bool) string {
 		return text
 	}
 	return "**" + text + "**"
-}
-
-func microseconds(ns float64) string  { return significant(ns/1e3) + " µs" }
-func kilobytes(octets float64) string { return significant(octets/1e3) + " kB" }
-
-// significant has three digits, or all before the point.
-func significant(x float64) string {
-	switch {
-	case x < 10:
-		return strconv.FormatFloat(x, 'f', 2, 64)
-	case x < 100:
-		return strconv.FormatFloat(x, 'f', 1, 64)
-	}
-	return strconv.FormatFloat(x, 'f', 0, 64)
 }
 
 // A page holds the table between these two lines.

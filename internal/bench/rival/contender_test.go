@@ -16,7 +16,7 @@ func itself(t *testing.T) contender {
 	return contender{name: "webstomp", command: []string{program}}
 }
 
-func TestRounds(t *testing.T) {
+func TestPlan_has_every_round_measured(t *testing.T) {
 	small := plan{messages: 20, size: 16, rounds: 2}
 	result, err := besidePeer(t.Context(), []contender{itself(t)}, small)
 	if err != nil {
@@ -33,7 +33,7 @@ func TestRounds(t *testing.T) {
 }
 
 // What a worker complains about is in the error.
-func TestContender_that_fails(t *testing.T) {
+func TestContender_says_who_failed(t *testing.T) {
 	_, err := itself(t).run(t.Context(), task{Work: "doze"})
 	if err == nil || !strings.Contains(err.Error(), "webstomp, doze: ") || !strings.Contains(err.Error(), "no such work") {
 		t.Errorf("%v, want who failed at what, and its own words", err)
@@ -44,7 +44,7 @@ func TestContender_that_fails(t *testing.T) {
 }
 
 // The others' clients, each at every piece of work.
-func TestForeign(t *testing.T) {
+func TestContender_of_others_does_every_piece_of_work(t *testing.T) {
 	if os.Getenv("WEBSTOMP_INTEROP") == "" {
 		t.Skip("needs Node and stomp.py; set WEBSTOMP_INTEROP=1 to run it (internal/interop/install installs them)")
 	}
@@ -53,7 +53,7 @@ func TestForeign(t *testing.T) {
 		t.Fatal(err)
 	}
 	at := places(t)
-	for _, c := range clients[2:] { // ours are in TestWorks
+	for _, c := range clients[2:] { // ours are in TestCarryOut_…
 		for _, work := range []string{workReceive, workSend, workEcho, workTopic} {
 			t.Run(c.name+", "+work, func(t *testing.T) {
 				f, err := c.run(t.Context(), plan{messages: 2000, size: 256}.task(work, c, at[work]))

@@ -20,7 +20,7 @@ import (
 	"runtime"
 	"syscall"
 
-	"github.com/webstomp/webstomp/internal/bench/rival/peer"
+	"github.com/webstomp/webstomp/internal/bench/peer"
 )
 
 func main() {
@@ -29,7 +29,7 @@ func main() {
 	}
 	rabbitMQ := flag.Bool("rabbitmq", false, "run against a RabbitMQ, which is started for it")
 	messages := flag.Int("messages", 100_000, "messages of a piece of work; a tenth of it where they go one at a time")
-	size := flag.Int("size", 256, "octets of a body")
+	size := flag.Int("size", 256, "bytes of a body")
 	rounds := flag.Int("rounds", 3, "how often each piece of work is done, in turns; the median counts")
 	flag.Parse()
 	if flag.NArg() > 0 || *messages < 10 || *size < peer.Smallest || *rounds < 1 {
@@ -63,7 +63,7 @@ func run(ctx context.Context, measure func(context.Context, []contender, plan) (
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%s/%s, %d CPUs, %s; against %s; %d messages, bodies of %d octets, median of %d rounds.\n\n",
+	fmt.Printf("%s/%s, %d CPUs, %s; against %s; %d messages, bodies of %d bytes, median of %d rounds.\n\n",
 		runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version(), t.server, p.messages, p.size, p.rounds)
 	return t.write(os.Stdout)
 }

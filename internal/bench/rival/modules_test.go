@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-func TestModules(t *testing.T) {
+func TestModules_are_installed_once(t *testing.T) {
 	cache := filepath.Join(t.TempDir(), "cache")
 	var filled []string
 	fill := func(_ context.Context, dir string) error {

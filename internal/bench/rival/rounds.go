@@ -5,10 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"time"
 
-	"github.com/webstomp/webstomp/internal/bench/rival/peer"
+	"github.com/webstomp/webstomp/internal/bench/peer"
 	"github.com/webstomp/webstomp/internal/interop/broker"
 )
 
@@ -16,12 +15,12 @@ import (
 type plan struct{ messages, size, rounds int }
 
 // besidePeer has every client do all but the topic against one peer.
-func besidePeer(ctx context.Context, clients []contender, p plan) (*table, error) {
-	server, err := peer.Start()
+func besidePeer(ctx context.Context, clients []contender, p plan) (_ *table, err error) {
+	server, err := peer.Start(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer server.Close()
+	defer func() { err = errors.Join(err, server.Close()) }()
 	return p.carryOut(ctx, clients, []string{workReceive, workSend, workEcho}, endpoint{
 		name: "a peer that costs next to nothing", url: server.URL(), tcpURL: server.TCPURL(),
 	})
@@ -84,11 +83,4 @@ func (p plan) task(work string, c contender, at endpoint) task {
 	}
 	t.WarmUp = max(1, t.Messages/10)
 	return t
-}
-
-// median is the middle one of values, of which there is at least one.
-func median(values []float64) float64 {
-	sorted := slices.Sorted(slices.Values(values))
-	n := len(sorted)
-	return (sorted[(n-1)/2] + sorted[n/2]) / 2
 }

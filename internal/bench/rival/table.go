@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/webstomp/webstomp/internal/bench/stat"
 )
 
 // table gathers figures, and shows the median of each.
@@ -57,24 +59,12 @@ func (t *table) write(w io.Writer) error {
 			title = ""
 		}
 		last = r.work
-		time, cpu := median(r.time), "–"
-		if c := median(r.cpu); c >= 0 {
-			cpu = digits(c)
+		time, cpu := stat.Median(r.time), "–"
+		if c := stat.Median(r.cpu); c >= 0 {
+			cpu = stat.Digits(c)
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %.0f | %s |\n", title, r.client, digits(time), 1e6/time, cpu)
+		fmt.Fprintf(&b, "| %s | %s | %s | %.0f | %s |\n", title, r.client, stat.Digits(time), 1e6/time, cpu)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
-}
-
-// digits writes a number with as many as it is worth: two or three.
-func digits(x float64) string {
-	switch {
-	case x < 10:
-		return fmt.Sprintf("%.2f", x)
-	case x < 100:
-		return fmt.Sprintf("%.1f", x)
-	default:
-		return fmt.Sprintf("%.0f", x)
-	}
 }

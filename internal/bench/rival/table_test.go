@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestTable(t *testing.T) {
+func TestTable_shows_medians(t *testing.T) {
 	result := newTable("a server", []string{workReceive, workEcho}, []contender{{name: "ours"}, {name: "theirs"}})
 	for _, seconds := range []float64{9, 1, 2} { // median 2
 		result.add(workReceive, "ours", 1_000_000, figures{Seconds: seconds, CPU: seconds / 2})
@@ -23,16 +23,5 @@ func TestTable(t *testing.T) {
 	var got strings.Builder
 	if err := result.write(&got); err != nil || got.String() != want {
 		t.Errorf("%v, got\n%s\nwant\n%s", err, got.String(), want)
-	}
-}
-
-func TestMedian(t *testing.T) {
-	for _, c := range []struct {
-		values []float64
-		want   float64
-	}{{[]float64{3}, 3}, {[]float64{3, 1, 2}, 2}, {[]float64{4, 1, 3, 2}, 2.5}} {
-		if got := median(c.values); got != c.want {
-			t.Errorf("the median of %v is %v, want %v", c.values, got, c.want)
-		}
 	}
 }

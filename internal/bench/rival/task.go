@@ -27,7 +27,7 @@ type task struct {
 	Passcode string `json:"passcode"`
 	Messages int    `json:"messages"` // without those of the warming up
 	WarmUp   int    `json:"warmUp"`
-	Size     int    `json:"size"` // octets of a body
+	Size     int    `json:"size"` // bytes of a body
 }
 
 // taskVariable is the environment variable that makes a program a worker.

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/webstomp/webstomp/internal/bench/peer"
 	"github.com/webstomp/webstomp/stomp"
 )
 
@@ -60,9 +61,9 @@ func carryOut(ctx context.Context, text string) (f figures, err error) {
 // with so many messages.
 var preparations = map[string]func(ctx context.Context, c *stomp.Client, body []byte) (func(n int) error, error){
 	workReceive: func(ctx context.Context, c *stomp.Client, body []byte) (func(int) error, error) {
-		take, err := subscribe(ctx, c, "/flood", len(body))
+		take, err := subscribe(ctx, c, peer.Flood, len(body))
 		return func(n int) error {
-			err := c.Send(ctx, "/flood", nil, stomp.WithHeader("count", strconv.Itoa(n)), stomp.WithHeader("size", strconv.Itoa(len(body))))
+			err := c.Send(ctx, peer.Flood, nil, stomp.WithHeader("count", strconv.Itoa(n)), stomp.WithHeader("size", strconv.Itoa(len(body))))
 			if err != nil {
 				return err
 			}
@@ -72,18 +73,18 @@ var preparations = map[string]func(ctx context.Context, c *stomp.Client, body []
 	workSend: func(ctx context.Context, c *stomp.Client, body []byte) (func(int) error, error) {
 		return func(n int) error {
 			for range n - 1 {
-				if err := c.Send(ctx, "/sink", body); err != nil {
+				if err := c.Send(ctx, peer.Sink, body); err != nil {
 					return err
 				}
 			}
-			return c.Send(ctx, "/sink", body, stomp.WithReceipt())
+			return c.Send(ctx, peer.Sink, body, stomp.WithReceipt())
 		}, nil
 	},
 	workEcho: func(ctx context.Context, c *stomp.Client, body []byte) (func(int) error, error) {
-		take, err := subscribe(ctx, c, "/echo", len(body))
+		take, err := subscribe(ctx, c, peer.Echo, len(body))
 		return func(n int) error {
 			for range n {
-				if err := c.Send(ctx, "/echo", body); err != nil {
+				if err := c.Send(ctx, peer.Echo, body); err != nil {
 					return err
 				}
 				if err := take(1); err != nil {
@@ -128,7 +129,7 @@ func subscribe(ctx context.Context, c *stomp.Client, destination string, size in
 				return fmt.Errorf("message %d of %d: %w", i+1, n, c.Err())
 			}
 			if len(m.Body) != size {
-				return fmt.Errorf("message %d of %d has %d octets, want %d", i+1, n, len(m.Body), size)
+				return fmt.Errorf("message %d of %d has %d bytes, want %d", i+1, n, len(m.Body), size)
 			}
 		}
 		return nil

@@ -44,7 +44,7 @@ async function take(destination, came = () => {}) {
   const [header, confirmed] = receipt();
   client.subscribe(destination, message => {
     if (message.binaryBody.length !== task.size) {
-      fail(`a message has ${message.binaryBody.length} octets, want ${task.size}`);
+      fail(`a message has ${message.binaryBody.length} bytes, want ${task.size}`);
     }
     if (--left === 0) {
       done();

@@ -35,7 +35,7 @@ class Listener(stomp.ConnectionListener):
 
     def on_message(self, frame):
         if len(frame.body) != TASK["size"]:
-            fail(f"a message has {len(frame.body)} octets, want {TASK['size']}")
+            fail(f"a message has {len(frame.body)} bytes, want {TASK['size']}")
         self.left -= 1
         if self.left == 0:
             self.done.set()
@@ -56,7 +56,7 @@ class Worker:
     def __init__(self):
         at = urlsplit(TASK["url"])
         self.listener = Listener()
-        # Bodies as octets, as the others hand them out; RabbitMQ's virtual host,
+        # Bodies as bytes, as the others hand them out; RabbitMQ's virtual host,
         # where stomp.py would name the machine.
         self.connection = stomp.Connection12([(at.hostname, at.port)], auto_decode=False, vhost="/", reconnect_attempts_max=1)
         self.connection.set_listener("worker", self.listener)

@@ -5,18 +5,18 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/webstomp/webstomp/internal/bench/rival/peer"
+	"github.com/webstomp/webstomp/internal/bench/peer"
 	"github.com/webstomp/webstomp/stomp/stomptest"
 )
 
 // places are where the works can be done: the topic takes a broker.
 func places(t *testing.T) map[string]endpoint {
 	t.Helper()
-	p, err := peer.Start()
+	p, err := peer.Start(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(p.Close)
+	t.Cleanup(func() { p.Close() })
 	b := stomptest.NewBroker(stomptest.WithTCP(), stomptest.WithLogin("guest", "guest"), stomptest.WithVirtualHosts("/"))
 	t.Cleanup(b.Close)
 	at := endpoint{url: p.URL(), tcpURL: p.TCPURL()}
@@ -26,7 +26,7 @@ func places(t *testing.T) map[string]endpoint {
 	}
 }
 
-func TestWorks(t *testing.T) {
+func TestCarryOut_does_every_piece_of_work(t *testing.T) {
 	for work, at := range places(t) {
 		for name, c := range map[string]contender{"WebSocket": {}, "TCP": {bare: true}} {
 			t.Run(work+", "+name, func(t *testing.T) {
@@ -43,8 +43,8 @@ func TestWorks(t *testing.T) {
 	}
 }
 
-func TestCarryOut_refuses(t *testing.T) {
-	p, err := peer.Start()
+func TestCarryOut_refuses_what_it_cannot_do(t *testing.T) {
+	p, err := peer.Start(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

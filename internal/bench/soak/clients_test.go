@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/webstomp/webstomp/internal/bench/stat"
 	"github.com/webstomp/webstomp/stomp"
 )
 
@@ -37,7 +38,7 @@ type member struct {
 // in parallel to one broker in a process of its own: a message to all reaches
 // each of them once, an idle client has two goroutines, and nothing is left
 // when they are closed.
-func TestManyClients(t *testing.T) {
+func TestClient_of_many_has_two_goroutines_and_leaves_nothing(t *testing.T) {
 	broker := startBroker(t)
 	before := measure()
 	useGoroutines(perClient * *clients)
@@ -52,7 +53,7 @@ func TestManyClients(t *testing.T) {
 	left := int64(measure().live) - int64(used.live)
 	t.Logf("left on the heap: %.1f kB", float64(left)/1000)
 	if left > leftOver+leftPerClient*int64(*clients) {
-		t.Errorf("%d octets are left on the heap, %d a client", left, left/int64(*clients))
+		t.Errorf("%d bytes are left on the heap, %d a client", left, left/int64(*clients))
 	}
 }
 
@@ -79,8 +80,7 @@ func lives(t *testing.T, broker *remoteBroker, before memory) {
 	for i := range broadcasts {
 		times = append(times, broadcast(t, ctx, members, fmt.Sprintf("broadcast %d", i+1)))
 	}
-	slices.Sort(times)
-	t.Logf("a message to all %d: median %v, longest %v, of %d", n, times[broadcasts/2].Round(time.Microsecond), times[broadcasts-1].Round(time.Microsecond), broadcasts)
+	t.Logf("a message to all %d: median %v, longest %v, of %d", n, stat.Median(times).Round(time.Microsecond), slices.Max(times).Round(time.Microsecond), broadcasts)
 	for i, m := range members {
 		if s := m.sub.Stats(); s.Received != broadcasts || s.Dropped != 0 {
 			t.Errorf("client %d received %d messages and dropped %d, want %d and none", i+1, s.Received, s.Dropped, broadcasts)

@@ -25,8 +25,8 @@ func TestMain(m *testing.M) {
 
 // memory is what this process holds when it rests.
 type memory struct {
-	live       uint64 // octets of the objects that are reachable
-	heap       uint64 // octets of the heap's spans that hold any
+	live       uint64 // bytes of the objects that are reachable
+	heap       uint64 // bytes of the heap's spans that hold any
 	stacks     uint64
 	goroutines int
 }

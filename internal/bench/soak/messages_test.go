@@ -4,40 +4,44 @@ import (
 	"bytes"
 	"context"
 	"runtime"
-	"slices"
 	"strconv"
 	"testing"
 	"time"
 
-	"github.com/webstomp/webstomp/internal/bench/rival/peer"
+	"github.com/webstomp/webstomp/internal/bench/peer"
+	"github.com/webstomp/webstomp/internal/bench/stat"
 	"github.com/webstomp/webstomp/stomp"
 )
 
 const (
-	octets  = 64        // of a body
+	size    = 64        // of a body, in bytes
 	answers = 10        // one message in so many is answered with one of our own
 	pauses  = 40        // how often the memory is measured, at equal distances
-	slack   = 512 << 10 // octets by which heap or stacks may differ at rest, for what is kept of a burst
+	slack   = 512 << 10 // bytes by which heap or stacks may differ at rest, for what is kept of a burst
 )
 
 // Many small messages through one client, and one of its own for every tenth,
 // do not make its memory grow: what is live after a collection in the last
 // quarter is what was live in the first one, after a warm-up. The server is a
 // peer that keeps nothing, in this process.
-func TestManyMessages(t *testing.T) {
-	p, err := peer.Start()
+func TestClient_memory_does_not_grow_with_messages(t *testing.T) {
+	p, err := peer.Start(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer p.Close()
+	defer func() {
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
 	c, err := stomp.Connect(t.Context(), p.URL(), stomp.WithoutReconnect())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	l := &line{client: c, bodies: make([][]byte, peer.Cycle)}
+	l := &line{client: c, bodies: make([][]byte, peer.Bodies(size))}
 	for i := range l.bodies {
-		l.bodies[i] = peer.Body(i, octets)
+		l.bodies[i] = peer.Body(i, size)
 	}
 	if l.in, err = c.Subscribe(t.Context(), "/flood", stomp.WithReceipt()); err != nil {
 		t.Fatal(err)
@@ -66,10 +70,10 @@ func TestManyMessages(t *testing.T) {
 	t.Logf("the first quarter: %+v", first)
 	t.Logf("the last quarter:  %+v", last)
 	if last.live > first.live+slack {
-		t.Errorf("the live heap has grown by %d octets, %.2f a message", last.live-first.live, float64(last.live-first.live)/float64(*messages)*4/3)
+		t.Errorf("the live heap has grown by %d bytes, %.2f a message", last.live-first.live, float64(last.live-first.live)/float64(*messages)*4/3)
 	}
 	if last.stacks > first.stacks+slack {
-		t.Errorf("the stacks have grown by %d octets", last.stacks-first.stacks)
+		t.Errorf("the stacks have grown by %d bytes", last.stacks-first.stacks)
 	}
 }
 
@@ -85,7 +89,7 @@ type line struct {
 // them back. When it returns, nothing is under way.
 func (l *line) pass(t *testing.T, ctx context.Context, n int) {
 	t.Helper()
-	err := l.client.Send(ctx, "/flood", nil, stomp.WithHeader("count", strconv.Itoa(n)), stomp.WithHeader("size", strconv.Itoa(octets)))
+	err := l.client.Send(ctx, peer.Flood, nil, stomp.WithHeader("count", strconv.Itoa(n)), stomp.WithHeader("size", strconv.Itoa(size)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,18 +99,18 @@ func (l *line) pass(t *testing.T, ctx context.Context, n int) {
 		if !open {
 			t.Fatalf("message %d of %d: %v", i+1, n, l.client.Err())
 		}
-		if want := l.bodies[i%peer.Cycle]; !bytes.Equal(m.Body, want) {
+		if want := l.bodies[i%peer.Bodies(size)]; !bytes.Equal(m.Body, want) {
 			t.Fatalf("message %d of %d is %q, want %q", i+1, n, m.Body, want)
 		}
 		if i%answers == 0 {
-			if err := l.client.Send(ctx, "/sink", m.Body); err != nil {
+			if err := l.client.Send(ctx, peer.Sink, m.Body); err != nil {
 				t.Fatal(err)
 			}
 			l.sent++
 		}
 	}
 	// The peer has read what we sent before when it answers this.
-	if err := l.client.Send(ctx, "/sink", nil, stomp.WithReceipt()); err != nil {
+	if err := l.client.Send(ctx, peer.Sink, nil, stomp.WithReceipt()); err != nil {
 		t.Fatal(err)
 	}
 	l.sent++
@@ -127,6 +131,5 @@ func middle(samples []memory, of func(memory) uint64) uint64 {
 	for _, m := range samples {
 		values = append(values, of(m))
 	}
-	slices.Sort(values)
-	return values[len(values)/2]
+	return stat.Median(values)
 }

@@ -5,7 +5,7 @@
 //	go run ./internal/bench/cmd/bench -markdown docs/performance.md -svg docs/performance.svg
 //
 // In a CPU profile, go tool pprof -tagfocus via=client shows the client's share
-// alone; the others are via=bare, via=handover and via=peer.
+// alone; the others are via=bare, via=minimal and via=peer.
 package main
 
 import (

@@ -16,14 +16,14 @@ func TestMain(m *testing.M) {
 	leak.Main(m)
 }
 
-func TestMeasures(t *testing.T) {
+func TestOptions_choose_the_measures(t *testing.T) {
 	for _, tc := range []struct {
 		name string
 		o    options
 		want int // -1: refused
 	}{
 		{"all", options{rounds: 1, sample: 1}, len(bench.Measures)},
-		{"by benchmark", options{rounds: 1, sample: 1, only: "^Receipt/"}, 2},
+		{"by benchmark", options{rounds: 1, sample: 1, only: "^Receipt/"}, 3},
 		{"by name", options{rounds: 1, sample: 1, only: "10,000"}, 1},
 		{"none", options{rounds: 1, sample: 1, only: "nothing"}, -1},
 		{"not an expression", options{rounds: 1, sample: 1, only: "("}, -1},
@@ -42,7 +42,7 @@ func TestMeasures(t *testing.T) {
 }
 
 // The page that is renewed is the one that there is.
-func TestReport(t *testing.T) {
+func TestOptions_report_into_the_page(t *testing.T) {
 	original, err := os.ReadFile("../../../../docs/performance.md")
 	if err != nil {
 		t.Fatal(err)

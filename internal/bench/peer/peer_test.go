@@ -6,26 +6,42 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 
-	"github.com/webstomp/webstomp/internal/bench/rival/peer"
+	"github.com/webstomp/webstomp/internal/bench/peer"
 	"github.com/webstomp/webstomp/internal/leak"
 	"github.com/webstomp/webstomp/stomp"
 )
 
 func TestMain(m *testing.M) { leak.Main(m) }
 
-// both runs a test over WebSocket and over a bare socket.
-func both(t *testing.T, test func(t *testing.T, p *peer.Peer, c *stomp.Client)) {
-	for name, url := range map[string]func(*peer.Peer) string{"WebSocket": (*peer.Peer).URL, "TCP": (*peer.Peer).TCPURL} {
+// each runs a test on every way to a peer.
+func each(t *testing.T, test func(t *testing.T, p *peer.Peer, c *stomp.Client)) {
+	for name, way := range map[string]struct {
+		start func(context.Context) (*peer.Peer, error)
+		url   func(*peer.Peer) string
+	}{
+		"WebSocket": {peer.Start, (*peer.Peer).URL},
+		"TLS":       {peer.StartTLS, (*peer.Peer).URL},
+		"TCP":       {peer.Start, (*peer.Peer).TCPURL},
+	} {
 		t.Run(name, func(t *testing.T) {
-			p, err := peer.Start()
+			p, err := way.start(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
-			t.Cleanup(p.Close)
-			c, err := stomp.Connect(t.Context(), url(p), stomp.WithoutReconnect())
+			t.Cleanup(func() { p.Close() })
+			trusting, err := peer.Trusting(p.Certificate())
+			if err != nil {
+				t.Fatal(err)
+			}
+			opts := []stomp.ConnectOption{stomp.WithoutReconnect()}
+			if trusting != nil {
+				opts = append(opts, stomp.WithHTTPClient(trusting))
+			}
+			c, err := stomp.Connect(t.Context(), way.url(p), opts...)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -39,15 +55,43 @@ func flood(ctx context.Context, c *stomp.Client, count, size int) error {
 	return c.Send(ctx, "/flood", nil, stomp.WithHeader("count", strconv.Itoa(count)), stomp.WithHeader("size", strconv.Itoa(size)))
 }
 
+// A flood goes to all subscriptions in turns, and begins with the first one.
+func TestPeer_floods_subscriptions_in_turns(t *testing.T) {
+	each(t, func(t *testing.T, _ *peer.Peer, c *stomp.Client) {
+		var channels []<-chan stomp.Frame
+		for i := range 7 { // 7 does not divide the number of bodies
+			messages, err := c.Subscribe(t.Context(), "/anything", stomp.WithID(strings.Repeat("i", i+1)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			channels = append(channels, messages)
+		}
+		for _, count := range []int{10, 2500} {
+			if err := flood(t.Context(), c, count, 16); err != nil {
+				t.Fatal(err)
+			}
+			for i := range count {
+				m, open := <-channels[i%len(channels)]
+				if !open {
+					t.Fatal(c.Err())
+				}
+				if want := peer.Body(i, 16); !bytes.Equal(m.Body, want) {
+					t.Fatalf("message %d of %d has the body %q, want %q", i+1, count, m.Body, want)
+				}
+			}
+		}
+	})
+}
+
 // Floods of every length come complete and in order, also of messages of another
 // size than before.
-func TestFlood(t *testing.T) {
-	both(t, func(t *testing.T, _ *peer.Peer, c *stomp.Client) {
+func TestPeer_floods_in_order(t *testing.T) {
+	each(t, func(t *testing.T, _ *peer.Peer, c *stomp.Client) {
 		messages, err := c.Subscribe(t.Context(), "/anything", stomp.WithReceipt())
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, f := range []struct{ count, size int }{{0, 16}, {1, 16}, {peer.Cycle, 16}, {peer.Cycle*3 + 1, 300}, {2, 70_000}, {5, peer.Smallest}} {
+		for _, f := range []struct{ count, size int }{{0, 16}, {1, 16}, {peer.Bodies(16), 16}, {peer.Bodies(300)*40 + 1, 300}, {2, 70_000}, {5, peer.Smallest}} {
 			if err := flood(t.Context(), c, f.count, f.size); err != nil {
 				t.Fatal(err)
 			}
@@ -57,7 +101,7 @@ func TestFlood(t *testing.T) {
 					t.Fatal(c.Err())
 				}
 				if want := peer.Body(i, f.size); !bytes.Equal(m.Body, want) {
-					t.Fatalf("message %d of %d has the body %.20q (%d octets), want %.20q", i+1, f.count, m.Body, len(m.Body), want)
+					t.Fatalf("message %d of %d has the body %.20q (%d bytes), want %.20q", i+1, f.count, m.Body, len(m.Body), want)
 				}
 			}
 		}
@@ -65,21 +109,21 @@ func TestFlood(t *testing.T) {
 }
 
 // What cannot be flooded is answered with an ERROR that says why.
-func TestFlood_refused(t *testing.T) {
-	both(t, func(t *testing.T, _ *peer.Peer, c *stomp.Client) {
+func TestPeer_refuses_a_flood_with_an_ERROR(t *testing.T) {
+	each(t, func(t *testing.T, _ *peer.Peer, c *stomp.Client) {
 		if err := flood(t.Context(), c, 1, peer.Smallest-1); err != nil {
 			t.Fatal(err)
 		}
 		<-c.Done()
 		var refused *stomp.Error
-		if !errors.As(c.Err(), &refused) || refused.Message != "the size of a flood: 3 octets, want 4 or more" {
+		if !errors.As(c.Err(), &refused) || refused.Message != "the size of a flood: 3 bytes, want 4 or more" {
 			t.Errorf("the client ended with %v", c.Err())
 		}
 	})
 }
 
-func TestEcho(t *testing.T) {
-	both(t, func(t *testing.T, p *peer.Peer, c *stomp.Client) {
+func TestPeer_echoes(t *testing.T) {
+	each(t, func(t *testing.T, p *peer.Peer, c *stomp.Client) {
 		messages, err := c.Subscribe(t.Context(), "/anything", stomp.WithReceipt())
 		if err != nil {
 			t.Fatal(err)
@@ -102,8 +146,8 @@ func TestEcho(t *testing.T) {
 }
 
 // Receipts of many senders, while a flood goes the other way.
-func TestReceipts_beside_a_flood(t *testing.T) {
-	both(t, func(t *testing.T, p *peer.Peer, c *stomp.Client) {
+func TestPeer_answers_beside_a_flood(t *testing.T) {
+	each(t, func(t *testing.T, p *peer.Peer, c *stomp.Client) {
 		messages, err := c.Subscribe(t.Context(), "/anything", stomp.WithReceipt())
 		if err != nil {
 			t.Fatal(err)
@@ -137,8 +181,8 @@ func TestReceipts_beside_a_flood(t *testing.T) {
 }
 
 // Close ends clients, and no connection comes after it.
-func TestClose(t *testing.T) {
-	both(t, func(t *testing.T, p *peer.Peer, c *stomp.Client) {
+func TestPeer_Close_ends_clients(t *testing.T) {
+	each(t, func(t *testing.T, p *peer.Peer, c *stomp.Client) {
 		p.Close()
 		<-c.Done()
 		if late, err := stomp.Connect(t.Context(), p.URL(), stomp.WithoutReconnect()); err == nil {
