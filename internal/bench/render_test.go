@@ -25,7 +25,7 @@ func someResults() []Result {
 		{measure("slow", "Slow/n=1", 0, perLap), [3][]Sample{
 			{{7, 12_345, 1}}, {{7, 24_690, 1.35}}, {{7, 16_460, 1}},
 		}},
-		{measure("idle", "Idle", noTarget, perConnection), [3][]Sample{
+		{measure("idle", "Idle", 3, perConnection), [3][]Sample{
 			{{256, 10_000, 1}}, {{256, 17_500, 3}}, {{256, 17_500, 1}},
 		}},
 	}
@@ -38,7 +38,7 @@ func TestMarkdown_has_a_row_for_each_measure(t *testing.T) {
 		"|---|---|---|---|---|---|---|---|",
 		"| quick & small | 1.50 µs | 1.50 µs | 0.50 µs | 1.00 (0.50 to 1.25) | 3.00 | 3 | ≤ 3 |",
 		"| slow | 24.7 µs | 16.5 µs | 12.3 µs | **1.50** (1.50 to 1.50) | 2.00 | **1.4** | ≤ 0 |",
-		"| idle | 17.5 kB | 17.5 kB | 10.0 kB | 1.00 (1.00 to 1.00) | 1.75 | 3 goroutines |  |",
+		"| idle | 17.5 kB | 17.5 kB | 10.0 kB | 1.00 (1.00 to 1.00) | 1.75 | 3 goroutines | ≤ 3 |",
 		"",
 	}, "\n")
 	if got != want {

@@ -57,5 +57,5 @@ func (r Result) GoalMet() bool {
 // CountMet reports whether the client is within its Count.
 func (r Result) CountMet() bool {
 	_, count := r.values(client)
-	return r.Count == noTarget || count <= r.Count+countSlack
+	return count <= r.Count+countSlack
 }

@@ -40,8 +40,8 @@ func Markdown(results []Result) string {
 		mid, least, most := r.Ratio()
 		ratio := fmt.Sprintf("%s (%s to %s)", emphasised(stat.Digits(mid), r.GoalMet()), stat.Digits(least), stat.Digits(most))
 		_, count := r.values(client)
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %s |\n", r.Name, r.of(client), r.of(contract), r.of(ceiling),
-			ratio, stat.Digits(stat.Median(r.ratios(ceiling))), emphasised(r.counted(count), r.CountMet()), r.countTarget())
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | ≤ %v |\n", r.Name, r.of(client), r.of(contract), r.of(ceiling),
+			ratio, stat.Digits(stat.Median(r.ratios(ceiling))), emphasised(r.counted(count), r.CountMet()), r.Count)
 	}
 	return b.String()
 }
@@ -50,13 +50,6 @@ func Markdown(results []Result) string {
 func (r Result) of(variant int) string {
 	value, _ := r.values(variant)
 	return r.kind.value(value)
-}
-
-func (r Result) countTarget() string {
-	if r.Count == noTarget {
-		return ""
-	}
-	return fmt.Sprintf("≤ %v", r.Count)
 }
 
 // counted is a count, with a decimal where it has one.
