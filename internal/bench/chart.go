@@ -46,7 +46,7 @@ text { fill: #f0f6fc }
 // Chart draws results as SVG: for each measure a bar as long as the client's
 // ratio to the same contract, and a mark where the goal is.
 func Chart(results []Result) string {
-	top, step := 1.0, 0.25
+	top, step := 1.0, 0.5
 	for _, r := range results {
 		mid, _, _ := r.Ratio()
 		top = max(top, mid, Goal)
