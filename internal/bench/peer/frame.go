@@ -22,7 +22,10 @@ var (
 // split returns command and header, and the body without its NUL, of a frame
 // that may have heart-beats before it.
 func split(message []byte) (head, body []byte) {
-	head, body, _ = bytes.Cut(bytes.TrimLeft(message, "\r\n"), headEnd)
+	for len(message) > 0 && (message[0] == '\n' || message[0] == '\r') {
+		message = message[1:]
+	}
+	head, body, _ = bytes.Cut(message, headEnd)
 	return head, bytes.TrimSuffix(body, []byte{0})
 }
 
