@@ -12,8 +12,7 @@ import (
 )
 
 // Labels of a CPU profile: whose goroutine it was (a variant's name, or "peer",
-// which package peer sets),
-// and the measure.
+// which package peer sets), and the measure.
 const (
 	viaLabel     = "via"
 	measureLabel = "measure"
@@ -25,7 +24,7 @@ const (
 func Run(ctx context.Context, measures []Measure, rounds int, d time.Duration, done func(Result)) ([]Result, error) {
 	var results []Result
 	for _, m := range measures {
-		r := Result{m, [3][]Sample{}}
+		r := Result{Measure: m}
 		for range rounds {
 			for i, v := range m.variants {
 				s, err := m.take(ctx, v, d)
