@@ -39,7 +39,7 @@ func main() {
 	var o options
 	flag.StringVar(&o.only, "only", "", "a regular expression of the `measures` to take, by name or by benchmark")
 	flag.IntVar(&o.rounds, "rounds", 5, "how often each measure is taken")
-	flag.DurationVar(&o.sample, "time", 600*time.Millisecond, "how long one sample takes")
+	flag.DurationVar(&o.sample, "time", 500*time.Millisecond, "how long one sample takes")
 	flag.BoolVar(&o.benchstat, "benchstat", false, "print what benchstat reads instead of the table")
 	flag.StringVar(&o.markdown, "markdown", "", "the `file` to renew the table in")
 	flag.StringVar(&o.svg, "svg", "", "the `file` to draw the chart into")
