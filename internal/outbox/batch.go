@@ -23,13 +23,13 @@ type frame struct {
 	ticket    *Ticket
 }
 
-// batches keeps buffers, which an Outbox has only while it holds something.
+// batches pools the batches, which an Outbox has only while it holds something.
 var batches = sync.Pool{New: func() any { return new(batch) }}
 
 // emptied returns b without its frames; nil of nil.
 func (b *batch) emptied() *batch {
 	if b != nil {
-		clear(b.frames) // lets go of buffers of their own
+		clear(b.frames) // frees the frames' own buffers
 		b.buf, b.frames = b.buf[:0], b.frames[:0]
 	}
 	return b

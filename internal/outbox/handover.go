@@ -6,36 +6,36 @@ import (
 	"github.com/webstomp/webstomp/internal/notify"
 )
 
-// Who writes:
+// Which goroutine writes:
 //
 //	write loop ──sleep──▶ nobody ──Add of a small frame──▶ a sender ──doneInline──▶ nobody
 //	     ▲                  │                                 │
 //	     └──claim───────────┴──────(waits for the sender)─────┘
 //
-// A sender never blocks while it writes, so whoever waits for it does not wait for long.
+// A sender never blocks while it writes, so waiting for it is short.
 
 const (
-	// inlineBytes is up to which size a sender writes its frame itself.
+	// inlineBytes is the largest frame that a sender writes itself.
 	inlineBytes = 16 << 10
 
-	// inlineGap is for how long nothing must have been written for that: longer than a goroutine that sends in a loop
-	// takes from one frame to the next, whose frames had better share system calls, and shorter than any round trip.
+	// inlineGap is how long ago the last write must be for that. It is longer than a goroutine that sends in a loop takes
+	// from one frame to the next, since those frames should share system calls, and shorter than any round trip.
 	inlineGap = 10 * time.Microsecond
 )
 
-// nextWriterLocked decides who writes the frame that was just accepted. It returns the batch that the sender has to write
-// itself, or tells whether it has to wake the write loop; where neither, the one who writes now will find the frame.
+// nextWriterLocked decides which goroutine writes the frame that was just accepted. It returns the batch that the sender
+// has to write itself, or whether the sender has to wake the write loop. If neither, the goroutine that is writing will
+// find the frame.
 func (o *Outbox) nextWriterLocked() (mine *batch, wake bool) {
 	if o.inline != nil && o.asleep && !o.inlining && o.bytes <= inlineBytes && time.Since(o.made)-o.wrote >= inlineGap {
 		o.inlining = true
-		mine, _ = o.takeLocked(nil) // nobody waits for room: the outbox was empty
+		mine, _ = o.takeLocked(nil) // no sender waits for room: the outbox was empty
 		return mine, false
 	}
 	return nil, o.rouseLocked()
 }
 
-// rouseLocked tells whether the write loop is to be woken: it sleeps, and there is something to write that no sender is
-// at.
+// rouseLocked reports whether the write loop has to be woken: it sleeps, frames wait, and no sender is writing.
 func (o *Outbox) rouseLocked() bool {
 	if !o.asleep || o.inlining || o.emptyLocked() {
 		return false
@@ -46,8 +46,8 @@ func (o *Outbox) rouseLocked() bool {
 
 func (o *Outbox) emptyLocked() bool { return o.waiting == nil || len(o.waiting.frames) == 0 }
 
-// wakeFor wakes the write loop for something that is no frame. note makes a note of it: when the loop has claimed the
-// writing next, it finds that.
+// wakeFor wakes the write loop for something other than a frame. note records what, under the lock, so that the loop sees
+// it after its next claim.
 func (o *Outbox) wakeFor(note func()) {
 	o.mu.Lock()
 	note()
@@ -55,7 +55,7 @@ func (o *Outbox) wakeFor(note func()) {
 	notify.Signal(o.wake)
 }
 
-// take gives the write loop all that waits; nil when there is nothing. done is the batch of the call before, or nil.
+// take returns all frames that wait, nil if there are none. done is the batch of the previous call, or nil.
 func (o *Outbox) take(done *batch) *batch {
 	o.mu.Lock()
 	if o.emptyLocked() {
@@ -69,7 +69,7 @@ func (o *Outbox) take(done *batch) *batch {
 	return b
 }
 
-// takeLocked takes all that waits and leaves done in its place. Those who wait for room are returned.
+// takeLocked takes all frames that wait and leaves done, emptied, in their place. It returns who waits for room.
 func (o *Outbox) takeLocked(done *batch) (*batch, notify.Waiters) {
 	b := o.waiting
 	o.waiting, o.bytes = done.emptied(), 0
@@ -77,7 +77,7 @@ func (o *Outbox) takeLocked(done *batch) (*batch, notify.Waiters) {
 	return b, o.room.Take()
 }
 
-// sleep lets the write loop go to sleep, which has flushed all it took; false when there is something to write after all.
+// sleep marks the write loop as asleep, after it has flushed all it took. It returns false if frames wait.
 func (o *Outbox) sleep() bool {
 	o.mu.Lock()
 	if !o.emptyLocked() {
@@ -92,7 +92,7 @@ func (o *Outbox) sleep() bool {
 	return true
 }
 
-// claim makes the write loop the one who writes again, whatever has woken it.
+// claim makes the write loop the writer again, waiting for a sender that is writing.
 func (o *Outbox) claim() {
 	o.mu.Lock()
 	o.asleep = false
@@ -105,8 +105,7 @@ func (o *Outbox) claim() {
 	<-inlined
 }
 
-// doneInline ends a sender's time as the one who writes. flushed: all that it took is flushed; else the write loop has to
-// finish.
+// doneInline ends a sender's turn as the writer. If not all that it took is flushed, the write loop has to finish.
 func (o *Outbox) doneInline(flushed bool) {
 	o.mu.Lock()
 	o.inlining = false
@@ -128,7 +127,7 @@ func (o *Outbox) doneInline(flushed bool) {
 	inlined.Wake()
 }
 
-// noteFlush notes that all that was taken so far is flushed.
+// noteFlush records that all frames taken so far are flushed.
 func (o *Outbox) noteFlush() {
 	o.mu.Lock()
 	progress := o.flushedLocked()
@@ -136,7 +135,7 @@ func (o *Outbox) noteFlush() {
 	progress.Wake()
 }
 
-// flushedLocked is noteFlush; it returns those to wake.
+// flushedLocked is noteFlush. It returns who to wake.
 func (o *Outbox) flushedLocked() notify.Waiters {
 	o.flushed = o.taken
 	o.wrote = time.Since(o.made)

@@ -1,14 +1,14 @@
-// Package outbox is the write half of a connection: the frames that wait to be written, and the one who writes them. It
-// knows a frame as bytes alone.
+// Package outbox is the write half of a connection: the frames that wait to be written, and their one writer. To it a
+// frame is bytes.
 //
 //	senders ──Add──▶ batch that waits ──take──▶ Writer ──▶ ws.Conn
 //
 // Frames are numbered from 1 in the order in which they will be written. A frame is accepted, then taken (the Writer may
 // have begun to write it), then flushed (it was handed to the operating system).
 //
-// One goroutine at a time is the one who writes: it takes frames and uses the connection. That is the write loop,
-// Writer.Run, but while it sleeps a sender that finds nothing waiting takes its place for one frame: waking the loop would
-// take longer than the system call does. See handover.go.
+// One goroutine at a time takes frames and writes to the connection. That is the write loop, Writer.Run; while it sleeps, a
+// sender that finds nothing waiting writes its frame itself, since waking the loop would take longer than the system
+// call. See handover.go.
 package outbox
 
 import (
@@ -20,18 +20,18 @@ import (
 	"github.com/webstomp/webstomp/internal/ws"
 )
 
-// bound is how many bytes may wait until Add waits as well. It covers what a fast socket takes in a millisecond, so that
-// the Writer never runs dry because of it.
+// bound is how many bytes may wait before Add waits as well. It is what a fast socket takes in a millisecond, so that the
+// Writer never runs dry because of it.
 const bound = 1 << 20
 
 // Outbox holds the frames that wait to be written on one connection, encoded by the goroutines that send them. Its methods
 // may be called from any goroutine.
 type Outbox struct {
-	wake   chan<- struct{} // capacity 1, the connection's own: the write loop sleeps and there is work
+	wake   chan<- struct{} // capacity 1, the connection's own: wakes the write loop
 	made   time.Time
-	inline func(*batch) // writes what a sender has taken, and calls inlined; nil: no sender may write
+	inline func(*batch) // writes a batch in the sender's goroutine and calls doneInline; nil: senders do not write
 
-	mu       sync.Mutex // guards what follows. Locked before a Ticket's, and before whatever encode locks
+	mu       sync.Mutex // guards what follows; locked before a Ticket's, and before the locks that encode takes
 	waiting  *batch     // nil while the write loop sleeps and nothing waits
 	bytes    int        // in waiting
 	accepted uint64
@@ -42,20 +42,20 @@ type Outbox struct {
 	room     notify.Event // there is room again, or failed is set
 	progress notify.Event // flushed has grown, or failed is set
 
-	// Who writes, see handover.go.
+	// Which goroutine writes, see handover.go.
 	asleep   bool          // the write loop waits to be woken
-	inlining bool          // a sender writes
-	inlined  notify.Event  // it no longer does
-	wrote    time.Duration // when something was written last, since made
+	inlining bool          // a sender is writing
+	inlined  notify.Event  // that sender has finished
+	wrote    time.Duration // time of the last write, since made
 }
 
-// Options says how a connection is written to.
+// Options sets how a connection is written to.
 type Options struct {
 	Split    int            // longer frames become several messages of at most so many bytes; 0: never
 	BeatType ws.MessageType // of the message of a heart-beat
 }
 
-// New returns the write half of conn, which its Writer writes to from now on. Nothing is written before Run.
+// New returns the write half of conn. From now on only its Writer writes to conn. Nothing is written before Run.
 func New(conn *ws.Conn, o Options) (*Outbox, *Writer) {
 	out := &Outbox{wake: conn.Pending(), made: time.Now()}
 	w := &Writer{out: out, conn: conn, options: o}
@@ -68,19 +68,19 @@ func New(conn *ws.Conn, o Options) (*Outbox, *Writer) {
 // Entry is how one frame is to be written.
 type Entry struct {
 	Type    ws.MessageType // of its WebSocket message
-	Encoded []byte         // the frame, where it has a buffer of its own, which the Outbox keeps; nil: encode appends it
-	Forced  bool           // it is accepted beyond the bound, so that Add does not wait
-	Carry   bool           // it goes out on the next session if this one ends before its writing begins: see Leftover
-	Last    error          // not nil: nothing is accepted after it, with that error
-	Ticket  *Ticket        // tells where the frame is; nil: nobody asks
+	Encoded []byte         // the frame in a buffer of its own, which the Outbox keeps; nil: encode appends it
+	Forced  bool           // ignores the bound, so that Add does not wait
+	Carry   bool           // goes out on the next session if this one ends before its writing begins, see Leftover
+	Last    error          // if not nil, later calls of Add return it
+	Ticket  *Ticket        // tracks where the frame is; nil: not tracked
 }
 
 // Add accepts one frame and returns its number. While there is no room it waits, within ctx, and returns ctx.Err() when
 // that ends. After Fail, or behind an Entry with Last, it returns their error.
 //
-// encode appends the frame to dst, or returns dst as it is where the Entry has its frame. It runs under the Outbox's lock
-// when the frame is about to get its place, so that what it looks at is so when the frame stands before all later ones.
-// It must be quick and must not call the Outbox. Its error is Add's, and nothing is accepted then.
+// encode appends the frame to dst; if the Entry is Encoded, it returns dst as it is. It runs under the Outbox's lock, as the
+// last step before the frame gets its place: whatever is added later is written later. It must be quick and must not call
+// the Outbox. If it fails, Add returns its error and accepts nothing.
 func (o *Outbox) Add(ctx context.Context, e Entry, encode func(dst []byte) ([]byte, error)) (number uint64, err error) {
 	for {
 		o.mu.Lock()
@@ -132,7 +132,7 @@ func (o *Outbox) addLocked(e *Entry, encode func([]byte) ([]byte, error)) (numbe
 	return o.accepted, nil
 }
 
-// withdraw takes a frame back that was not taken yet, and reports whether it could.
+// withdraw removes a frame that was not taken yet, and reports whether it could.
 func (o *Outbox) withdraw(number uint64) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -175,15 +175,15 @@ func (o *Outbox) AwaitFlush(ctx context.Context, number uint64) error {
 	}
 }
 
-// Backlog tells whether a sender waits for room, and how many frames were taken so far: where the one lasts and the other
-// stands still, the peer takes nothing.
+// Backlog reports whether a sender waits for room, and how many frames were taken so far. If a sender waits and that
+// number does not grow, the peer is not reading.
 func (o *Outbox) Backlog() (waiting bool, taken uint64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.room.Waiting(), o.taken
 }
 
-// Fail accepts nothing more and ends every wait with err: the connection is over. The first call counts.
+// Fail makes Add and every wait return err: the connection is over. Only the first call has an effect.
 func (o *Outbox) Fail(err error) {
 	o.mu.Lock()
 	if o.failed != nil {

@@ -2,17 +2,17 @@ package outbox
 
 import "sync"
 
-// Ticket tells where one frame is: whoever waits for what comes of it may give up at any time, also while the frame is
-// carried from one session to the next. The zero value is a frame that no Outbox has accepted yet.
+// Ticket tracks where one frame is, so that its sender may give up at any time, also while the frame is carried from one
+// session to the next. The zero value is a frame that was not accepted yet.
 type Ticket struct {
 	mu        sync.Mutex // guards what follows; a leaf: nothing is locked below it
 	out       *Outbox    // nil: not accepted yet, or between two sessions
 	number    uint64     // in out
 	begun     bool       // its writing began in an earlier session
-	withdrawn bool       // nobody wants it written any more
+	withdrawn bool       // its sender has given up
 }
 
-// enter notes where the frame is now; false when nobody wants it any more. The Outbox's lock is held.
+// enter records where the frame is now. It returns false if its sender has given up. The Outbox's lock is held.
 func (t *Ticket) enter(out *Outbox, number uint64) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -23,19 +23,19 @@ func (t *Ticket) enter(out *Outbox, number uint64) bool {
 	return true
 }
 
-// Withdraw says that the frame need not be written any more. unsent: not a single byte of it was, and none will be.
+// Withdraw gives up the frame. It reports whether no byte of it was written, nor will be.
 func (t *Ticket) Withdraw() (unsent bool) {
 	t.mu.Lock()
 	t.withdrawn = true
 	out, number, begun := t.out, t.number, t.begun
 	t.mu.Unlock()
-	// What was written in an earlier session is not written again, if that can be helped.
+	// A frame that was written in an earlier session is withdrawn as well, but was not unsent.
 	withdrawn := out == nil || out.withdraw(number)
 	return withdrawn && !begun
 }
 
-// Leave takes the frame off the Outbox of w, whose Run has returned. here: it was there, under that number. begun: its
-// writing had begun there.
+// Leave takes the frame off the Outbox of w, whose Run has returned. here reports whether it was there, number is its
+// number there, and begun reports whether its writing had begun.
 func (t *Ticket) Leave(w *Writer) (number uint64, here, begun bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -11,24 +11,23 @@ import (
 // ErrStopped is what Run returns when it was told to stop.
 var ErrStopped = errors.New("outbox: stopped")
 
-// flushEvery is after how many bytes the Writer flushes and looks up, however much there is to write: a heart-beat that
-// is due goes out (clause M7), and whoever waits for a flush hears of it. At 256 KiB the flush that this takes costs
-// nothing that can be measured.
+// flushEvery is after how many bytes the Writer flushes, however much there is to write: a heart-beat that is due goes out
+// (clause M7), and calls that wait for a flush return. At 256 KiB the extra flush costs nothing measurable.
 const flushEvery = 256 << 10
 
 var heartBeat = []byte{'\n'} // clause W4
 
-// Writer writes what an Outbox accepts, and heart-beats, and has the WebSocket's own frames flushed (pongs).
+// Writer writes what an Outbox accepts, and heart-beats, and flushes the WebSocket's own frames (pongs).
 type Writer struct {
 	out     *Outbox
 	conn    *ws.Conn
 	options Options
 
-	// Owned by the one who writes, whoever that is now; see handover.go.
+	// Owned by the goroutine that writes, see handover.go.
 	batch     *batch // what it is writing; nil: nothing
 	begun     uint64 // the number of the last frame whose writing began
 	unflushed int    // bytes written since the last flush, more or less
-	inlineErr error  // what a sender met that wrote in the loop's place
+	inlineErr error  // of the last sender that wrote itself
 
 	beatDue  atomic.Bool // a heart-beat is to be written
 	finished atomic.Bool // Run returns when all is written
@@ -49,9 +48,9 @@ func (w *Writer) Beat() { w.out.wakeFor(func() { w.beatDue.Store(true) }) }
 // Finish makes Run return nil as soon as all that was accepted is flushed.
 func (w *Writer) Finish() { w.out.wakeFor(func() { w.finished.Store(true) }) }
 
-// Run is the write loop. It takes all that waits, writes it into the connection's buffer and flushes once, so that frames
-// sent at the same time share a system call. It returns nil after Finish, ErrStopped when stop is closed, or what writing
-// failed with. Nobody writes to the connection any more then.
+// Run is the write loop. It takes all frames that wait, writes them into the connection's buffer and flushes once, so that
+// frames sent at the same time share a system call. It returns nil after Finish, ErrStopped when stop is closed, or the
+// error of a write. After that nothing writes to the connection.
 func (w *Writer) Run(stop <-chan struct{}) error {
 	defer w.out.claim() // from a sender
 	for {
@@ -94,8 +93,8 @@ func (w *Writer) writeWaiting() error {
 		case w.unflushed == 0 && w.out.sleep():
 			return nil
 		case w.unflushed > 0 && !yielded:
-			// Whoever is ready to run may be about to send: their frames had better share this system call, which costs many
-			// times as much.
+			// Goroutines that are ready to run may be about to send. Their frames should share this system call, which costs
+			// many times as much.
 			yielded = true
 			runtime.Gosched()
 			continue
@@ -108,7 +107,7 @@ func (w *Writer) writeWaiting() error {
 		if err := w.writeBatch(b); err != nil {
 			return err
 		}
-		if err := w.writeBeat(); err != nil { // however long senders keep the loop from sleeping
+		if err := w.writeBeat(); err != nil { // however long senders keep the loop busy
 			return err
 		}
 		if w.unflushed == 0 {
@@ -122,8 +121,8 @@ func (w *Writer) writeWaiting() error {
 	}
 }
 
-// writeInline writes what a sender has taken, in the place of the write loop, which sleeps. It does not block, and leaves
-// the rest to the loop where the connection does not take all of it.
+// writeInline writes what a sender has taken, while the write loop sleeps. It does not block: what the connection does not
+// take is left to the loop.
 func (w *Writer) writeInline(b *batch) {
 	w.conn.Hold(true)
 	err := w.writeBatch(b)
@@ -140,7 +139,7 @@ func (w *Writer) writeInline(b *batch) {
 	w.out.doneInline(flushed)
 }
 
-// writeBatch writes all of b. After an error, Leftover finds in b what is left.
+// writeBatch writes all of b. After an error b stays for Leftover.
 func (w *Writer) writeBatch(b *batch) error {
 	w.batch = b
 	written := 0
@@ -176,7 +175,7 @@ func (w *Writer) writeBeat() error {
 	return w.conn.Write(w.options.BeatType, heartBeat)
 }
 
-// flush hands all that was taken to the operating system.
+// flush hands all frames that were taken to the operating system.
 func (w *Writer) flush() error {
 	w.unflushed = 0
 	if err := w.conn.Flush(); err != nil {
