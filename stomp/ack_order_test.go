@@ -7,26 +7,27 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/webstomp/webstomp/internal/rig"
 	"github.com/webstomp/webstomp/stomp"
 )
 
 // M3: an ACK in the cumulative mode covers the earlier frames. Of two that wait for room at the same time, the one of the
 // earlier frame must not go out behind the other: the broker would refuse it, at the session's cost.
 func TestAck_M3_cumulative_acks_keep_their_order(t *testing.T) {
-	bubble(t, "under_load", func(t *testing.T) {
+	rig.Bubble(t, "under_load", func(t *testing.T) {
 		body := bytes.Repeat([]byte("x"), 1<<20)
 		for range 20 { // who comes first is the scheduler's choice
-			p, client := streamSession(t, connected12)
+			p, client := rig.Session(t)
 			messages, err := client.Subscribe(t.Context(), "/a", stomp.WithAck(stomp.AckClient), stomp.WithID("x"))
-			fine(t, err)
-			p.read()
+			rig.OK(t, err)
+			p.Raw()
 			for _, n := range []string{"1", "2"} {
-				p.send("MESSAGE\nsubscription:x\ndestination:/a\nmessage-id:" + n + "\nack:" + n + "\n\n\x00")
+				p.SendRaw("MESSAGE\nsubscription:x\ndestination:/a\nmessage-id:" + n + "\nack:" + n + "\n\n\x00")
 			}
 			first, second := <-messages, <-messages
-			fine(t, client.Send(t.Context(), "/fill", body)) // the writer hangs in this one: nobody reads
+			rig.OK(t, client.Send(t.Context(), "/fill", body)) // the writer hangs in this one: nobody reads
 			synctest.Wait()
-			fine(t, client.Send(t.Context(), "/fill", body)) // and this one fills the outbox
+			rig.OK(t, client.Send(t.Context(), "/fill", body)) // and this one fills the outbox
 
 			var acks sync.WaitGroup
 			var firstErr, secondErr error
@@ -34,21 +35,21 @@ func TestAck_M3_cumulative_acks_keep_their_order(t *testing.T) {
 			synctest.Wait()
 			acks.Go(func() { secondErr = client.Ack(t.Context(), second) })
 			synctest.Wait()
-			p.read()
-			p.read()
+			p.Raw()
+			p.Raw()
 			acks.Wait()
-			fine(t, secondErr)
-			fine(t, client.Send(t.Context(), "/end", nil))
+			rig.OK(t, secondErr)
+			rig.OK(t, client.Send(t.Context(), "/end", nil))
 			var sent []string
-			for f := p.read(); !strings.HasPrefix(f, "SEND"); f = p.read() {
+			for f := p.Raw(); !strings.HasPrefix(f, "SEND"); f = p.Raw() {
 				id, _, _ := strings.Cut(strings.TrimPrefix(f, "ACK\nid:"), "\n")
 				sent = append(sent, id)
 			}
 			if firstErr == nil {
-				same(t, "the acks", sent, []string{"1", "2"})
+				rig.Equal(t, "the acks", sent, []string{"1", "2"})
 			} else {
-				matches(t, firstErr, stomp.ErrNotAckable)
-				same(t, "the acks", sent, []string{"2"})
+				rig.ErrorIs(t, firstErr, stomp.ErrNotAckable)
+				rig.Equal(t, "the acks", sent, []string{"2"})
 			}
 			client.Close()
 		}

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/webstomp/webstomp/internal/rig"
 	"github.com/webstomp/webstomp/internal/wire"
 	"github.com/webstomp/webstomp/stomp"
 	"github.com/webstomp/webstomp/stomp/stomptest"
@@ -22,27 +23,26 @@ func TestAck_M3(t *testing.T) {
 		{stomp.V11, "message-id:m:1 subscription:s1 x:y"},
 		{stomp.V12, "id:a:1 x:y"},
 	} {
-		bubble(t, "M3_"+string(tc.version), func(t *testing.T) {
-			c, p := peerRig(t, [][2]string{{"version", string(tc.version)}})
-			p.dec.SetVersion(wire.Version(tc.version))
+		rig.Bubble(t, "M3_"+string(tc.version), func(t *testing.T) {
+			p, c := rig.NewServer(t).Session("version:" + string(tc.version))
 			sub, err := c.Subscribe(t.Context(), "/a", stomp.WithAck(stomp.AckClient))
-			fine(t, err)
-			p.want(wire.Subscribe)
+			rig.OK(t, err)
+			p.Want(wire.Subscribe)
 			for _, ack := range []func(context.Context, stomp.Frame, ...stomp.FrameOption) error{c.Ack, c.Nack} {
-				p.send(wire.Message, "", [2]string{"subscription", "s1"}, [2]string{"destination", "/a"}, [2]string{"message-id", "m:1"}, [2]string{"ack", "a:1"})
+				p.Send(wire.Message, "", "subscription", "s1", "destination", "/a", "message-id", "m:1", "ack", "a:1")
 				f := <-sub
 				err := ack(t.Context(), f, stomp.WithHeader("x", "y"))
 				if err != nil { // NACK in 1.0
-					breach(t, err, "M3")
+					rig.ErrorClause(t, err, "M3")
 					if tc.version != stomp.V10 || !stomp.Unsent(err) {
 						t.Error(err)
 					}
-					fine(t, c.Ack(t.Context(), f)) // what could not be refused can be acked still
-					p.want(wire.Ack)
+					rig.OK(t, c.Ack(t.Context(), f)) // what could not be refused can be acked still
+					p.Want(wire.Ack)
 					continue
 				}
 				var parts []string
-				for _, e := range p.next().Header {
+				for _, e := range p.Next().Header {
 					parts = append(parts, e[0]+":"+e[1])
 				}
 				if s := strings.Join(parts, " "); s != tc.want {
@@ -54,101 +54,87 @@ func TestAck_M3(t *testing.T) {
 }
 
 func TestAck(t *testing.T) {
-	bubble(t, "M2_cumulative", func(t *testing.T) {
-		b, c := pipeRig(t)
+	rig.Bubble(t, "M2_cumulative", func(t *testing.T) {
+		b, c := rig.Pair(t)
 		sub, err := c.Subscribe(t.Context(), "/queue/a", stomp.WithAck(stomp.AckClient))
-		fine(t, err)
-		frames := deliver(b, sub, 5)
-		fine(t, c.Ack(t.Context(), frames[2], stomp.WithReceipt()))
+		rig.OK(t, err)
+		frames := rig.Deliver(t, b, "/queue/a", sub, 5)
+		rig.OK(t, c.Ack(t.Context(), frames[2], stomp.WithReceipt()))
 		if n := b.Unacked("/queue/a"); n != 2 {
 			t.Errorf("%d are unacked", n)
 		}
 		for _, f := range frames[:3] {
-			matches(t, c.Ack(t.Context(), f), stomp.ErrNotAckable)
+			rig.ErrorIs(t, c.Ack(t.Context(), f), stomp.ErrNotAckable)
 		}
-		fine(t, c.Ack(t.Context(), frames[4], stomp.WithReceipt()))
+		rig.OK(t, c.Ack(t.Context(), frames[4], stomp.WithReceipt()))
 		if n := b.Unacked("/queue/a"); n != 0 || c.Err() != nil {
 			t.Errorf("%d are unacked, client's error %v", n, c.Err())
 		}
 	})
-	bubble(t, "M2_individual_in_any_order", func(t *testing.T) {
-		b, c := pipeRig(t)
+	rig.Bubble(t, "M2_individual_in_any_order", func(t *testing.T) {
+		b, c := rig.Pair(t)
 		sub, err := c.Subscribe(t.Context(), "/queue/a", stomp.WithAck(stomp.AckClientIndividual))
-		fine(t, err)
-		frames := deliver(b, sub, 9)
+		rig.OK(t, err)
+		frames := rig.Deliver(t, b, "/queue/a", sub, 9)
 		for i, n := range []int{4, 0, 8, 1, 7, 3, 2, 6, 5} {
-			fine(t, c.Ack(t.Context(), frames[n], stomp.WithReceipt()))
+			rig.OK(t, c.Ack(t.Context(), frames[n], stomp.WithReceipt()))
 			if left := b.Unacked("/queue/a"); left != 8-i {
 				t.Errorf("%d are unacked after %d acks", left, i+1)
 			}
 			err := c.Ack(t.Context(), frames[n])
-			matches(t, err, stomp.ErrNotAckable)
+			rig.ErrorIs(t, err, stomp.ErrNotAckable)
 			want := fmt.Sprintf("stomp: ack %s: frame cannot be acknowledged: acknowledged already", frames[n].MessageID())
 			if err.Error() != want || !stomp.Unsent(err) {
 				t.Errorf("error %v, want %s", err, want)
 			}
 		}
 	})
-	bubble(t, "M3_NACK_is_delivered_again", func(t *testing.T) {
-		b, c := pipeRig(t)
+	rig.Bubble(t, "M3_NACK_is_delivered_again", func(t *testing.T) {
+		b, c := rig.Pair(t)
 		sub, err := c.Subscribe(t.Context(), "/queue/a", stomp.WithAck(stomp.AckClientIndividual))
-		fine(t, err)
-		f := deliver(b, sub, 1)[0]
-		fine(t, c.Nack(t.Context(), f))
+		rig.OK(t, err)
+		f := rig.Deliver(t, b, "/queue/a", sub, 1)[0]
+		rig.OK(t, c.Nack(t.Context(), f))
 		again := <-sub
 		if again.Header.Get("redelivered") != "true" || string(again.Body) != string(f.Body) {
 			t.Errorf("got %v", again)
 		}
-		fine(t, c.Nack(t.Context(), again, stomp.WithHeader("requeue", "false"), stomp.WithReceipt()))
+		rig.OK(t, c.Nack(t.Context(), again, stomp.WithHeader("requeue", "false"), stomp.WithReceipt()))
 		if n := b.Unacked("/queue/a") + b.QueueLen("/queue/a"); n != 0 {
 			t.Errorf("%d are left", n)
 		}
 	})
-	bubble(t, "refused_by_broker", func(t *testing.T) {
-		b, c := pipeRig(t)
+	rig.Bubble(t, "refused_by_broker", func(t *testing.T) {
+		b, c := rig.Pair(t)
 		sub, err := c.Subscribe(t.Context(), "/queue/a", stomp.WithAck(stomp.AckClientIndividual))
-		fine(t, err)
-		f := deliver(b, sub, 1)[0]
-		b.Intercept(func(e stomptest.Event) stomptest.Action {
-			if e.Frame.Command == "ACK" {
-				return stomptest.ReplyError("no", [][2]string{{"receipt-id", e.Frame.Get("receipt")}}, nil, false)
-			}
-			return stomptest.Pass()
-		})
-		refusal(t, c.Ack(t.Context(), f, stomp.WithReceipt()), "no")
+		rig.OK(t, err)
+		f := rig.Deliver(t, b, "/queue/a", sub, 1)[0]
+		rig.On(b, "ACK", "", rig.Refuse("no"))
+		rig.Refused(t, c.Ack(t.Context(), f, stomp.WithReceipt()), "no")
 	})
-	bubble(t, "of_a_copy_whose_header_was_changed", func(t *testing.T) {
-		b, c := pipeRig(t)
+	rig.Bubble(t, "of_a_copy_whose_header_was_changed", func(t *testing.T) {
+		b, c := rig.Pair(t)
 		sub, err := c.Subscribe(t.Context(), "/queue/a", stomp.WithAck(stomp.AckClientIndividual))
-		fine(t, err)
-		f := deliver(b, sub, 1)[0]
+		rig.OK(t, err)
+		f := rig.Deliver(t, b, "/queue/a", sub, 1)[0]
 		f.Header.Del("ack")
-		matches(t, c.Ack(t.Context(), f), stomp.ErrNotAckable)
+		rig.ErrorIs(t, c.Ack(t.Context(), f), stomp.ErrNotAckable)
 	})
-}
-
-// deliver publishes n messages to /queue/a and receives them.
-func deliver(b *stomptest.Broker, sub <-chan stomp.Frame, n int) (frames []stomp.Frame) {
-	for _, s := range numbers(1, n) {
-		b.Publish("/queue/a", nil, []byte(s))
-		frames = append(frames, <-sub)
-	}
-	return frames
 }
 
 func TestAckRefuses(t *testing.T) {
-	bubble(t, "ErrNotAckable", func(t *testing.T) {
-		b, c := pipeRig(t)
-		other := joinBroker(t, b)
+	rig.Bubble(t, "ErrNotAckable", func(t *testing.T) {
+		b, c := rig.Pair(t)
+		other := rig.Connect(t, b)
 		auto, err := c.Subscribe(t.Context(), "/queue/auto")
-		fine(t, err)
+		rig.OK(t, err)
 		elsewhere, err := other.Subscribe(t.Context(), "/queue/a", stomp.WithAck(stomp.AckClient))
-		fine(t, err)
+		rig.OK(t, err)
 		b.Publish("/queue/auto", nil, nil)
 		b.Publish("/queue/a", nil, nil)
 		own := stomp.NewFrame("MESSAGE", stomp.Header{{"message-id", "m1"}, {"ack", "a1"}}, nil)
 		parsed, err := stomp.ParseFrame([]byte("MESSAGE\nmessage-id:m1\nack:a1\n\n\x00"))
-		fine(t, err)
+		rig.OK(t, err)
 		for _, tc := range []struct {
 			f    stomp.Frame
 			text string
@@ -161,50 +147,48 @@ func TestAckRefuses(t *testing.T) {
 		} {
 			for _, ack := range []func(context.Context, stomp.Frame, ...stomp.FrameOption) error{c.Ack, c.Nack} {
 				err := ack(t.Context(), tc.f)
-				matches(t, err, stomp.ErrNotAckable)
+				rig.ErrorIs(t, err, stomp.ErrNotAckable)
 				if err == nil || !strings.HasSuffix(err.Error(), tc.text) || !stomp.Unsent(err) {
 					t.Errorf("error %v, want %q", err, tc.text)
 				}
 			}
 		}
 		synctest.Wait()
-		same(t, "the broker", took(b), []string{"SUBSCRIBE", "SUBSCRIBE"})
+		rig.Equal(t, "the broker", rig.Received(b), []string{"SUBSCRIBE", "SUBSCRIBE"})
 	})
-	bubble(t, "Promise6_ErrStale", func(t *testing.T) {
+	rig.Bubble(t, "Promise6_ErrStale", func(t *testing.T) {
 		for name, end := range map[string]func(b *stomptest.Broker, c *stomp.Client){
 			"cut":        func(b *stomptest.Broker, c *stomp.Client) { b.Cut(); <-c.Done() },
 			"Close":      func(_ *stomptest.Broker, c *stomp.Client) { c.Close() },
 			"Disconnect": func(_ *stomptest.Broker, c *stomp.Client) { c.Disconnect(t.Context()) },
 		} {
-			b, c := pipeRig(t)
+			b, c := rig.Pair(t)
 			sub, err := c.Subscribe(t.Context(), "/queue/a", stomp.WithAck(stomp.AckClientIndividual))
-			fine(t, err)
-			f := deliver(b, sub, 1)[0]
+			rig.OK(t, err)
+			f := rig.Deliver(t, b, "/queue/a", sub, 1)[0]
 			end(b, c)
 			for _, ack := range []func(context.Context, stomp.Frame, ...stomp.FrameOption) error{c.Ack, c.Nack} {
 				err := ack(t.Context(), f)
-				matches(t, err, stomp.ErrStale)
-				if !stomp.Unsent(err) {
-					t.Errorf("%s: %v: unsent is false", name, err)
-				}
+				rig.ErrorIs(t, err, stomp.ErrStale)
+				rig.Unsent(t, err)
 			}
 			if b.StaleAcks() != 0 {
 				t.Errorf("%s: %d stale acks came", name, b.StaleAcks())
 			}
 		}
 	})
-	bubble(t, "options_and_ctx", func(t *testing.T) {
-		b, c := pipeRig(t)
+	rig.Bubble(t, "options_and_ctx", func(t *testing.T) {
+		b, c := rig.Pair(t)
 		sub, err := c.Subscribe(t.Context(), "/queue/a", stomp.WithAck(stomp.AckClientIndividual))
-		fine(t, err)
-		f := deliver(b, sub, 1)[0]
+		rig.OK(t, err)
+		f := rig.Deliver(t, b, "/queue/a", sub, 1)[0]
 		over, cancel := context.WithCancel(t.Context())
 		cancel()
-		matches(t, c.Ack(over, f), context.Canceled)
+		rig.ErrorIs(t, c.Ack(over, f), context.Canceled)
 		if err := c.Ack(t.Context(), f, stomp.WithHeader("message-id", "x")); err == nil || !strings.Contains(err.Error(), "Ack and Nack write it") {
 			t.Error(err)
 		}
-		breach(t, c.Ack(t.Context(), f, stomp.WithHeader("x", "\x00")), "F13")
-		fine(t, c.Ack(t.Context(), f, stomp.WithReceipt())) // none of these has cost the frame its ack
+		rig.ErrorClause(t, c.Ack(t.Context(), f, stomp.WithHeader("x", "\x00")), "F13")
+		rig.OK(t, c.Ack(t.Context(), f, stomp.WithReceipt())) // none of these has cost the frame its ack
 	})
 }

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/webstomp/webstomp/internal/rig"
 	"github.com/webstomp/webstomp/stomp"
 	"github.com/webstomp/webstomp/stomp/stomptest"
 )
@@ -84,8 +85,7 @@ func TestChaos(t *testing.T) {
 }
 
 func chaos(t *testing.T, transport string, seed uint64) {
-	b := stomptest.NewBroker(stomptest.WithPipe())
-	defer b.Close()
+	b := rig.PipeBroker(t)
 	opts := []stomp.ConnectOption{stomp.WithReconnect(stomp.Backoff{Min: time.Millisecond, Max: 20 * time.Millisecond})}
 	if transport == "stream" {
 		opts = append(opts, stomp.WithDialer(b.Dial))
@@ -94,14 +94,10 @@ func chaos(t *testing.T, transport string, seed uint64) {
 	}
 	ctx := t.Context()
 	c, err := stomp.Connect(ctx, b.URL(), opts...)
-	if err != nil {
-		t.Fatal(err)
-	}
+	rig.OK(t, err)
 	defer c.Close()
 	sub, err := c.NewSubscription(ctx, "/queue/chaos", stomp.WithAck(stomp.AckClientIndividual), stomp.WithHeader("prefetch-count", "4"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	rig.OK(t, err)
 	m := &mischief{broker: b, dice: rand.New(rand.NewPCG(seed, 1)), left: *chaosCuts, kinds: make(map[string]int)}
 	b.Intercept(m.act)
 
@@ -142,16 +138,12 @@ func produce(t *testing.T, ctx context.Context, c *stomp.Client, m *mischief) in
 		var pending []*stomp.Receipt
 		for range 8 {
 			r, err := c.SendAsync(ctx, "/queue/chaos", fmt.Appendf(nil, "message %d", sent), stomp.WithRetry())
-			if err != nil {
-				t.Fatal(err)
-			}
+			rig.OK(t, err)
 			pending = append(pending, r)
 			sent++
 		}
 		for _, r := range pending {
-			if err := r.Wait(ctx); err != nil {
-				t.Fatal(err)
-			}
+			rig.OK(t, r.Wait(ctx))
 		}
 	}
 	return sent

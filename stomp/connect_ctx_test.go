@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/webstomp/webstomp/internal/rig"
 	"github.com/webstomp/webstomp/stomp"
 	"github.com/webstomp/webstomp/stomp/stomptest"
 )
@@ -56,59 +57,53 @@ func TestConnect_Promise1_ctx_at_each_stage(t *testing.T) {
 			return []stomp.ConnectOption{stomp.WithDialer(func(context.Context, string) (net.Conn, error) { return near, nil })}
 		}, "sending CONNECT: "},
 	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				b := stomptest.NewBroker(stomptest.WithPipe())
-				defer b.Close()
-				url := c.url
-				if url == "" {
-					url = b.URL()
-				}
-				ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
-				defer cancel()
-				start := time.Now()
-				err := failToConnect(t, ctx, url, c.opts(b)...)
-				if took := time.Since(start); took != 3*time.Second {
-					t.Errorf("it took %v, want exactly 3s", took)
-				}
-				var failed *stomp.ConnectError
-				if !errors.Is(err, context.DeadlineExceeded) || !errors.As(err, &failed) || failed.Permanent() {
-					t.Errorf("the error is %v: want a *ConnectError around ctx's, not permanent", err)
-				}
-				if want := c.says + "context deadline exceeded"; !strings.Contains(err.Error(), want) {
-					t.Errorf("the error says %q, want %q in it", err, want)
-				}
-				b.Silence(false)
-				synctest.Wait()
-				if n := b.Connections(); n != 0 {
-					t.Errorf("%d connections are left", n)
-				}
-			})
+		rig.Bubble(t, name, func(t *testing.T) {
+			b := rig.PipeBroker(t)
+			url := c.url
+			if url == "" {
+				url = b.URL()
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+			defer cancel()
+			start := time.Now()
+			err := rig.ConnectError(t, ctx, url, c.opts(b)...)
+			if took := time.Since(start); took != 3*time.Second {
+				t.Errorf("it took %v, want exactly 3s", took)
+			}
+			var failed *stomp.ConnectError
+			if !errors.Is(err, context.DeadlineExceeded) || !errors.As(err, &failed) || failed.Permanent() {
+				t.Errorf("the error is %v: want a *ConnectError around ctx's, not permanent", err)
+			}
+			if want := c.says + "context deadline exceeded"; !strings.Contains(err.Error(), want) {
+				t.Errorf("the error says %q, want %q in it", err, want)
+			}
+			b.Silence(false)
+			synctest.Wait()
+			if n := b.Connections(); n != 0 {
+				t.Errorf("%d connections are left", n)
+			}
 		})
 	}
 	t.Run("ended_before", func(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		cancel(errors.New("the user left"))
-		err := failToConnect(t, ctx, "ws://broker.test/ws", stomp.WithCredentials(func(context.Context) (string, string, error) {
+		err := rig.ConnectError(t, ctx, "ws://broker.test/ws", stomp.WithCredentials(func(context.Context) (string, string, error) {
 			t.Error("credentials were asked for")
 			return "", "", nil
 		}))
-		wantText(t, err, "stomp: connect ws://broker.test/ws: context canceled: the user left")
-		if !errors.Is(err, context.Canceled) {
-			t.Error("the error does not match context.Canceled")
-		}
+		rig.ErrorText(t, err, "stomp: connect ws://broker.test/ws: context canceled: the user left")
+		rig.ErrorIs(t, err, context.Canceled)
 	})
 }
 
 // Promise 1: a ctx that ends as CONNECTED comes has cut the connection: no Client comes back that is dead already.
 func TestConnect_Promise1_ctx_ends_with_CONNECTED(t *testing.T) {
-	b := stomptest.NewBroker(stomptest.WithPipe())
-	defer b.Close()
+	b := rig.PipeBroker(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	h := &hookHandler{onReceived: cancel}
-	err := failToConnect(t, ctx, b.URL(), stomp.WithHTTPClient(b.Client()), stomp.WithLogger(slog.New(h)))
-	wantText(t, err, "stomp: connect ws://pipe.test/ws: context canceled")
+	err := rig.ConnectError(t, ctx, b, stomp.WithLogger(slog.New(h)))
+	rig.ErrorText(t, err, "stomp: connect ws://pipe.test/ws: context canceled")
 }
 
 // hookHandler calls a function when the log says that a frame came.
@@ -130,23 +125,18 @@ func TestConnect_Promise1_the_end_of_ctx_does_not_touch_the_Client(t *testing.T)
 		"WebSocket": func(b *stomptest.Broker) stomp.ConnectOption { return stomp.WithHTTPClient(b.Client()) },
 		"stream":    func(b *stomptest.Broker) stomp.ConnectOption { return stomp.WithDialer(b.Dial) },
 	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				b := stomptest.NewBroker(stomptest.WithPipe())
-				defer b.Close()
-				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-				defer cancel()
-				client, err := stomp.Connect(ctx, b.URL(), with(b))
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer client.Close()
-				cancel()
-				time.Sleep(time.Hour)
-				if err := client.Send(t.Context(), "/queue/a", nil, stomp.WithReceipt()); err != nil || client.Status().State != stomp.StateConnected {
-					t.Errorf("after the end of Connect's ctx: %v, %v", err, client.Status().State)
-				}
-			})
+		rig.Bubble(t, name, func(t *testing.T) {
+			b := rig.PipeBroker(t)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			client, err := stomp.Connect(ctx, b.URL(), with(b))
+			rig.OK(t, err)
+			defer client.Close()
+			cancel()
+			time.Sleep(time.Hour)
+			if err := client.Send(t.Context(), "/queue/a", nil, stomp.WithReceipt()); err != nil || client.Status().State != stomp.StateConnected {
+				t.Errorf("after the end of Connect's ctx: %v, %v", err, client.Status().State)
+			}
 		})
 	}
 }
@@ -173,17 +163,14 @@ func TestConnect_ctx_values_reach_the_functions(t *testing.T) {
 			token, _ := ctx.Value(key{}).(string)
 			return http.Header{"Authorization": {"Bearer " + token}}, nil
 		}))
-	if err != nil {
-		t.Fatal(err)
-	}
+	rig.OK(t, err)
 	client.Close()
 }
 
 // An error of these functions ends the attempt, is found by errors.Is, and nothing is dialled.
 func TestConnect_errors_of_the_functions(t *testing.T) {
 	cause := errors.New("the vault is sealed")
-	b := stomptest.NewBroker(stomptest.WithPipe())
-	defer b.Close()
+	b := rig.PipeBroker(t)
 	for name, c := range map[string]struct {
 		opt  stomp.ConnectOption
 		want string
@@ -192,11 +179,9 @@ func TestConnect_errors_of_the_functions(t *testing.T) {
 		"WithHTTPHeaderFunc": {stomp.WithHTTPHeaderFunc(func(context.Context) (http.Header, error) { return nil, cause }), "WithHTTPHeaderFunc: the vault is sealed"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := failToConnect(t, t.Context(), b.URL(), stomp.WithHTTPClient(b.Client()), c.opt)
-			wantText(t, err, "stomp: connect ws://pipe.test/ws: "+c.want)
-			if !errors.Is(err, cause) {
-				t.Error("errors.Is does not find the function's error")
-			}
+			err := rig.ConnectError(t, t.Context(), b, c.opt)
+			rig.ErrorText(t, err, "stomp: connect ws://pipe.test/ws: "+c.want)
+			rig.ErrorIs(t, err, cause)
 		})
 	}
 	if n := b.Connections(); n != 0 {

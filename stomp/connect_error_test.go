@@ -8,11 +8,11 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"syscall"
 	"testing"
 
+	"github.com/webstomp/webstomp/internal/rig"
 	"github.com/webstomp/webstomp/stomp"
 	"github.com/webstomp/webstomp/stomp/stomptest"
 )
@@ -30,18 +30,14 @@ func TestConnect_W7_refused_upgrades(t *testing.T) {
 		{429, false, "429 Too Many Requests"}, {500, false, "500 Internal Server Error"}, {503, false, "503 Service Unavailable"},
 	} {
 		t.Run(fmt.Sprint(c.status), func(t *testing.T) {
-			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			server := rig.NewHTTPServer(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 				w.Header().Set("Location", "http://elsewhere.test/ws")
 				w.WriteHeader(c.status)
 				io.WriteString(w, "the reason why "+strings.Repeat("x", 5000))
-			}))
-			defer server.Close()
-			url := "ws" + strings.TrimPrefix(server.URL, "http")
-			err := failToConnect(t, t.Context(), url)
-			var failed *stomp.ConnectError
-			if !errors.As(err, &failed) {
-				t.Fatalf("the error is a %T", err)
-			}
+			}), nil)
+			url := rig.WebSocketURL(server)
+			err := rig.ConnectError(t, t.Context(), url)
+			failed := rig.ErrorAs[stomp.ConnectError](t, err)
 			if failed.StatusCode != c.status || failed.Permanent() != c.permanent || failed.URL != url {
 				t.Errorf("status %d, permanent %t, URL %s", failed.StatusCode, failed.Permanent(), failed.URL)
 			}
@@ -55,11 +51,10 @@ func TestConnect_W7_refused_upgrades(t *testing.T) {
 		})
 	}
 	t.Run("text", func(t *testing.T) {
-		b := stomptest.NewBroker(stomptest.WithPipe())
-		defer b.Close()
+		b := rig.PipeBroker(t)
 		b.RefuseHandshakes(http.StatusNotFound, "no such thing\n")
-		err := failToConnect(t, t.Context(), b.URL(), stomp.WithHTTPClient(b.Client()))
-		wantText(t, err, `stomp: connect ws://pipe.test/ws: the server refused the WebSocket upgrade: 404 Not Found: is the path right? (the server says "no such thing")`)
+		err := rig.ConnectError(t, t.Context(), b)
+		rig.ErrorText(t, err, `stomp: connect ws://pipe.test/ws: the server refused the WebSocket upgrade: 404 Not Found: is the path right? (the server says "no such thing")`)
 	})
 }
 
@@ -79,9 +74,9 @@ func TestConnect_bad_URLs(t *testing.T) {
 		"password_with_%": {"ws://u:sec%ret@localhost/ws", "cannot be parsed"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := failToConnect(t, t.Context(), c.url)
-			var failed *stomp.ConnectError
-			if !errors.As(err, &failed) || !failed.Permanent() {
+			err := rig.ConnectError(t, t.Context(), c.url)
+			failed := rig.ErrorAs[stomp.ConnectError](t, err)
+			if !failed.Permanent() {
 				t.Errorf("the error is %v: want a permanent *ConnectError", err)
 			}
 			if !strings.Contains(err.Error(), c.says) || strings.Contains(err.Error(), "secret") || strings.Contains(err.Error(), "sec%ret") {
@@ -93,9 +88,7 @@ func TestConnect_bad_URLs(t *testing.T) {
 
 func TestConnect_nobody_listens(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	rig.OK(t, err)
 	addr := l.Addr().String()
 	l.Close()
 	for _, scheme := range []string{"ws", "wss", "tcp", "tls"} {
@@ -105,8 +98,8 @@ func TestConnect_nobody_listens(t *testing.T) {
 			if scheme == "ws" {
 				userinfo, url = "ws://u:secret@"+addr, "ws://u@"+addr
 			}
-			err := failToConnect(t, t.Context(), userinfo)
-			wantText(t, err, "stomp: connect "+url+": dial tcp "+addr+": connect: connection refused")
+			err := rig.ConnectError(t, t.Context(), userinfo)
+			rig.ErrorText(t, err, "stomp: connect "+url+": dial tcp "+addr+": connect: connection refused")
 			var op *net.OpError
 			var failed *stomp.ConnectError
 			if !errors.As(err, &op) || !errors.Is(err, syscall.ECONNREFUSED) || !errors.As(err, &failed) || failed.Permanent() || failed.StatusCode != 0 {
@@ -154,18 +147,15 @@ func TestConnect_refused_by_the_broker(t *testing.T) {
 	} {
 		for _, profile := range []stomptest.Profile{0, stomptest.RabbitMQ} { // the latter leaves the connection open
 			t.Run(fmt.Sprintf("%s_profile_%v", name, profile), func(t *testing.T) {
-				b := stomptest.NewBroker(stomptest.WithPipe(), c.broker, stomptest.WithProfile(profile))
-				defer b.Close()
-				err := failToConnect(t, t.Context(), b.URL(), append(c.opts, stomp.WithHTTPClient(b.Client()))...)
-				wantText(t, err, "stomp: connect ws://pipe.test/ws: "+c.want)
+				b := rig.PipeBroker(t, c.broker, stomptest.WithProfile(profile))
+				err := rig.ConnectError(t, t.Context(), b.URL(), append(c.opts, stomp.WithHTTPClient(b.Client()))...)
+				rig.ErrorText(t, err, "stomp: connect ws://pipe.test/ws: "+c.want)
 				var refused *stomp.Error
 				var failed *stomp.ConnectError
 				if !errors.As(err, &refused) || !errors.As(err, &failed) || !failed.Permanent() || failed.StatusCode != 0 {
 					t.Errorf("the error is %v: want a permanent *ConnectError around an *Error", err)
 				}
-				if strings.Contains(err.Error(), "secret") {
-					t.Errorf("the error holds the passcode: %v", err)
-				}
+				rig.ErrorHides(t, err, "secret")
 			})
 		}
 	}
@@ -186,11 +176,11 @@ func TestConnect_F13_CONNECT_refuses_what_it_cannot_carry(t *testing.T) {
 		"CR_from_function": {stomp.WithCredentials(func(context.Context) (string, string, error) { return "u", "secret\r", nil }), `header "passcode" of CONNECT: CR cannot be sent (nothing is escaped there) (F13)`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := failToConnect(t, t.Context(), "tcp://broker.test", c.opt, stomp.WithDialer(func(context.Context, string) (net.Conn, error) {
+			err := rig.ConnectError(t, t.Context(), "tcp://broker.test", c.opt, stomp.WithDialer(func(context.Context, string) (net.Conn, error) {
 				t.Error("it was dialled")
 				return nil, io.EOF
 			}))
-			wantText(t, err, "stomp: connect tcp://broker.test: protocol error: "+c.want)
+			rig.ErrorText(t, err, "stomp: connect tcp://broker.test: protocol error: "+c.want)
 			var protocol *stomp.ProtocolError
 			var failed *stomp.ConnectError
 			if !errors.As(err, &protocol) || !errors.As(err, &failed) {

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/webstomp/webstomp/internal/rig"
 	"github.com/webstomp/webstomp/stomp"
 	"github.com/webstomp/webstomp/stomp/stomptest"
 )
@@ -36,12 +37,12 @@ func TestConnect_C1_the_octets_of_CONNECT(t *testing.T) {
 		"WithCredentials_instead_of_one": {[]stomp.ConnectOption{stomp.WithCredentials(func(context.Context) (string, string, error) { return "l", "p", nil })}, rest + "login:l\npasscode:p\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p, connect := onStream(t, c.opts...)
-			if got, want := p.read(), "CONNECT\n"+c.want+"\n"; got != want {
+			p, connect := rig.NewServer(t).Start(c.opts...)
+			if got, want := p.Raw(), "CONNECT\n"+c.want+"\n"; got != want {
 				t.Errorf("CONNECT is\n%q, want\n%q", got, want)
 			}
-			p.send(connected12)
-			connect.succeeds()
+			p.SendRaw(rig.Connected12)
+			connect.Client()
 		})
 	}
 }
@@ -67,130 +68,108 @@ func TestConnect_C2_the_version_chosen(t *testing.T) {
 			if c.offer != nil {
 				opts = append(opts, stomp.WithVersions(c.offer...))
 			}
-			p, connect := onStream(t, opts...)
-			p.read()
-			p.send("CONNECTED\n" + c.connected + "\n\x00")
+			p, connect := rig.NewServer(t).Start(opts...)
+			p.Raw()
+			p.SendRaw("CONNECTED\n" + c.connected + "\n\x00")
 			if c.want != "" {
-				if got := connect.succeeds().Status().Session.Version; got != c.want {
+				if got := connect.Client().Status().Session.Version; got != c.want {
 					t.Errorf("the session speaks %q, want %q", got, c.want)
 				}
 				return
 			}
-			err := connect.fails()
+			err := connect.Err()
 			var protocol *stomp.ProtocolError
 			var failed *stomp.ConnectError
 			if !errors.As(err, &protocol) || protocol.Clause != "C2" || !errors.As(err, &failed) || !failed.Permanent() {
 				t.Errorf("the error is %v: want a permanent *ConnectError around a *ProtocolError of C2", err)
 			}
-			if _, err := p.nc.Read(make([]byte, 1)); err != io.EOF {
-				t.Errorf("the connection was not closed: %v", err)
-			}
+			p.Gone()
 		})
 	}
 }
 
 func TestConnect_C3_ERROR_instead_of_CONNECTED(t *testing.T) {
-	p, connect := onStream(t, stomp.WithLogin("guest", "wrong"))
-	p.read()
-	p.send("ERROR\nmessage:Bad CONNECT\nversion:1.0\ncontent-length:31\n\nAccess refused for user 'guest'\x00")
-	err := connect.fails()
+	p, connect := rig.NewServer(t).Start(stomp.WithLogin("guest", "wrong"))
+	p.Raw()
+	p.SendRaw("ERROR\nmessage:Bad CONNECT\nversion:1.0\ncontent-length:31\n\nAccess refused for user 'guest'\x00")
+	err := connect.Err()
 	var refused *stomp.Error
 	if !errors.As(err, &refused) || refused.Message != "Bad CONNECT" || refused.Frame.Command != "ERROR" ||
 		string(refused.Frame.Body) != "Access refused for user 'guest'" || refused.Frame.Header.Get("version") != "1.0" {
 		t.Errorf("the error is %#v: it has to hold the server's frame", err)
 	}
-	wantText(t, err, `stomp: connect tcp://broker.test: broker says ERROR "Bad CONNECT": "Access refused for user 'guest'"`)
-	if _, err := p.nc.Read(make([]byte, 1)); err != io.EOF {
-		t.Errorf("the connection was not closed: %v", err)
-	}
+	rig.ErrorText(t, err, `stomp: connect tcp://broker.test: broker says ERROR "Bad CONNECT": "Access refused for user 'guest'"`)
+	p.Gone()
 }
 
 // Artemis escapes its ERROR before a version is agreed: what people read has no escape in it, the frame is as it came.
 func TestConnect_ERROR_with_an_escape(t *testing.T) {
-	p, c := onStream(t)
-	p.read()
-	p.send("ERROR\nmessage:Security Error occurred\\c User name [guest] or password is invalid\n\n\x00")
-	err := c.fails()
-	var refused *stomp.Error
-	if !errors.As(err, &refused) || refused.Frame.Header.Get("message") != `Security Error occurred\c User name [guest] or password is invalid` {
+	p, c := rig.NewServer(t).Start()
+	p.Raw()
+	p.SendRaw("ERROR\nmessage:Security Error occurred\\c User name [guest] or password is invalid\n\n\x00")
+	err := c.Err()
+	refused := rig.ErrorAs[stomp.Error](t, err)
+	if refused.Frame.Header.Get("message") != `Security Error occurred\c User name [guest] or password is invalid` {
 		t.Errorf("the error is %v", err)
 	}
-	wantText(t, err, `stomp: connect tcp://broker.test: broker says ERROR "Security Error occurred: User name [guest] or password is invalid"`)
+	rig.ErrorText(t, err, `stomp: connect tcp://broker.test: broker says ERROR "Security Error occurred: User name [guest] or password is invalid"`)
 }
 
 func TestConnect_C4_anything_else_instead_of_CONNECTED(t *testing.T) {
 	t.Run("another_command", func(t *testing.T) {
-		p, connect := onStream(t)
-		p.read()
-		p.send("RECEIPT\nreceipt-id:1\n\n\x00")
-		wantText(t, connect.fails(), "stomp: connect tcp://broker.test: protocol error: the server answered CONNECT with RECEIPT (C4)")
+		p, connect := rig.NewServer(t).Start()
+		p.Raw()
+		p.SendRaw("RECEIPT\nreceipt-id:1\n\n\x00")
+		rig.ErrorText(t, connect.Err(), "stomp: connect tcp://broker.test: protocol error: the server answered CONNECT with RECEIPT (C4)")
 	})
 	t.Run("no_STOMP", func(t *testing.T) {
-		p, connect := onStream(t)
-		p.read()
-		p.send("HTTP/1.1 400 Bad Request\r\n\r\n")
-		err := connect.fails()
-		var protocol *stomp.ProtocolError
-		if !errors.As(err, &protocol) || !strings.Contains(err.Error(), "does a STOMP server listen there?") {
-			t.Errorf("the error is %v, want a *ProtocolError that says what to look at", err)
-		}
+		p, connect := rig.NewServer(t).Start()
+		p.Raw()
+		p.SendRaw("HTTP/1.1 400 Bad Request\r\n\r\n")
+		err := connect.Err()
+		rig.ErrorAs[stomp.ProtocolError](t, err)
+		rig.ErrorSays(t, err, "does a STOMP server listen there?")
 	})
 	t.Run("EOF", func(t *testing.T) {
-		p, connect := onStream(t)
-		p.read()
-		p.nc.Close()
-		err := connect.fails()
+		p, connect := rig.NewServer(t).Start()
+		p.Raw()
+		p.Close()
+		err := connect.Err()
 		if !errors.Is(err, io.EOF) || !strings.Contains(err.Error(), "waiting for CONNECTED") {
 			t.Errorf("the error is %v, want one that says EOF and where", err)
 		}
 	})
 	t.Run("EOF_inside_CONNECTED", func(t *testing.T) {
-		p, connect := onStream(t)
-		p.read()
-		p.send("CONNECTED\nversion:1.2\n")
-		p.nc.Close()
-		if err := connect.fails(); !errors.Is(err, io.EOF) {
-			t.Errorf("the error is %v, want EOF", err)
-		}
+		p, connect := rig.NewServer(t).Start()
+		p.Raw()
+		p.SendRaw("CONNECTED\nversion:1.2\n")
+		p.Close()
+		rig.ErrorIs(t, connect.Err(), io.EOF)
 	})
 	t.Run("EOLs_are_no_answer_and_no_fault", func(t *testing.T) {
-		p, connect := onStream(t)
-		p.read()
-		p.send("\n\n")
-		p.send("\n" + connected12)
-		connect.succeeds()
+		p, connect := rig.NewServer(t).Start()
+		p.Raw()
+		p.SendRaw("\n\n")
+		p.SendRaw("\n" + rig.Connected12)
+		connect.Client()
 	})
-	t.Run("silence_until_ctx_ends", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			b := stomptest.NewBroker(stomptest.WithPipe())
-			defer b.Close()
-			b.Intercept(func(e stomptest.Event) stomptest.Action {
-				if e.Frame.Command == "CONNECT" {
-					return stomptest.Drop()
-				}
-				return stomptest.Pass()
-			})
-			ctx, cancel := context.WithTimeout(t.Context(), 7*time.Second)
-			defer cancel()
-			start := time.Now()
-			err := failToConnect(t, ctx, b.URL(), stomp.WithHTTPClient(b.Client()))
-			if took := time.Since(start); took != 7*time.Second {
-				t.Errorf("it took %v, want exactly 7s", took)
-			}
-			if !errors.Is(err, context.DeadlineExceeded) {
-				t.Errorf("the error is %v, want ctx's", err)
-			}
-			wantText(t, err, "stomp: connect ws://pipe.test/ws: waiting for CONNECTED: context deadline exceeded")
-			synctest.Wait()
-			if n := b.Connections(); n != 0 {
-				t.Errorf("%d connections are left", n)
-			}
+	rig.Bubble(t, "silence_until_ctx_ends", func(t *testing.T) {
+		b := rig.PipeBroker(t)
+		rig.On(b, "CONNECT", "", rig.Always(stomptest.Drop()))
+		rig.Takes(t, 7*time.Second, func() {
+			err := rig.ConnectError(t, rig.Within(t, 7*time.Second), b)
+			rig.ErrorIs(t, err, context.DeadlineExceeded)
+			rig.ErrorText(t, err, "stomp: connect ws://pipe.test/ws: waiting for CONNECTED: context deadline exceeded")
 		})
+		synctest.Wait()
+		if n := b.Connections(); n != 0 {
+			t.Errorf("%d connections are left", n)
+		}
 	})
 }
 
 func TestConnect_C5_facts_of_the_session(t *testing.T) {
-	_, client := streamSession(t, "CONNECTED\nversion:1.1\nserver:Broker/1\nsession:a:b\nheart-beat:20000,5000\nnote:\\c\nserver:old\n\n\x00", stomp.WithHeartBeat(10*time.Second, 10*time.Second))
+	_, client := rig.NewServer(t).Session("version:1.1\nserver:Broker/1\nsession:a:b\nheart-beat:20000,5000\nnote:\\c\nserver:old", stomp.WithHeartBeat(10*time.Second, 10*time.Second))
 	st := client.Status()
 	want := stomp.Session{URL: "tcp://broker.test", Server: "Broker/1", ID: "a:b", Version: stomp.V11,
 		HeartBeatSend: 10 * time.Second, HeartBeatReceive: 20 * time.Second}
@@ -235,18 +214,15 @@ func TestConnect_C6_heart_beats_agreed(t *testing.T) {
 		"beyond_32_bits":      {s, s, "heart-beat:99999999999999999999,0\n", 0, 0, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p, connect := onStream(t, stomp.WithHeartBeat(c.send, c.receive))
-			p.read()
-			p.send("CONNECTED\nversion:1.2\n" + c.connected + "\n\x00")
+			p, connect := rig.NewServer(t).Start(stomp.WithHeartBeat(c.send, c.receive))
+			p.Raw()
+			p.SendRaw("CONNECTED\nversion:1.2\n" + c.connected + "\n\x00")
 			if c.malformed {
-				err := connect.fails()
-				var protocol *stomp.ProtocolError
-				if !errors.As(err, &protocol) || protocol.Clause != "C6" {
-					t.Errorf("the error is %v, want a *ProtocolError of C6", err)
-				}
+				err := connect.Err()
+				rig.ErrorClause(t, err, "C6")
 				return
 			}
-			got := connect.succeeds().Status().Session
+			got := connect.Client().Status().Session
 			if got.HeartBeatSend != c.wantSend || got.HeartBeatReceive != c.wantReceive {
 				t.Errorf("agreed are %v and %v, want %v and %v", got.HeartBeatSend, got.HeartBeatReceive, c.wantSend, c.wantReceive)
 			}
@@ -262,11 +238,11 @@ func TestConnect_C7_the_codec_speaks_the_agreed_version(t *testing.T) {
 		"1.2_unescapes_CR_too":         {"1.2", "MESSAGE\r\ndestination:/a\r\nmessage-id:1\r\nnote:a\\rb\\n\r\n\r\nx\x00", "a\rb\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p, connect := onStream(t)
-			p.read()
-			p.send("CONNECTED\nversion:" + c.version + "\n\n\x00" + c.message[:20])
-			unmatched := connect.succeeds().Unmatched(t.Context())
-			p.send(c.message[20:])
+			p, connect := rig.NewServer(t).Start()
+			p.Raw()
+			p.SendRaw("CONNECTED\nversion:" + c.version + "\n\n\x00" + c.message[:20])
+			unmatched := connect.Client().Unmatched(t.Context())
+			p.SendRaw(c.message[20:])
 			if f := <-unmatched; f.Header.Get("note") != c.want {
 				t.Errorf("the header is %q, want %q", f.Header.Get("note"), c.want)
 			}

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/webstomp/webstomp/internal/rig"
 	"github.com/webstomp/webstomp/stomp"
 	"github.com/webstomp/webstomp/stomp/stomptest"
 )
@@ -18,98 +19,87 @@ import (
 // the call may be repeated.
 func TestErrors_sentinels(t *testing.T) {
 	for name, c := range map[string]struct {
-		call   func(t *testing.T, ctx context.Context, p *streamPeer, client *stomp.Client) error
+		call   func(t *testing.T, ctx context.Context, p *rig.Peer, client *stomp.Client) error
 		want   error
 		unsent bool
 		text   string
 	}{
-		"ErrNoDestination_Send": {func(_ *testing.T, ctx context.Context, _ *streamPeer, c *stomp.Client) error {
+		"ErrNoDestination_Send": {func(_ *testing.T, ctx context.Context, _ *rig.Peer, c *stomp.Client) error {
 			return c.Send(ctx, "", nil)
 		}, stomp.ErrNoDestination, true, "stomp: send: no destination"},
-		"ErrNoDestination_Subscribe": {func(_ *testing.T, ctx context.Context, _ *streamPeer, c *stomp.Client) error {
+		"ErrNoDestination_Subscribe": {func(_ *testing.T, ctx context.Context, _ *rig.Peer, c *stomp.Client) error {
 			_, err := c.Subscribe(ctx, "")
 			return err
 		}, stomp.ErrNoDestination, true, "stomp: subscribe: no destination"},
-		"ErrNoDestination_Request": {func(_ *testing.T, ctx context.Context, _ *streamPeer, c *stomp.Client) error {
+		"ErrNoDestination_Request": {func(_ *testing.T, ctx context.Context, _ *rig.Peer, c *stomp.Client) error {
 			_, err := c.Request(ctx, "", nil)
 			return err
 		}, stomp.ErrNoDestination, true, "stomp: request: no destination"},
-		"ErrNoID": {func(_ *testing.T, ctx context.Context, _ *streamPeer, c *stomp.Client) error {
+		"ErrNoID": {func(_ *testing.T, ctx context.Context, _ *rig.Peer, c *stomp.Client) error {
 			_, err := c.Subscribe(ctx, "/a", stomp.WithID(""))
 			return err
 		}, stomp.ErrNoID, true, "stomp: subscribe /a: no subscription id"},
-		"ErrDuplicateID": {func(t *testing.T, ctx context.Context, p *streamPeer, c *stomp.Client) error {
-			if _, err := c.Subscribe(ctx, "/a", stomp.WithID("x")); err != nil {
-				t.Fatal(err)
-			}
-			_, err := c.Subscribe(ctx, "/b", stomp.WithID("x"))
+		"ErrDuplicateID": {func(t *testing.T, ctx context.Context, p *rig.Peer, c *stomp.Client) error {
+			_, err := c.Subscribe(ctx, "/a", stomp.WithID("x"))
+			rig.OK(t, err)
+			_, err = c.Subscribe(ctx, "/b", stomp.WithID("x"))
 			return err
 		}, stomp.ErrDuplicateID, true, `stomp: subscribe /b: duplicate subscription id: "x"`},
-		"ErrNotAckable_of_ones_own": {func(_ *testing.T, ctx context.Context, _ *streamPeer, c *stomp.Client) error {
+		"ErrNotAckable_of_ones_own": {func(_ *testing.T, ctx context.Context, _ *rig.Peer, c *stomp.Client) error {
 			return c.Ack(ctx, stomp.NewFrame("MESSAGE", stomp.Header{{"message-id", "7"}, {"ack", "7"}}, nil))
 		}, stomp.ErrNotAckable, true, "stomp: ack 7: frame cannot be acknowledged: no subscription delivered it"},
-		"ErrNotAckable_auto": {func(t *testing.T, ctx context.Context, p *streamPeer, c *stomp.Client) error {
+		"ErrNotAckable_auto": {func(t *testing.T, ctx context.Context, p *rig.Peer, c *stomp.Client) error {
 			return c.Nack(ctx, deliveredTo(t, p, c))
 		}, stomp.ErrNotAckable, true, "stomp: nack m1: frame cannot be acknowledged: delivered in auto mode (see WithAck)"},
-		"ErrStale": {func(t *testing.T, ctx context.Context, p *streamPeer, c *stomp.Client) error {
+		"ErrStale": {func(t *testing.T, ctx context.Context, p *rig.Peer, c *stomp.Client) error {
 			f := deliveredTo(t, p, c, stomp.WithAck(stomp.AckClient))
-			p.nc.Close()
+			p.Close()
 			<-c.Done()
 			return c.Ack(ctx, f)
 		}, stomp.ErrStale, true, "stomp: ack m1: the frame's session or subscription is over"},
-		"ErrTransactionDone": {func(t *testing.T, ctx context.Context, p *streamPeer, c *stomp.Client) error {
+		"ErrTransactionDone": {func(t *testing.T, ctx context.Context, p *rig.Peer, c *stomp.Client) error {
 			tx, err := c.Begin(ctx)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := tx.Commit(ctx); err != nil {
-				t.Fatal(err)
-			}
+			rig.OK(t, err)
+			rig.OK(t, tx.Commit(ctx))
 			return tx.Commit(ctx)
 		}, stomp.ErrTransactionDone, true, "stomp: commit t1: transaction done"},
-		"ErrClosed": {func(_ *testing.T, ctx context.Context, _ *streamPeer, c *stomp.Client) error {
+		"ErrClosed": {func(_ *testing.T, ctx context.Context, _ *rig.Peer, c *stomp.Client) error {
 			c.Close()
 			return c.Send(ctx, "/a", nil)
 		}, stomp.ErrClosed, true, "stomp: send /a: client closed"},
-		"ErrConnectionLost": {func(t *testing.T, ctx context.Context, p *streamPeer, c *stomp.Client) error {
+		"ErrConnectionLost": {func(t *testing.T, ctx context.Context, p *rig.Peer, c *stomp.Client) error {
 			receipt, err := c.SendAsync(ctx, "/a", nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			p.read()
-			p.nc.Close()
+			rig.OK(t, err)
+			p.Raw()
+			p.Close()
 			return receipt.Wait(ctx)
 		}, stomp.ErrConnectionLost, false, `stomp: send /a: waiting for receipt "r1": connection lost: ws: read: the peer ended the connection: EOF (the broker may have the message)`},
-		"ErrSlowConsumer": {func(t *testing.T, ctx context.Context, p *streamPeer, c *stomp.Client) error {
+		"ErrSlowConsumer": {func(t *testing.T, ctx context.Context, p *rig.Peer, c *stomp.Client) error {
 			sub, err := c.NewSubscription(ctx, "/a", stomp.WithID("x"), stomp.WithBuffer(1, 0, stomp.OverflowFail))
-			if err != nil {
-				t.Fatal(err)
-			}
-			p.read()
+			rig.OK(t, err)
+			p.Raw()
 			for range 2 {
-				p.send("MESSAGE\nsubscription:x\ndestination:/a\nmessage-id:m1\n\n\x00")
+				p.SendRaw("MESSAGE\nsubscription:x\ndestination:/a\nmessage-id:m1\n\n\x00")
 			}
-			p.read() // UNSUBSCRIBE
+			p.Raw() // UNSUBSCRIBE
 			for range sub.C {
 			}
 			return sub.Err()
 		}, stomp.ErrSlowConsumer, false, `slow consumer: 1 frames or 67108864 octets wait in subscription "x" to /a (see WithBuffer)`},
-		"ctx_cancelled_before": {func(_ *testing.T, ctx context.Context, _ *streamPeer, c *stomp.Client) error {
+		"ctx_cancelled_before": {func(_ *testing.T, ctx context.Context, _ *rig.Peer, c *stomp.Client) error {
 			ctx, cancel := context.WithCancel(ctx)
 			cancel()
 			return c.Send(ctx, "/a", nil)
 		}, context.Canceled, true, "stomp: send /a: context canceled"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p, client := streamSession(t, connected12)
+			p, client := rig.Session(t)
 			err := c.call(t, t.Context(), p, client)
-			if !errors.Is(err, c.want) {
-				t.Errorf("the error is %v, want one that matches %q", err, c.want)
-			}
+			rig.ErrorIs(t, err, c.want)
 			if got := stomp.Unsent(err); got != c.unsent {
 				t.Errorf("Unsent is %t, want %t", got, c.unsent)
 			}
-			wantText(t, err, c.text)
+			rig.ErrorText(t, err, c.text)
 			all := []error{stomp.ErrClosed, stomp.ErrNotConnected, stomp.ErrConnectionLost, stomp.ErrHeartBeat, stomp.ErrStale, stomp.ErrNotAckable,
 				stomp.ErrSlowConsumer, stomp.ErrTransactionDone, stomp.ErrNoDestination, stomp.ErrNoID, stomp.ErrDuplicateID}
 			for _, other := range all {
@@ -122,14 +112,12 @@ func TestErrors_sentinels(t *testing.T) {
 }
 
 // deliveredTo makes a subscription "x", and returns the one frame that the server sends to it.
-func deliveredTo(t *testing.T, p *streamPeer, client *stomp.Client, opts ...stomp.SubscribeOption) stomp.Frame {
+func deliveredTo(t *testing.T, p *rig.Peer, client *stomp.Client, opts ...stomp.SubscribeOption) stomp.Frame {
 	t.Helper()
 	messages, err := client.Subscribe(t.Context(), "/a", append(opts, stomp.WithID("x"))...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p.read()
-	p.send("MESSAGE\nsubscription:x\ndestination:/a\nmessage-id:m1\nack:a1\n\n\x00")
+	rig.OK(t, err)
+	p.Raw()
+	p.SendRaw("MESSAGE\nsubscription:x\ndestination:/a\nmessage-id:m1\nack:a1\n\n\x00")
 	f, open := <-messages
 	if !open {
 		t.Fatal(client.Err())
@@ -166,7 +154,7 @@ func TestErrors_types(t *testing.T) {
 		"ConnectError_body": {&stomp.ConnectError{URL: "ws://h/ws", StatusCode: 503, Body: []byte(" busy\n"), Err: io.EOF}, `stomp: connect ws://h/ws: EOF (the server says "busy")`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			wantText(t, c.err, c.want)
+			rig.ErrorText(t, c.err, c.want)
 			if wrapped := fmt.Errorf("outer: %w", c.err); !errors.Is(wrapped, c.err) {
 				t.Error("errors.Is does not find it")
 			}
@@ -182,42 +170,32 @@ func TestErrors_types(t *testing.T) {
 
 // Unsent, where a frame had been accepted: true as long as no octet of it was written.
 func TestErrors_Unsent_of_accepted_frames(t *testing.T) {
-	t.Run("never_taken_for_writing", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			_, client := streamSession(t, connected12)
-			if err := client.Send(t.Context(), "/first", nil); err != nil { // nobody reads: the writer hangs in this one
-				t.Fatal(err)
-			}
-			synctest.Wait()
-			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-			defer cancel()
-			err := client.Send(ctx, "/a", nil, stomp.WithReceipt())
-			wantText(t, err, `stomp: send /a: waiting for receipt "r1": context deadline exceeded (nothing was written)`)
-			if !stomp.Unsent(err) {
-				t.Error("Unsent is false")
-			}
-			receipt, err := client.SendAsync(t.Context(), "/b", nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			client.Close()
-			if err := receipt.Err(); !stomp.Unsent(err) || !errors.Is(err, stomp.ErrClosed) {
-				t.Errorf("the receipt of what was never written is %v, Unsent %t", err, stomp.Unsent(err))
-			}
-		})
+	rig.Bubble(t, "never_taken_for_writing", func(t *testing.T) {
+		_, client := rig.Session(t)
+		if err := client.Send(t.Context(), "/first", nil); err != nil { // nobody reads: the writer hangs in this one
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		err := client.Send(ctx, "/a", nil, stomp.WithReceipt())
+		rig.ErrorText(t, err, `stomp: send /a: waiting for receipt "r1": context deadline exceeded (nothing was written)`)
+		rig.Unsent(t, err)
+		receipt, err := client.SendAsync(t.Context(), "/b", nil)
+		rig.OK(t, err)
+		client.Close()
+		if err := receipt.Err(); !stomp.Unsent(err) || !errors.Is(err, stomp.ErrClosed) {
+			t.Errorf("the receipt of what was never written is %v, Unsent %t", err, stomp.Unsent(err))
+		}
 	})
-	t.Run("written_and_not_answered", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			b := stomptest.NewBroker(stomptest.WithPipe(), stomptest.WithProfile(stomptest.Spring)) // sends no receipts
-			defer b.Close()
-			client := connectTo(t, b.URL(), stomp.WithHTTPClient(b.Client()))
-			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-			defer cancel()
-			err := client.Send(ctx, "/queue/a", nil, stomp.WithReceipt())
-			wantText(t, err, `stomp: send /queue/a: waiting for receipt "r1": context deadline exceeded (the broker may have the message)`)
-			if stomp.Unsent(err) {
-				t.Error("Unsent is true")
-			}
-		})
+	rig.Bubble(t, "written_and_not_answered", func(t *testing.T) {
+		b := stomptest.NewBroker(stomptest.WithPipe(), stomptest.WithProfile(stomptest.Spring)) // sends no receipts
+		defer b.Close()
+		client := rig.Connect(t, b)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		err := client.Send(ctx, "/queue/a", nil, stomp.WithReceipt())
+		rig.ErrorText(t, err, `stomp: send /queue/a: waiting for receipt "r1": context deadline exceeded (the broker may have the message)`)
+		rig.MaySent(t, err)
 	})
 }

@@ -1,10 +1,10 @@
 package stomp_test
 
 import (
-	"errors"
 	"strings"
 	"testing"
 
+	"github.com/webstomp/webstomp/internal/rig"
 	"github.com/webstomp/webstomp/stomp"
 )
 
@@ -17,60 +17,47 @@ func TestSend_F13_header_injection(t *testing.T) {
 		wire        string // the entry on the wire; "": refused
 		clause      string
 	}{
-		"1.2_LF_CR_colon_backslash": {connected12, "x", "a\nb\rc:d\\e", `x:a\nb\rc\cd\\e`, ""},
-		"1.2_in_a_name":             {connected12, "x:\ny", "v", `x\c\ny:v`, ""},
-		"1.2_NUL":                   {connected12, "x", "a\x00b", "", "F13"},
-		"1.2_no_UTF8":               {connected12, "x", "\xff", "", "F10"},
-		"1.1_LF_colon_backslash":    {connected11, "x", "a\nb:c\\d", `x:a\nb\cc\\d`, ""},
-		"1.1_CR":                    {connected11, "x", "a\rb", "", "F13"},
-		"1.1_CR_in_a_name":          {connected11, "x\r", "value", "", "F13"},
-		"1.0_colon_and_backslash":   {connected10, "x", `a:b\c`, `x:a:b\c`, ""},
-		"1.0_LF":                    {connected10, "x", "a\nb", "", "F13"},
-		"1.0_CR":                    {connected10, "x", "a\rb", "", "F13"},
-		"1.0_colon_in_a_name":       {connected10, "x:y", "value", "", "F13"},
+		"1.2_LF_CR_colon_backslash": {"version:1.2", "x", "a\nb\rc:d\\e", `x:a\nb\rc\cd\\e`, ""},
+		"1.2_in_a_name":             {"version:1.2", "x:\ny", "v", `x\c\ny:v`, ""},
+		"1.2_NUL":                   {"version:1.2", "x", "a\x00b", "", "F13"},
+		"1.2_no_UTF8":               {"version:1.2", "x", "\xff", "", "F10"},
+		"1.1_LF_colon_backslash":    {"version:1.1", "x", "a\nb:c\\d", `x:a\nb\cc\\d`, ""},
+		"1.1_CR":                    {"version:1.1", "x", "a\rb", "", "F13"},
+		"1.1_CR_in_a_name":          {"version:1.1", "x\r", "value", "", "F13"},
+		"1.0_colon_and_backslash":   {"version:1.0", "x", `a:b\c`, `x:a:b\c`, ""},
+		"1.0_LF":                    {"version:1.0", "x", "a\nb", "", "F13"},
+		"1.0_CR":                    {"version:1.0", "x", "a\rb", "", "F13"},
+		"1.0_colon_in_a_name":       {"version:1.0", "x:y", "value", "", "F13"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p, client := streamSession(t, c.connected)
+			p, client := rig.NewServer(t).Session(c.connected)
 			err := client.Send(t.Context(), "/a", nil, stomp.WithHeader(c.name, c.value))
 			if c.wire == "" {
-				var protocol *stomp.ProtocolError
-				if !errors.As(err, &protocol) || protocol.Clause != c.clause || !stomp.Unsent(err) {
-					t.Errorf("the error is %v, want a *ProtocolError of %s", err, c.clause)
-				}
-				if strings.Contains(err.Error(), c.value) {
-					t.Errorf("the error repeats the value: %v", err)
-				}
-				if err := client.Send(t.Context(), "/next", nil); err != nil {
-					t.Fatal(err)
-				}
-				if f := p.read(); !strings.HasPrefix(f, "SEND\ndestination:/next\n") {
+				rig.ErrorClause(t, err, c.clause)
+				rig.Unsent(t, err)
+				rig.ErrorHides(t, err, c.value)
+				rig.OK(t, client.Send(t.Context(), "/next", nil))
+				if f := p.Raw(); !strings.HasPrefix(f, "SEND\ndestination:/next\n") {
 					t.Errorf("the refused frame left %q on the wire", f)
 				}
 				return
 			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got, want := p.read(), "SEND\ndestination:/a\ncontent-type:text/plain\n"+c.wire+"\n\n"; got != want {
+			rig.OK(t, err)
+			if got, want := p.Raw(), "SEND\ndestination:/a\ncontent-type:text/plain\n"+c.wire+"\n\n"; got != want {
 				t.Errorf("the frame is %q, want %q", got, want)
 			}
 		})
 	}
 	t.Run("destinations_and_ids", func(t *testing.T) {
-		p, client := streamSession(t, connected12)
+		p, client := rig.Session(t)
 		const evil = "/a\nreceipt:x\n\n\x00"
 		_, subscribeErr := client.Subscribe(t.Context(), evil)
 		_, idErr := client.Subscribe(t.Context(), "/a", stomp.WithID("\x00"))
-		for what, err := range map[string]error{"Send": client.Send(t.Context(), evil, nil), "Subscribe": subscribeErr, "WithID": idErr} {
-			var protocol *stomp.ProtocolError
-			if !errors.As(err, &protocol) || protocol.Clause != "F13" {
-				t.Errorf("%s: the error is %v, want a *ProtocolError of F13", what, err)
-			}
+		for _, err := range []error{client.Send(t.Context(), evil, nil), subscribeErr, idErr} {
+			rig.ErrorClause(t, err, "F13")
 		}
-		if err := client.Send(t.Context(), "/a\nb", nil); err != nil {
-			t.Fatal(err)
-		}
-		if got, want := p.read(), "SEND\ndestination:/a\\nb\ncontent-type:text/plain\n\n"; got != want {
+		rig.OK(t, client.Send(t.Context(), "/a\nb", nil))
+		if got, want := p.Raw(), "SEND\ndestination:/a\\nb\ncontent-type:text/plain\n\n"; got != want {
 			t.Errorf("the frame is %q, want %q", got, want)
 		}
 		if n := client.Stats().Subscriptions; n != 0 {

@@ -5,6 +5,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/webstomp/webstomp/internal/rig"
 	"github.com/webstomp/webstomp/stomp"
 	"github.com/webstomp/webstomp/stomp/stomptest"
 )
@@ -12,12 +13,12 @@ import (
 // 60,000 frames that nobody reads delay neither another subscription, nor a receipt, nor a beat.
 func TestPromise2_unread_subscription_delays_nobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := pipeBroker(t, stomptest.WithHeartBeat(time.Second, time.Second))
-		c := joinBroker(t, b, stomp.WithHeartBeat(time.Second, time.Second))
+		b := rig.PipeBroker(t, stomptest.WithHeartBeat(time.Second, time.Second))
+		c := rig.Connect(t, b, stomp.WithHeartBeat(time.Second, time.Second))
 		unread, err := c.NewSubscription(t.Context(), "/queue/unread", stomp.WithReceipt())
-		fine(t, err)
+		rig.OK(t, err)
 		other, err := c.Subscribe(t.Context(), "/queue/other", stomp.WithReceipt())
-		fine(t, err)
+		rig.OK(t, err)
 		for range 60_000 {
 			b.Publish("/queue/unread", nil, []byte("x"))
 		}
@@ -25,7 +26,7 @@ func TestPromise2_unread_subscription_delays_nobody(t *testing.T) {
 		if f := <-other; string(f.Body) != "through" {
 			t.Errorf("got %v", f)
 		}
-		fine(t, c.Send(t.Context(), "/queue/none", nil, stomp.WithReceipt()))
+		rig.OK(t, c.Send(t.Context(), "/queue/none", nil, stomp.WithReceipt()))
 		before := c.Stats()
 		time.Sleep(10 * time.Second)
 		synctest.Wait()
@@ -42,13 +43,10 @@ func TestPromise2_unread_subscription_delays_nobody(t *testing.T) {
 // A consumer that sends with a receipt from its own loop, on a queue of 4 frames, never deadlocks.
 func TestPromise2_consumer_that_sends_with_receipts(t *testing.T) {
 	const messages = 100_000
-	b := stomptest.NewBroker()
-	defer b.Close()
-	c, err := stomp.Connect(t.Context(), b.URL())
-	fine(t, err)
-	defer c.Close()
+	b := rig.NewBroker(t)
+	c := rig.Connect(t, b)
 	in, err := c.NewSubscription(t.Context(), "/queue/in", stomp.WithBuffer(4, 0, stomp.OverflowBlock), stomp.WithReceipt())
-	fine(t, err)
+	rig.OK(t, err)
 	published := make(chan struct{})
 	go func() { // joined below
 		defer close(published)
@@ -61,7 +59,7 @@ func TestPromise2_consumer_that_sends_with_receipts(t *testing.T) {
 			t.Fatalf("closed after %d messages: %v, %v", i, in.Err(), c.Err())
 		}
 		if i%10 == 0 { // often enough that a full queue is met again and again
-			fine(t, c.Send(t.Context(), "/queue/out", nil, stomp.WithReceipt()))
+			rig.OK(t, c.Send(t.Context(), "/queue/out", nil, stomp.WithReceipt()))
 		}
 	}
 	<-published

@@ -2,13 +2,13 @@ package stomp_test
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/webstomp/webstomp/internal/rig"
 	"github.com/webstomp/webstomp/stomp"
 )
 
@@ -30,9 +30,7 @@ func TestFrame(t *testing.T) {
 	t.Run("AppendTo_F11_writes_the_true_content_length", func(t *testing.T) {
 		f := stomp.NewFrame("SEND", stomp.Header{{"destination", "/queue/a:b"}, {"content-length", "99"}, {"note", "1\n2\r\\"}}, []byte("a\x00b"))
 		got, err := f.AppendTo([]byte("before|"))
-		if err != nil {
-			t.Fatal(err)
-		}
+		rig.OK(t, err)
 		want := "before|SEND\ndestination:/queue/a\\cb\nnote:1\\n2\\r\\\\\ncontent-length:3\n\na\x00b\x00"
 		if string(got) != want {
 			t.Errorf("AppendTo gives %q, want %q", got, want)
@@ -52,10 +50,7 @@ func TestFrame(t *testing.T) {
 		} {
 			t.Run(name, func(t *testing.T) {
 				got, err := c.f.AppendTo([]byte("before"))
-				var protocol *stomp.ProtocolError
-				if !errors.As(err, &protocol) || protocol.Clause != c.clause {
-					t.Errorf("the error is %v, want a *ProtocolError of %s", err, c.clause)
-				}
+				rig.ErrorClause(t, err, c.clause)
 				if string(got) != "before" {
 					t.Errorf("dst came back as %q", got)
 				}
@@ -65,8 +60,8 @@ func TestFrame(t *testing.T) {
 			})
 		}
 		_, err := stomp.NewFrame("SEND", stomp.Header{{"a", strings.Repeat("x", 70_000)}}, nil).AppendTo(nil)
-		var limit *stomp.LimitError
-		if !errors.As(err, &limit) || limit.What != "header" || limit.Limit != 64<<10 {
+		limit := rig.ErrorAs[stomp.LimitError](t, err)
+		if limit.What != "header" || limit.Limit != 64<<10 {
 			t.Errorf("a header above 64 KiB gives %v, want a *LimitError", err)
 		}
 	})
@@ -76,9 +71,7 @@ func TestParseFrame(t *testing.T) {
 	t.Run("takes_frames_of_both_sides", func(t *testing.T) {
 		payload := []byte("\n\r\nMESSAGE\r\nsubscription:s1\r\nnote:a\\cb\\n\r\ncontent-length:3\r\n\r\na\x00b\x00\n")
 		f, err := stomp.ParseFrame(payload)
-		if err != nil {
-			t.Fatal(err)
-		}
+		rig.OK(t, err)
 		clear(payload) // the frame shares no memory with it
 		want := stomp.Header{{"subscription", "s1"}, {"note", "a:b\n"}, {"content-length", "3"}}
 		if f.Command != "MESSAGE" || !slices.Equal(f.Header, want) || string(f.Body) != "a\x00b" {
@@ -104,18 +97,15 @@ func TestParseFrame(t *testing.T) {
 		} {
 			t.Run(name, func(t *testing.T) {
 				f, err := stomp.ParseFrame([]byte(c.payload))
-				var protocol *stomp.ProtocolError
-				if !errors.As(err, &protocol) || protocol.Clause != c.clause {
-					t.Errorf("the error is %v, want a *ProtocolError of %s", err, c.clause)
-				}
+				rig.ErrorClause(t, err, c.clause)
 				if f.Command != "" || f.Header != nil || f.Body != nil {
 					t.Errorf("a frame came with the error: %v", f)
 				}
 			})
 		}
 		_, err := stomp.ParseFrame([]byte("SEND\ncontent-length:1000000000\n\n"))
-		var limit *stomp.LimitError
-		if !errors.As(err, &limit) || limit.What != "body" || limit.Size != 1_000_000_000 {
+		limit := rig.ErrorAs[stomp.LimitError](t, err)
+		if limit.What != "body" || limit.Size != 1_000_000_000 {
 			t.Errorf("F12: a body of 1 GB announced gives %v, want a *LimitError", err)
 		}
 	})
@@ -142,13 +132,9 @@ func TestFrame_webstompys_faults(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			payload, err := stomp.NewFrame("MESSAGE", stomp.Header{{"name", c.value}}, []byte(c.body)).AppendTo(nil)
-			if err != nil {
-				t.Fatal(err)
-			}
+			rig.OK(t, err)
 			back, err := stomp.ParseFrame(payload)
-			if err != nil {
-				t.Fatal(err)
-			}
+			rig.OK(t, err)
 			if got := back.Header.Get("name"); got != c.value {
 				t.Errorf("the value came back as %q, want %q", got, c.value)
 			}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/webstomp/webstomp/internal/rig"
 	"github.com/webstomp/webstomp/stomp"
 )
 
@@ -16,7 +17,7 @@ import (
 // nothing before it has written everything: the server waits for us, the consumer for the server, and all the same it ends.
 func TestPromise2_consumer_that_sends_to_a_server_that_does_not_read(t *testing.T) {
 	const messages = 10_000
-	bubble(t, "", func(t *testing.T) {
+	rig.Bubble(t, "", func(t *testing.T) {
 		near, far := net.Pipe()
 		got := make(chan int)
 		go func() { // the server; ends with the connection
@@ -39,10 +40,10 @@ func TestPromise2_consumer_that_sends_to_a_server_that_does_not_read(t *testing.
 		}()
 		c, err := stomp.Connect(t.Context(), "tcp://peer.test", stomp.WithoutReconnect(), stomp.WithHeartBeat(0, 0),
 			stomp.WithDialer(func(context.Context, string) (net.Conn, error) { return near, nil }))
-		fine(t, err)
+		rig.OK(t, err)
 		defer c.Close()
 		in, err := c.Subscribe(t.Context(), "/a", stomp.WithBuffer(4, 0, stomp.OverflowBlock))
-		fine(t, err)
+		rig.OK(t, err)
 		go func() { // ends with the channel
 			for m := range in {
 				if err := c.Send(t.Context(), "/b", m.Body); err != nil {

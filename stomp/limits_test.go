@@ -1,11 +1,11 @@
 package stomp_test
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
 
+	"github.com/webstomp/webstomp/internal/rig"
 	"github.com/webstomp/webstomp/stomp"
 )
 
@@ -36,17 +36,13 @@ func TestWithLimits_F12_sent(t *testing.T) {
 		}, stomp.LimitError{What: "header", Limit: 300, Size: 310}, "stomp: subscribe /a: header of 310 octets is above the limit of 300 (see WithLimits)"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p, client := streamSession(t, connected12, limits)
+			p, client := rig.Session(t, limits)
 			err := c.send(t, client)
-			var limit *stomp.LimitError
-			if !errors.As(err, &limit) || *limit != c.want || !stomp.Unsent(err) {
-				t.Errorf("the error is %#v, Unsent %t; want a *LimitError of %+v", err, stomp.Unsent(err), c.want)
-			}
-			wantText(t, err, c.text)
-			if err := client.Send(t.Context(), "/next", make([]byte, 10)); err != nil {
-				t.Fatal(err)
-			}
-			if f := p.read(); !strings.HasPrefix(f, "SEND\ndestination:/next\n") {
+			rig.ErrorLimit(t, err, c.want)
+			rig.Unsent(t, err)
+			rig.ErrorText(t, err, c.text)
+			rig.OK(t, client.Send(t.Context(), "/next", make([]byte, 10)))
+			if f := p.Raw(); !strings.HasPrefix(f, "SEND\ndestination:/next\n") {
 				t.Errorf("the refused frame left %q on the wire", f)
 			}
 			if n := client.Stats().Subscriptions; n != 0 {
@@ -68,40 +64,36 @@ func TestWithLimits_F12_received(t *testing.T) {
 		"entries":    {"MESSAGE\n1:\n2:\n3:\n4:\n5:\n6:\n\n", stomp.LimitError{What: "header entries", Limit: 5, Size: 6}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p, client := streamSession(t, connected12, stomp.WithLimits(stomp.Limits{Body: 10, Header: 300, Entries: 5}))
-			p.send(c.sends)
+			p, client := rig.Session(t, stomp.WithLimits(stomp.Limits{Body: 10, Header: 300, Entries: 5}))
+			p.SendRaw(c.sends)
 			<-client.Done()
-			var limit *stomp.LimitError
-			if err := client.Err(); !errors.As(err, &limit) || *limit != c.want || !errors.Is(err, stomp.ErrConnectionLost) {
-				t.Errorf("the Client ended with %v, want a *LimitError of %+v", err, c.want)
-			}
+			rig.ErrorLimit(t, client.Err(), c.want)
+			rig.ErrorIs(t, client.Err(), stomp.ErrConnectionLost)
 		})
 	}
 	t.Run("CONNECTED", func(t *testing.T) {
-		p, connect := onStream(t, stomp.WithLimits(stomp.Limits{Header: 300}))
-		p.read()
-		p.send("CONNECTED\nx:" + strings.Repeat("v", 300))
-		err := connect.fails()
-		var limit *stomp.LimitError
-		if !errors.As(err, &limit) || limit.What != "header" {
+		p, connect := rig.NewServer(t).Start(stomp.WithLimits(stomp.Limits{Header: 300}))
+		p.Raw()
+		p.SendRaw("CONNECTED\nx:" + strings.Repeat("v", 300))
+		err := connect.Err()
+		limit := rig.ErrorAs[stomp.LimitError](t, err)
+		if limit.What != "header" {
 			t.Errorf("the error is %v, want a *LimitError", err)
 		}
 	})
 	t.Run("CONNECT", func(t *testing.T) {
-		err := failToConnect(t, t.Context(), "tcp://broker.test", stomp.WithLimits(stomp.Limits{Header: 100}), stomp.WithLogin("u", strings.Repeat("s", 100)))
-		var limit *stomp.LimitError
-		if !errors.As(err, &limit) || strings.Contains(err.Error(), "ssss") {
-			t.Errorf("the error is %v, want a *LimitError", err)
-		}
+		err := rig.ConnectError(t, t.Context(), "tcp://broker.test", stomp.WithLimits(stomp.Limits{Header: 100}), stomp.WithLogin("u", strings.Repeat("s", 100)))
+		rig.ErrorAs[stomp.LimitError](t, err)
+		rig.ErrorHides(t, err, "ssss")
 	})
 	t.Run("zero_fields_keep_their_defaults", func(t *testing.T) {
-		p, client := streamSession(t, connected12, stomp.WithLimits(stomp.Limits{Body: 10}))
+		p, client := rig.Session(t, stomp.WithLimits(stomp.Limits{Body: 10}))
 		unmatched := client.Unmatched(t.Context())
 		var header strings.Builder
 		for i := range 999 {
 			fmt.Fprintf(&header, "h%d:%060d\n", i, i)
 		}
-		p.send("MESSAGE\nsubscription:x\n" + header.String()[:60_000][:strings.LastIndexByte(header.String()[:60_000], '\n')+1] + "\n1234567890\x00")
+		p.SendRaw("MESSAGE\nsubscription:x\n" + header.String()[:60_000][:strings.LastIndexByte(header.String()[:60_000], '\n')+1] + "\n1234567890\x00")
 		if f := <-unmatched; len(f.Body) != 10 {
 			t.Errorf("a frame within the limits came as %v (%v)", f, client.Err())
 		}

@@ -11,78 +11,46 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/webstomp/webstomp/internal/rig"
 	"github.com/webstomp/webstomp/stomp"
 	"github.com/webstomp/webstomp/stomp/stomptest"
 )
 
-// logBuffer takes log lines from several goroutines.
-type logBuffer struct {
-	mu sync.Mutex // guards b
-	b  bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-// lines are those so far that hold text.
-func (l *logBuffer) lines(text string) (found []string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for line := range strings.Lines(l.b.String()) {
-		if strings.Contains(line, text) {
-			found = append(found, line)
-		}
-	}
-	return found
-}
-
-func (l *logBuffer) logger(level slog.Level) *slog.Logger {
-	return slog.New(slog.NewTextHandler(l, &slog.HandlerOptions{Level: level}))
-}
-
 func TestWithLogger_begin_and_end(t *testing.T) {
 	t.Run("a_wished_end", func(t *testing.T) {
-		var l logBuffer
-		b := stomptest.NewBroker(stomptest.WithPipe())
-		defer b.Close()
-		client := connectTo(t, "ws://u:secret@pipe.test/ws", stomp.WithHTTPClient(b.Client()), stomp.WithLogger(l.logger(slog.LevelInfo)))
-		if err := client.Send(t.Context(), "/queue/a", nil, stomp.WithReceipt()); err != nil {
-			t.Fatal(err)
-		}
-		if err := client.Disconnect(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		all := l.lines("")
+		var l rig.Log
+		b := rig.PipeBroker(t)
+		client := rig.Connect(t, "ws://u:secret@pipe.test/ws", stomp.WithHTTPClient(b.Client()), stomp.WithLogger(l.Logger(slog.LevelInfo)))
+		rig.OK(t, client.Send(t.Context(), "/queue/a", nil, stomp.WithReceipt()))
+		rig.OK(t, client.Disconnect(t.Context()))
+		all := l.Lines("")
 		if len(all) != 2 || !strings.Contains(all[0], "level=INFO msg=\"stomp: connected\" url=ws://u@pipe.test/ws version=1.2 server=stomptest/1") ||
 			!strings.Contains(all[1], "level=INFO msg=\"stomp: closed\"") {
 			t.Errorf("the log is %q, want one line for the begin and one for the end", all)
 		}
 	})
 	t.Run("a_fault", func(t *testing.T) {
-		var l logBuffer
-		p, client := streamSession(t, connected12, stomp.WithLogger(l.logger(slog.LevelInfo)))
-		p.send("ERROR\nmessage:denied\n\n\x00")
+		var l rig.Log
+		p, client := rig.Session(t, stomp.WithLogger(l.Logger(slog.LevelInfo)))
+		p.SendRaw("ERROR\nmessage:denied\n\n\x00")
 		<-client.Done()
-		if lines := l.lines("level=ERROR"); len(lines) != 1 || !strings.Contains(lines[0], `stomp: connection lost`) || !strings.Contains(lines[0], "denied") {
-			t.Errorf("the log is %q", l.lines(""))
+		if lines := l.Lines("level=ERROR"); len(lines) != 1 || !strings.Contains(lines[0], `stomp: connection lost`) || !strings.Contains(lines[0], "denied") {
+			t.Errorf("the log is %q", l.Lines(""))
 		}
 	})
 	t.Run("once_per_kind_of_trouble", func(t *testing.T) {
-		var l logBuffer
-		p, client := streamSession(t, connected12, stomp.WithLogger(l.logger(slog.LevelWarn)))
+		var l rig.Log
+		p, client := rig.Session(t, stomp.WithLogger(l.Logger(slog.LevelWarn)))
 		for range 10 {
-			p.send("MESSAGE\nsubscription:nobody\ndestination:/a\nmessage-id:1\n\n\x00")
+			p.SendRaw("MESSAGE\nsubscription:nobody\ndestination:/a\nmessage-id:1\n\n\x00")
 		}
-		p.send("ERROR\nmessage:late\nreceipt-id:r9\n\n\x00")
-		p.nc.Close()
+		p.SendRaw("ERROR\nmessage:late\nreceipt-id:r9\n\n\x00")
+		p.Close()
 		<-client.Done()
-		if n := len(l.lines("matches no subscription")); n != 1 {
+		if n := len(l.Lines("matches no subscription")); n != 1 {
 			t.Errorf("S3: %d lines for 10 frames, want 1", n)
 		}
-		if n := len(l.lines("that is over")); n != 1 {
+		if n := len(l.Lines("that is over")); n != 1 {
 			t.Errorf("promise 12: %d lines for a stray ERROR, want 1", n)
 		}
 	})
@@ -90,18 +58,17 @@ func TestWithLogger_begin_and_end(t *testing.T) {
 
 // Every frame is logged at debug level, either way, and no line at any level holds a passcode or an Authorization.
 func TestWithLogger_debug_is_redacted(t *testing.T) {
-	for name, handler := range map[string]func(*logBuffer) slog.Handler{
-		"text": func(l *logBuffer) slog.Handler {
+	for name, handler := range map[string]func(*rig.Log) slog.Handler{
+		"text": func(l *rig.Log) slog.Handler {
 			return slog.NewTextHandler(l, &slog.HandlerOptions{Level: slog.LevelDebug})
 		},
-		"JSON": func(l *logBuffer) slog.Handler {
+		"JSON": func(l *rig.Log) slog.Handler {
 			return slog.NewJSONHandler(l, &slog.HandlerOptions{Level: slog.LevelDebug})
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var l logBuffer
-			b := stomptest.NewBroker(stomptest.WithPipe(), stomptest.WithLogin("u", "sesame"))
-			defer b.Close()
+			var l rig.Log
+			b := rig.PipeBroker(t, stomptest.WithLogin("u", "sesame"))
 			b.Intercept(func(e stomptest.Event) stomptest.Action { // a server that repeats what it should not
 				if e.Frame.Command == "CONNECTED" {
 					e.Frame.Header = append(slices.Clone(e.Frame.Header), [2]string{"passcode", "sesame"}, [2]string{"authorization", "Bearer sesame"})
@@ -109,38 +76,30 @@ func TestWithLogger_debug_is_redacted(t *testing.T) {
 				}
 				return stomptest.Pass()
 			})
-			client := connectTo(t, "ws://user:sesame@pipe.test/ws", stomp.WithHTTPClient(b.Client()), stomp.WithLogger(slog.New(handler(&l))),
+			client := rig.Connect(t, "ws://user:sesame@pipe.test/ws", stomp.WithHTTPClient(b.Client()), stomp.WithLogger(slog.New(handler(&l))),
 				stomp.WithLogin("u", "sesame"), stomp.WithHeader("Authorization", "Bearer sesame"),
 				stomp.WithHTTPHeader(http.Header{"Authorization": {"Bearer sesame"}}))
 			messages, err := client.Subscribe(t.Context(), "/topic/a", stomp.WithReceipt())
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := client.Send(t.Context(), "/topic/a", []byte("small"), stomp.WithHeader("passcode2", "x"), stomp.WithHeader("Authorization", "Bearer sesame")); err != nil {
-				t.Fatal(err)
-			}
+			rig.OK(t, err)
+			rig.OK(t, client.Send(t.Context(), "/topic/a", []byte("small"), stomp.WithHeader("passcode2", "x"), stomp.WithHeader("Authorization", "Bearer sesame")))
 			<-messages
-			if err := client.Send(t.Context(), "/topic/b", bytes.Repeat([]byte("x"), 100_000), stomp.WithReceipt()); err != nil {
-				t.Fatal(err)
-			}
-			if err := client.Disconnect(t.Context()); err != nil {
-				t.Fatal(err)
-			}
+			rig.OK(t, client.Send(t.Context(), "/topic/b", bytes.Repeat([]byte("x"), 100_000), stomp.WithReceipt()))
+			rig.OK(t, client.Disconnect(t.Context()))
 			if _, err := stomp.Connect(t.Context(), b.URL(), stomp.WithHTTPClient(b.Client()), stomp.WithLogger(slog.New(handler(&l))), stomp.WithLogin("x", "sesame")); err == nil {
 				t.Fatal("the broker took a wrong login")
 			}
-			if leaks := l.lines("sesame"); len(leaks) > 0 {
+			if leaks := l.Lines("sesame"); len(leaks) > 0 {
 				t.Errorf("secrets in the log:\n%s", strings.Join(leaks, ""))
 			}
 			for _, command := range []string{"CONNECT", "CONNECTED", "SUBSCRIBE", "SEND", "MESSAGE", "RECEIPT", "DISCONNECT", "ERROR"} {
-				if len(l.lines("command="+command+" "))+len(l.lines(`"command":"`+command+`"`)) == 0 {
-					t.Errorf("no line for %s in\n%s", command, strings.Join(l.lines(""), ""))
+				if len(l.Lines("command="+command+" "))+len(l.Lines(`"command":"`+command+`"`)) == 0 {
+					t.Errorf("no line for %s in\n%s", command, strings.Join(l.Lines(""), ""))
 				}
 			}
-			if n := len(l.lines("/topic/b")); n != 1 {
+			if n := len(l.Lines("/topic/b")); n != 1 {
 				t.Errorf("%d lines for one large SEND, want 1", n)
 			}
-			for _, line := range l.lines("") {
+			for _, line := range l.Lines("") {
 				if len(line) > 1000 {
 					t.Errorf("a line of %d octets: bodies have to be cut", len(line))
 				}
@@ -151,26 +110,17 @@ func TestWithLogger_debug_is_redacted(t *testing.T) {
 
 // A handler may be slow and may use the Client: no lock is held while it runs.
 func TestWithLogger_the_handler_may_use_the_Client(t *testing.T) {
-	b := stomptest.NewBroker(stomptest.WithPipe())
-	defer b.Close()
+	b := rig.PipeBroker(t)
 	h := &sendingHandler{}
-	client := connectTo(t, b.URL(), stomp.WithHTTPClient(b.Client()), stomp.WithLogger(slog.New(h)))
+	client := rig.Connect(t, b, stomp.WithLogger(slog.New(h)))
 	h.client = client
 	messages, err := client.Subscribe(t.Context(), "/topic/a", stomp.WithReceipt())
-	if err != nil {
-		t.Fatal(err)
-	}
+	rig.OK(t, err)
 	h.on.Store("active", true)
-	if err := client.Send(t.Context(), "/topic/a", nil, stomp.WithReceipt()); err != nil {
-		t.Fatal(err)
-	}
+	rig.OK(t, client.Send(t.Context(), "/topic/a", nil, stomp.WithReceipt()))
 	tx, err := client.Begin(t.Context(), stomp.WithReceipt())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := tx.Abort(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	rig.OK(t, err)
+	rig.OK(t, tx.Abort(t.Context()))
 	<-messages
 	h.on.Delete("active")
 	if _, err := b.AwaitReceived(t.Context(), func(e stomptest.Event) bool { return strings.Contains(string(e.Frame.Body), "BEGIN") }); err != nil {
@@ -202,18 +152,13 @@ func (h *sendingHandler) Handle(ctx context.Context, r slog.Record) error {
 
 // What a handler keeps is what was sent, though the caller has used its buffer again and the receiver its frame.
 func TestWithLogger_records_may_be_kept(t *testing.T) {
-	b := stomptest.NewBroker(stomptest.WithPipe())
-	defer b.Close()
+	b := rig.PipeBroker(t)
 	h := &keepingHandler{}
-	client := connectTo(t, b.URL(), stomp.WithHTTPClient(b.Client()), stomp.WithLogger(slog.New(h)))
+	client := rig.Connect(t, b, stomp.WithLogger(slog.New(h)))
 	messages, err := client.Subscribe(t.Context(), "/topic/a", stomp.WithReceipt())
-	if err != nil {
-		t.Fatal(err)
-	}
+	rig.OK(t, err)
 	body := []byte("original")
-	if err := client.Send(t.Context(), "/topic/a", body); err != nil {
-		t.Fatal(err)
-	}
+	rig.OK(t, client.Send(t.Context(), "/topic/a", body))
 	copy(body, "OVERWRIT")
 	copy((<-messages).Body, "OVERWRIT")
 	client.Close()

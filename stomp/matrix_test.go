@@ -7,6 +7,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/webstomp/webstomp/internal/rig"
 	"github.com/webstomp/webstomp/internal/wire"
 	"github.com/webstomp/webstomp/stomp"
 )
@@ -146,74 +147,73 @@ func TestMatrix(t *testing.T) {
 	for _, d := range deeds() {
 		t.Run(d.name, func(t *testing.T) {
 			for m, want := range d.want {
-				bubble(t, moment(m).String(), func(t *testing.T) { act(t, d, moment(m), want) })
+				rig.Bubble(t, moment(m).String(), func(t *testing.T) { act(t, d, moment(m), want) })
 			}
 		})
 	}
 }
 
 func act(t *testing.T, d deed, m moment, want outcome) {
-	l, c, p := trunkRig(t, wire.V12)
+	server, p, c := rig.Reconnecting(t, wire.V12)
 	s := prepare(t, d.setup, c, p)
 	switch m {
 	case dead:
-		p.nc.Close()
+		p.Close()
 		synctest.Wait()
 	case blocked:
-		p.block(c)
+		p.Block(c)
 	}
 	result := make(chan error, 1)
 	go func() { result <- d.call(t.Context(), s) }() // joined below
 	synctest.Wait()
 	switch m {
 	case inside:
-		if _, err := p.nc.Read(make([]byte, 3)); err != nil {
-			t.Fatal(err)
-		}
+		_, err := p.Conn.Read(make([]byte, 3))
+		rig.OK(t, err)
 	case written:
-		for f := p.next(); f.Command != d.command; f = p.next() {
+		for f := p.Next(); f.Command != d.command; f = p.Next() {
 			if f.Command == "" {
 				t.Fatalf("no %s came", d.command)
 			}
 		}
 	}
-	p.nc.Close()
-	close(l.gate)
+	p.Close()
+	server.Release()
 	if d.command != wire.Disconnect {
-		l.attend(l.accept(wire.V12))
+		server.Attend(server.AcceptSession(wire.V12))
 	}
 	err := <-result
 	if want.is == nil {
-		fine(t, err)
+		rig.OK(t, err)
 	} else {
-		matches(t, err, want.is)
+		rig.ErrorIs(t, err, want.is)
 	}
 	if stomp.Unsent(err) != want.unsent {
 		t.Errorf("Unsent is %v of %v", !want.unsent, err)
 	}
-	same(t, "the next session", l.carried(), want.next)
+	rig.Equal(t, "the next session", server.Carried(), want.next)
 }
 
 // prepare makes what the call needs, on the first session.
-func prepare(t *testing.T, setup string, c *stomp.Client, p *peer) *scene {
+func prepare(t *testing.T, setup string, c *stomp.Client, p *rig.Peer) *scene {
 	s := &scene{c: c}
 	var err error
 	switch setup {
 	case "tx":
 		s.tx, err = c.Begin(t.Context())
-		fine(t, err)
-		p.want(wire.Begin)
+		rig.OK(t, err)
+		p.Want(wire.Begin)
 	case "sub", "ack":
 		mode := stomp.AckAuto
 		if setup == "ack" {
 			mode = stomp.AckClientIndividual
 		}
 		s.sub, err = c.NewSubscription(t.Context(), "/queue/setup", stomp.WithAck(mode))
-		fine(t, err)
-		p.want(wire.Subscribe)
+		rig.OK(t, err)
+		p.Want(wire.Subscribe)
 		if setup == "ack" {
-			p.send(wire.Message, "m", [2]string{"subscription", s.sub.ID()}, [2]string{"destination", "/queue/setup"},
-				[2]string{"message-id", "m1"}, [2]string{"ack", "a1"})
+			p.Send(wire.Message, "m", "subscription", s.sub.ID(), "destination", "/queue/setup",
+				"message-id", "m1", "ack", "a1")
 			s.frame = <-s.sub.C
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/webstomp/webstomp/internal/rig"
 	"github.com/webstomp/webstomp/stomp"
 )
 
@@ -55,11 +56,9 @@ func TestConnect_options_refused(t *testing.T) {
 		"dialer_and_ping":        {dialer(stomp.WithPing(time.Second)), "WithDialer and WithPing " + foreign},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := failToConnect(t, t.Context(), "tcp://broker.test", c.opts...)
-			wantText(t, err, "stomp: connect: options: "+c.want)
-			if !stomp.Unsent(err) {
-				t.Error("Unsent is false: nothing was written")
-			}
+			err := rig.ConnectError(t, t.Context(), "tcp://broker.test", c.opts...)
+			rig.ErrorText(t, err, "stomp: connect: options: "+c.want)
+			rig.Unsent(t, err)
 			if dialed {
 				t.Error("it was dialled")
 			}
@@ -69,7 +68,7 @@ func TestConnect_options_refused(t *testing.T) {
 
 // The names that the library writes itself are refused on every call, with the option to use instead.
 func TestWithHeader_refused_names(t *testing.T) {
-	p, client := streamSession(t, connected12)
+	p, client := rig.Session(t)
 	for name, instead := range map[string]string{
 		"destination":    "the destination argument",
 		"id":             "WithID",
@@ -107,31 +106,23 @@ func TestWithHeader_refused_names(t *testing.T) {
 				if !strings.HasPrefix(text, "stomp: "+call) || !strings.Contains(text, `WithHeader: "`+name+`" is written by the library; use `+instead) || strings.Contains(text, "secret") {
 					t.Errorf("the error of %s says %q", call, text)
 				}
-				if !stomp.Unsent(err) {
-					t.Errorf("%s: Unsent is false: nothing was written", call)
-				}
+				rig.Unsent(t, err)
 			}
 		})
 	}
 	err := client.Send(t.Context(), "/a", nil, stomp.WithHeader("", "x"))
-	var protocol *stomp.ProtocolError
-	if !errors.As(err, &protocol) || protocol.Clause != "F13" {
-		t.Errorf("an empty name gives %v, want a *ProtocolError of F13", err)
-	}
+	rig.ErrorClause(t, err, "F13")
 	// What was refused was not written: the next frame is the first one.
-	if err := client.Send(t.Context(), "/a", nil, stomp.WithHeader("Destination", "b"), stomp.WithHeader("x", "1"), stomp.WithHeader("x", "2")); err != nil {
-		t.Fatal(err)
-	}
-	if got, want := p.read(), "SEND\ndestination:/a\ncontent-type:text/plain\nDestination:b\nx:1\nx:2\n\n"; got != want {
+	rig.OK(t, client.Send(t.Context(), "/a", nil, stomp.WithHeader("Destination", "b"), stomp.WithHeader("x", "1"), stomp.WithHeader("x", "2")))
+	if got, want := p.Raw(), "SEND\ndestination:/a\ncontent-type:text/plain\nDestination:b\nx:1\nx:2\n\n"; got != want {
 		t.Errorf("the frame is %q, want %q", got, want)
 	}
 }
 
 // nil where an option takes a function, a client or a context is as if it had not been given.
 func TestConnect_options_nil(t *testing.T) {
-	p, connect := onStream(t, stomp.WithCredentials(nil), stomp.WithHTTPHeader(nil), stomp.WithHTTPHeaderFunc(nil), stomp.WithHTTPClient(nil),
+	p, connect := rig.NewServer(t).Start(stomp.WithCredentials(nil), stomp.WithHTTPHeader(nil), stomp.WithHTTPHeaderFunc(nil), stomp.WithHTTPClient(nil),
 		stomp.WithLogger(slog.New(slog.DiscardHandler)), stomp.WithLimits(stomp.Limits{}), stomp.WithBuffer(0, 0, stomp.OverflowBlock))
-	p.read()
-	p.send(connected12)
-	connect.succeeds()
+	p.Handshake("version:1.2")
+	connect.Client()
 }

@@ -1,13 +1,12 @@
 package stomp_test
 
 import (
-	"bytes"
 	"context"
-	"log/slog"
 	"strings"
 	"testing"
 	"testing/synctest"
 
+	"github.com/webstomp/webstomp/internal/rig"
 	"github.com/webstomp/webstomp/stomp"
 	"github.com/webstomp/webstomp/stomp/stomptest"
 )
@@ -23,31 +22,29 @@ func TestPromise2_policies(t *testing.T) {
 		open    bool
 		failure error
 	}{
-		{"frames_DropNewest", stomp.WithBuffer(10, 0, stomp.OverflowDropNewest), numbers(1, 10),
+		{"frames_DropNewest", stomp.WithBuffer(10, 0, stomp.OverflowDropNewest), rig.Numbers(1, 10),
 			stomp.SubscriptionStats{Received: 100, Dropped: 90, Queued: 10}, true, nil},
-		{"frames_DropOldest", stomp.WithBuffer(10, 0, stomp.OverflowDropOldest), numbers(91, 100),
+		{"frames_DropOldest", stomp.WithBuffer(10, 0, stomp.OverflowDropOldest), rig.Numbers(91, 100),
 			stomp.SubscriptionStats{Received: 100, Dropped: 90, Queued: 10}, true, nil},
-		{"frames_Fail", stomp.WithBuffer(10, 0, stomp.OverflowFail), numbers(1, 5), // the channel's own
+		{"frames_Fail", stomp.WithBuffer(10, 0, stomp.OverflowFail), rig.Numbers(1, 5), // the channel's own
 			stomp.SubscriptionStats{Received: 11, Dropped: 6, Queued: 5}, false, stomp.ErrSlowConsumer},
-		{"frames_Block", stomp.WithBuffer(10, 0, stomp.OverflowBlock), numbers(1, 100),
+		{"frames_Block", stomp.WithBuffer(10, 0, stomp.OverflowBlock), rig.Numbers(1, 100),
 			stomp.SubscriptionStats{Received: 11, Stalls: 1, Queued: 11}, true, nil},
-		{"one_frame_DropNewest", stomp.WithBuffer(1, 0, stomp.OverflowDropNewest), numbers(1, 1),
+		{"one_frame_DropNewest", stomp.WithBuffer(1, 0, stomp.OverflowDropNewest), rig.Numbers(1, 1),
 			stomp.SubscriptionStats{Received: 100, Dropped: 99, Queued: 1}, true, nil},
-		{"one_frame_DropOldest", stomp.WithBuffer(1, 0, stomp.OverflowDropOldest), numbers(100, 100),
+		{"one_frame_DropOldest", stomp.WithBuffer(1, 0, stomp.OverflowDropOldest), rig.Numbers(100, 100),
 			stomp.SubscriptionStats{Received: 100, Dropped: 99, Queued: 1}, true, nil},
-		{"one_frame_Block", stomp.WithBuffer(1, 0, stomp.OverflowBlock), numbers(1, 100),
+		{"one_frame_Block", stomp.WithBuffer(1, 0, stomp.OverflowBlock), rig.Numbers(1, 100),
 			stomp.SubscriptionStats{Received: 2, Stalls: 1, Queued: 2}, true, nil},
-		{"default_is_Block_and_large", stomp.WithBuffer(0, 0, stomp.OverflowBlock), numbers(1, 100),
+		{"default_is_Block_and_large", stomp.WithBuffer(0, 0, stomp.OverflowBlock), rig.Numbers(1, 100),
 			stomp.SubscriptionStats{Received: 100, Queued: 100}, true, nil},
 	} {
-		bubble(t, tc.name, func(t *testing.T) {
-			b, c := pipeRig(t)
+		rig.Bubble(t, tc.name, func(t *testing.T) {
+			b, c := rig.Pair(t)
 			sub, err := c.NewSubscription(t.Context(), "/queue/a", tc.bound)
-			fine(t, err)
+			rig.OK(t, err)
 			synctest.Wait()
-			for _, n := range numbers(1, 100) {
-				b.Publish("/queue/a", nil, []byte(n))
-			}
+			rig.Publish(b, "/queue/a", rig.Numbers(1, 100)...)
 			synctest.Wait()
 			s := sub.Stats()
 			if octets := s.QueuedBytes; octets < int64(s.Queued) {
@@ -59,22 +56,22 @@ func TestPromise2_policies(t *testing.T) {
 			if all := c.Stats(); all.Dropped != s.Dropped || all.Stalls != s.Stalls || all.Queued != s.Queued && tc.open {
 				t.Errorf("the client's stats %+v", all)
 			}
-			got, open := bodies(sub.C)
-			same(t, "bodies", got, tc.kept)
+			got, open := rig.Bodies(sub.C)
+			rig.Equal(t, "bodies", got, tc.kept)
 			if open != tc.open {
 				t.Errorf("open: %t", open)
 			}
 			if tc.failure != nil {
-				matches(t, sub.Err(), tc.failure)
+				rig.ErrorIs(t, sub.Err(), tc.failure)
 			} else {
-				fine(t, sub.Err())
+				rig.OK(t, sub.Err())
 			}
 			s = sub.Stats()
 			if s.Queued != 0 || s.QueuedBytes != 0 || s.Delivered != uint64(len(tc.kept)) || s.Received != s.Delivered+s.Dropped {
 				t.Errorf("stats at the end %+v", s)
 			}
 			// None of this is anybody else's affair.
-			fine(t, c.Send(t.Context(), "/queue/b", nil, stomp.WithReceipt()))
+			rig.OK(t, c.Send(t.Context(), "/queue/b", nil, stomp.WithReceipt()))
 		})
 	}
 }
@@ -84,13 +81,13 @@ func TestPromise2_DropOldest_keeps_the_newest(t *testing.T) {
 	for _, frames := range []int{1, 2, 3, 4, 7, 70} {
 		for range 30 {
 			synctest.Test(t, func(t *testing.T) {
-				c, p := peerRig(t, nil)
-				rest := p.rest()
+				p, c := rig.Session(t)
+				rest := p.Rest()
 				sub, err := c.NewSubscription(t.Context(), "/a", stomp.WithBuffer(frames, 0, stomp.OverflowDropOldest))
-				fine(t, err)
+				rig.OK(t, err)
 				burst(p, 1, 200)
-				got, _ := bodies(sub.C)
-				same(t, "bodies", got, numbers(201-frames, 200))
+				got, _ := rig.Bodies(sub.C)
+				rig.Equal(t, "bodies", got, rig.Numbers(201-frames, 200))
 				c.Close()
 				<-rest
 			})
@@ -99,24 +96,22 @@ func TestPromise2_DropOldest_keeps_the_newest(t *testing.T) {
 }
 
 // burst sends messages first to last in one piece.
-func burst(p *peer, first, last int) {
-	var all bytes.Buffer
-	for _, n := range numbers(first, last) {
+func burst(p *rig.Peer, first, last int) {
+	var all strings.Builder
+	for _, n := range rig.Numbers(first, last) {
 		all.WriteString("MESSAGE\nsubscription:s1\nmessage-id:" + n + "\ndestination:/a\n\n" + n + "\x00")
 	}
-	if _, err := p.nc.Write(all.Bytes()); err != nil {
-		p.t.Error(err)
-	}
+	p.SendRaw(all.String())
 }
 
 func TestPromise2_OverflowFail(t *testing.T) {
-	bubble(t, "ends_alone_and_says_why", func(t *testing.T) {
-		b, c := pipeRig(t)
+	rig.Bubble(t, "ends_alone_and_says_why", func(t *testing.T) {
+		b, c := rig.Pair(t)
 		other, err := c.NewSubscription(t.Context(), "/queue/b")
-		fine(t, err)
+		rig.OK(t, err)
 		sub, err := c.NewSubscription(t.Context(), "/queue/a", stomp.WithBuffer(2, 0, stomp.OverflowFail), stomp.WithAck(stomp.AckClient))
-		fine(t, err)
-		for _, n := range numbers(1, 5) {
+		rig.OK(t, err)
+		for _, n := range rig.Numbers(1, 5) {
 			b.Publish("/queue/a", nil, []byte(n))
 			b.Publish("/queue/b", nil, []byte(n))
 		}
@@ -125,21 +120,21 @@ func TestPromise2_OverflowFail(t *testing.T) {
 		if err := sub.Err(); err == nil || err.Error() != text {
 			t.Errorf("error %v", err)
 		}
-		got, open := bodies(other.C)
-		same(t, "the other one", got, numbers(1, 5))
+		got, open := rig.Bodies(other.C)
+		rig.Equal(t, "the other one", got, rig.Numbers(1, 5))
 		if !open || c.Err() != nil || b.QueueLen("/queue/a") != 5 {
 			t.Errorf("open %t, client's error %v, %d are back in the queue", open, c.Err(), b.QueueLen("/queue/a"))
 		}
-		same(t, "the broker", took(b, "id"), []string{"SUBSCRIBE id:s1", "SUBSCRIBE id:s2", "UNSUBSCRIBE id:s2"})
+		rig.Equal(t, "the broker", rig.Received(b, "id"), []string{"SUBSCRIBE id:s1", "SUBSCRIBE id:s2", "UNSUBSCRIBE id:s2"})
 	})
 }
 
 // The bound in octets counts header and body.
 func TestPromise2_bytes(t *testing.T) {
-	bubble(t, "bound", func(t *testing.T) {
-		b, c := pipeRig(t)
+	rig.Bubble(t, "bound", func(t *testing.T) {
+		b, c := rig.Pair(t)
 		sub, err := c.NewSubscription(t.Context(), "/queue/a", stomp.WithBuffer(0, 10_000, stomp.OverflowDropNewest))
-		fine(t, err)
+		rig.OK(t, err)
 		for range 20 {
 			b.Publish("/queue/a", nil, make([]byte, 1000))
 		}
@@ -164,10 +159,10 @@ func TestPromise2_bytes(t *testing.T) {
 	for name, policy := range map[string]stomp.Overflow{
 		"Block": stomp.OverflowBlock, "DropOldest": stomp.OverflowDropOldest, "DropNewest": stomp.OverflowDropNewest, "Fail": stomp.OverflowFail,
 	} {
-		bubble(t, "single_big_frame_is_let_in_"+name, func(t *testing.T) {
-			b, c := pipeRig(t)
+		rig.Bubble(t, "single_big_frame_is_let_in_"+name, func(t *testing.T) {
+			b, c := rig.Pair(t)
 			sub, err := c.NewSubscription(t.Context(), "/queue/a", stomp.WithBuffer(0, 100, policy))
-			fine(t, err)
+			rig.OK(t, err)
 			for range 3 {
 				b.Publish("/queue/a", nil, make([]byte, 5000))
 				if f := <-sub.C; len(f.Body) != 5000 {
@@ -185,33 +180,29 @@ func TestPromise2_bytes(t *testing.T) {
 // WithBuffer given to Connect holds for every subscription that has none of its own.
 func TestWithBufferOfConnect(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := pipeBroker(t)
-		c := joinBroker(t, b, stomp.WithBuffer(3, 0, stomp.OverflowDropNewest))
+		b := rig.PipeBroker(t)
+		c := rig.Connect(t, b, stomp.WithBuffer(3, 0, stomp.OverflowDropNewest))
 		three, err := c.NewSubscription(t.Context(), "/topic/a")
-		fine(t, err)
+		rig.OK(t, err)
 		five, err := c.NewSubscription(t.Context(), "/topic/a", stomp.WithBuffer(5, 0, stomp.OverflowDropOldest))
-		fine(t, err)
+		rig.OK(t, err)
 		synctest.Wait()
-		for _, n := range numbers(1, 9) {
-			b.Publish("/topic/a", nil, []byte(n))
-		}
-		got, _ := bodies(three.C)
-		same(t, "Connect's", got, numbers(1, 3))
-		got, _ = bodies(five.C)
-		same(t, "its own", got, numbers(5, 9))
+		rig.Publish(b, "/topic/a", rig.Numbers(1, 9)...)
+		got, _ := rig.Bodies(three.C)
+		rig.Equal(t, "Connect's", got, rig.Numbers(1, 3))
+		got, _ = rig.Bodies(five.C)
+		rig.Equal(t, "its own", got, rig.Numbers(5, 9))
 	})
 }
 
 // Whatever a policy drops in a client mode, the broker has it still: nothing waits for an ack of it.
 func TestPromise2_dropped_in_client_mode(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, c := pipeRig(t, stomptest.WithPrefetch(100))
+		b, c := rig.Pair(t, stomptest.WithPrefetch(100))
 		sub, err := c.NewSubscription(t.Context(), "/queue/a", stomp.WithAck(stomp.AckClientIndividual), stomp.WithBuffer(2, 0, stomp.OverflowDropNewest))
-		fine(t, err)
+		rig.OK(t, err)
 		synctest.Wait()
-		for _, n := range numbers(1, 5) {
-			b.Publish("/queue/a", nil, []byte(n))
-		}
+		rig.Publish(b, "/queue/a", rig.Numbers(1, 5)...)
 		synctest.Wait()
 		ctx, cancel := context.WithCancel(t.Context())
 		go func() { // joined by cancel's end, below
@@ -222,17 +213,11 @@ func TestPromise2_dropped_in_client_mode(t *testing.T) {
 				}
 			}
 		}()
-		fine(t, sub.Unsubscribe(t.Context()))
+		rig.OK(t, sub.Unsubscribe(t.Context()))
 		<-ctx.Done()
 		synctest.Wait()
 		if n := b.QueueLen("/queue/a"); n < 3 || b.StaleAcks() != 0 {
 			t.Errorf("%d are back in the queue, %d stale acks", n, b.StaleAcks())
 		}
 	})
-}
-
-// logged is a logger for tests, and what it was told.
-func logged() (*slog.Logger, *strings.Builder) {
-	var text strings.Builder
-	return slog.New(slog.NewTextHandler(&text, nil)), &text
 }

@@ -1,106 +1,86 @@
 package stomp_test
 
 import (
-	"errors"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"github.com/webstomp/webstomp/internal/rig"
 	"github.com/webstomp/webstomp/stomp"
-	"github.com/webstomp/webstomp/stomp/stomptest"
 )
 
 func TestWithPing(t *testing.T) {
 	quiet := stomp.WithHeartBeat(0, 0)
-	t.Run("keeps_a_session_that_is_answered", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			b := stomptest.NewBroker(stomptest.WithPipe())
-			defer b.Close()
-			client := connectTo(t, b.URL(), stomp.WithHTTPClient(b.Client()), quiet, stomp.WithPing(10*time.Second))
-			before := client.Stats()
-			time.Sleep(time.Hour)
-			after := client.Stats()
-			// A ping is a masked frame with a number in it, 7 octets and more; its pong has no mask.
-			if sent, got := after.BytesSent-before.BytesSent, after.BytesReceived-before.BytesReceived; sent < 359*7 || got < 359*3 {
-				t.Errorf("%d octets sent and %d received in an hour: that is no ping every 10s", sent, got)
-			}
-			if st := client.Status(); st.State != stomp.StateConnected {
-				t.Errorf("the session ended: %v", st.Err)
-			}
-		})
+	rig.Bubble(t, "keeps_a_session_that_is_answered", func(t *testing.T) {
+		b := rig.PipeBroker(t)
+		client := rig.Connect(t, b, quiet, stomp.WithPing(10*time.Second))
+		before := client.Stats()
+		time.Sleep(time.Hour)
+		after := client.Stats()
+		// A ping is a masked frame with a number in it, 7 octets and more; its pong has no mask.
+		if sent, got := after.BytesSent-before.BytesSent, after.BytesReceived-before.BytesReceived; sent < 359*7 || got < 359*3 {
+			t.Errorf("%d octets sent and %d received in an hour: that is no ping every 10s", sent, got)
+		}
+		if st := client.Status(); st.State != stomp.StateConnected {
+			t.Errorf("the session ended: %v", st.Err)
+		}
 	})
-	t.Run("off_by_default", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			b := stomptest.NewBroker(stomptest.WithPipe())
-			defer b.Close()
-			client := connectTo(t, b.URL(), stomp.WithHTTPClient(b.Client()), quiet)
-			before := client.Stats().BytesSent
-			time.Sleep(time.Hour)
-			if sent := client.Stats().BytesSent - before; sent != 0 {
-				t.Errorf("%d octets were sent", sent)
-			}
-		})
+	rig.Bubble(t, "off_by_default", func(t *testing.T) {
+		b := rig.PipeBroker(t)
+		client := rig.Connect(t, b, quiet)
+		before := client.Stats().BytesSent
+		time.Sleep(time.Hour)
+		if sent := client.Stats().BytesSent - before; sent != 0 {
+			t.Errorf("%d octets were sent", sent)
+		}
 	})
-	t.Run("ends_a_session_that_is_not", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			b := stomptest.NewBroker(stomptest.WithPipe())
-			defer b.Close()
-			client := connectTo(t, b.URL(), stomp.WithHTTPClient(b.Client()), quiet, stomp.WithPing(10*time.Second))
-			start := time.Now()
+	rig.Bubble(t, "ends_a_session_that_is_not", func(t *testing.T) {
+		b := rig.PipeBroker(t)
+		client := rig.Connect(t, b, quiet, stomp.WithPing(10*time.Second))
+		start := time.Now()
+		b.Silence(true)
+		<-client.Done()
+		if took := time.Since(start); took != 20*time.Second {
+			t.Errorf("the session ended after %v, want exactly 20s: a ping at 10s, nothing until the next", took)
+		}
+		rig.ErrorIs(t, client.Err(), stomp.ErrHeartBeat, stomp.ErrConnectionLost)
+		rig.ErrorText(t, client.Err(), "connection lost: no heart-beat from the server: nothing came for 10s after a WebSocket ping")
+	})
+	rig.Bubble(t, "a_stalled_reader_is_not_silence", func(t *testing.T) {
+		b := rig.PipeBroker(t)
+		client := rig.Connect(t, b, quiet, stomp.WithPing(10*time.Second))
+		messages, err := client.Subscribe(t.Context(), "/topic/a", stomp.WithBuffer(2, 0, stomp.OverflowBlock), stomp.WithReceipt())
+		rig.OK(t, err)
+		for range 3 {
+			b.Publish("/topic/a", nil, nil)
+		}
+		time.Sleep(time.Hour)
+		if client.Stats().Stalls != 1 {
+			t.Error("the reader is not stalled: the test is void")
+		}
+		for range 3 {
+			if _, open := <-messages; !open {
+				t.Fatalf("the session ended while it was stalled: %v", client.Err())
+			}
+		}
+		time.Sleep(time.Hour)
+		if st := client.Status(); st.State != stomp.StateConnected {
+			t.Errorf("the session ended: %v", st.Err)
+		}
+	})
+	rig.Bubble(t, "W5_does_not_hide_why_the_server_closed", func(t *testing.T) {
+		for range 50 { // ping loop and read loop learn of it at the same time
+			b := rig.PipeBroker(t)
+			client := rig.Connect(t, b, quiet, stomp.WithPing(10*time.Second))
 			b.Silence(true)
+			time.Sleep(15 * time.Second) // a ping waits for its pong
+			b.CloseConnections(1001, "going away")
+			b.Silence(false)
 			<-client.Done()
-			if took := time.Since(start); took != 20*time.Second {
-				t.Errorf("the session ended after %v, want exactly 20s: a ping at 10s, nothing until the next", took)
+			err := client.Err()
+			closed := rig.ErrorAs[stomp.CloseError](t, err)
+			if closed.Code != 1001 {
+				t.Errorf("the Client ended with %v, want the server's close", err)
 			}
-			if err := client.Err(); !errors.Is(err, stomp.ErrHeartBeat) || !errors.Is(err, stomp.ErrConnectionLost) {
-				t.Errorf("the Client ended with %v, want ErrHeartBeat", err)
-			}
-			wantText(t, client.Err(), "connection lost: no heart-beat from the server: nothing came for 10s after a WebSocket ping")
-		})
-	})
-	t.Run("a_stalled_reader_is_not_silence", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			b := stomptest.NewBroker(stomptest.WithPipe())
-			defer b.Close()
-			client := connectTo(t, b.URL(), stomp.WithHTTPClient(b.Client()), quiet, stomp.WithPing(10*time.Second))
-			messages, err := client.Subscribe(t.Context(), "/topic/a", stomp.WithBuffer(2, 0, stomp.OverflowBlock), stomp.WithReceipt())
-			if err != nil {
-				t.Fatal(err)
-			}
-			for range 3 {
-				b.Publish("/topic/a", nil, nil)
-			}
-			time.Sleep(time.Hour)
-			if client.Stats().Stalls != 1 {
-				t.Error("the reader is not stalled: the test is void")
-			}
-			for range 3 {
-				if _, open := <-messages; !open {
-					t.Fatalf("the session ended while it was stalled: %v", client.Err())
-				}
-			}
-			time.Sleep(time.Hour)
-			if st := client.Status(); st.State != stomp.StateConnected {
-				t.Errorf("the session ended: %v", st.Err)
-			}
-		})
-	})
-	t.Run("W5_does_not_hide_why_the_server_closed", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			for range 50 { // ping loop and read loop learn of it at the same time
-				b := stomptest.NewBroker(stomptest.WithPipe())
-				client := connectTo(t, b.URL(), stomp.WithHTTPClient(b.Client()), quiet, stomp.WithPing(10*time.Second))
-				b.Silence(true)
-				time.Sleep(15 * time.Second) // a ping waits for its pong
-				b.CloseConnections(1001, "going away")
-				b.Silence(false)
-				<-client.Done()
-				var closed *stomp.CloseError
-				if err := client.Err(); !errors.As(err, &closed) || closed.Code != 1001 {
-					t.Errorf("the Client ended with %v, want the server's close", err)
-				}
-				b.Close()
-			}
-		})
+		}
 	})
 }

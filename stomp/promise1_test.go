@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/webstomp/webstomp/internal/rig"
 	"github.com/webstomp/webstomp/stomp"
 	"github.com/webstomp/webstomp/stomp/stomptest"
 )
@@ -61,14 +62,14 @@ type waiter struct {
 
 func newWaiter(t *testing.T, b *stomptest.Broker) waiter {
 	t.Helper()
-	w := waiter{c: joinBroker(t, b, stomp.WithHeartBeat(0, 0))}
+	w := waiter{c: rig.Connect(t, b, stomp.WithHeartBeat(0, 0))}
 	acking, err := w.c.Subscribe(t.Context(), "/queue/a", stomp.WithAck(stomp.AckClientIndividual))
-	fine(t, err)
-	w.f = deliver(b, acking, 1)[0]
+	rig.OK(t, err)
+	w.f = rig.Deliver(t, b, "/queue/a", acking, 1)[0]
 	w.tx, err = w.c.Begin(t.Context())
-	fine(t, err)
+	rig.OK(t, err)
 	w.sub, err = w.c.NewSubscription(t.Context(), "/queue/b")
-	fine(t, err)
+	rig.OK(t, err)
 	synctest.Wait()
 	return w
 }
@@ -76,12 +77,12 @@ func newWaiter(t *testing.T, b *stomptest.Broker) waiter {
 // A ctx bounds every wait, is honoured at once, and never reaches the socket.
 func TestPromise1_ctx_bounds_waiting(t *testing.T) {
 	for name, call := range waits {
-		bubble(t, name, func(t *testing.T) {
-			b := pipeBroker(t)
+		rig.Bubble(t, name, func(t *testing.T) {
+			b := rig.PipeBroker(t)
 			w := newWaiter(t, b)
 			b.Silence(true)
 			for _, cancelled := range []bool{false, true} {
-				ctx, want := within(t, time.Second), context.DeadlineExceeded
+				ctx, want := rig.Within(t, time.Second), context.DeadlineExceeded
 				if cancelled {
 					c, cancel := context.WithCancel(t.Context())
 					time.AfterFunc(time.Second, cancel)
@@ -90,14 +91,14 @@ func TestPromise1_ctx_bounds_waiting(t *testing.T) {
 				}
 				start := time.Now()
 				err := call(ctx, w)
-				matches(t, err, want)
+				rig.ErrorIs(t, err, want)
 				if d := time.Since(start); d != time.Second {
 					t.Errorf("%v after %v", err, d)
 				}
 			}
 			b.Silence(false)
 			synctest.Wait()
-			fine(t, w.c.Send(t.Context(), "/still-here", nil, stomp.WithReceipt()))
+			rig.OK(t, w.c.Send(t.Context(), "/still-here", nil, stomp.WithReceipt()))
 		})
 	}
 }
@@ -119,19 +120,17 @@ func TestPromise1_ctx_over_already(t *testing.T) {
 		if name == "Confirmed" || name == "Receipt.Wait" {
 			continue // they write with another ctx
 		}
-		bubble(t, name, func(t *testing.T) {
-			b := pipeBroker(t)
+		rig.Bubble(t, name, func(t *testing.T) {
+			b := rig.PipeBroker(t)
 			w := newWaiter(t, b)
-			before := len(took(b))
+			before := len(rig.Received(b))
 			ctx, cancel := context.WithCancelCause(t.Context())
 			cancel(errWhy)
 			err := call(ctx, w)
-			matches(t, err, context.Canceled, errWhy)
-			if !stomp.Unsent(err) {
-				t.Errorf("%v: unsent is false", err)
-			}
+			rig.ErrorIs(t, err, context.Canceled, errWhy)
+			rig.Unsent(t, err)
 			synctest.Wait()
-			if after := took(b); len(after) != before || w.c.Err() != nil {
+			if after := rig.Received(b); len(after) != before || w.c.Err() != nil {
 				t.Errorf("the broker got %v, client's error %v", after, w.c.Err())
 			}
 		})

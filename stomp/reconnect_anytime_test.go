@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/webstomp/webstomp/internal/rig"
 	"github.com/webstomp/webstomp/stomp"
 )
 
@@ -29,13 +30,13 @@ func TestReconnect_end_at_any_time(t *testing.T) {
 }
 
 func endAt(t *testing.T, end func(*stomp.Client, func()) error, cuts int, life time.Duration) {
-	l := newApproach(t)
+	route := rig.NewRoute(t)
 	lifetime, endLifetime := context.WithCancel(context.Background())
 	defer endLifetime()
-	c := l.join(t, stomp.WithReconnect(stomp.Backoff{Min: time.Microsecond, Max: 10 * time.Microsecond}),
+	c := rig.Connect(t, route, stomp.WithReconnect(stomp.Backoff{Min: time.Microsecond, Max: 10 * time.Microsecond}),
 		stomp.WithHeartBeat(0, 0), stomp.WithLifetime(lifetime))
 	sub, err := c.NewSubscription(t.Context(), "/topic/a")
-	fine(t, err)
+	rig.OK(t, err)
 	var others sync.WaitGroup
 	stop := make(chan struct{})
 	others.Go(func() {
@@ -44,7 +45,7 @@ func endAt(t *testing.T, end func(*stomp.Client, func()) error, cuts int, life t
 			case <-stop:
 				return
 			case <-time.After(time.Duration(cuts) * time.Microsecond):
-				l.broker.Cut()
+				route.Broker.Cut()
 			}
 		}
 	})
@@ -54,7 +55,7 @@ func endAt(t *testing.T, end func(*stomp.Client, func()) error, cuts int, life t
 		}
 	})
 	time.Sleep(life)
-	lasts(t, 0, func() {
+	rig.Takes(t, 0, func() {
 		// A cut that comes first may cost what had been accepted: Disconnect says so.
 		if err := end(c, endLifetime); err != nil && !errors.Is(err, stomp.ErrConnectionLost) {
 			t.Errorf("error %v", err)
@@ -63,5 +64,5 @@ func endAt(t *testing.T, end func(*stomp.Client, func()) error, cuts int, life t
 	close(stop)
 	others.Wait()
 	wantEnded(t, c, sub)
-	fine(t, c.Close())
+	rig.OK(t, c.Close())
 }

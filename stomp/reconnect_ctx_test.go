@@ -7,27 +7,28 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/webstomp/webstomp/internal/rig"
 	"github.com/webstomp/webstomp/stomp"
 )
 
 // outageSteps are how far an outage can have come when a call is made.
 var outageSteps = map[string]struct {
 	backoff stomp.Backoff
-	script  []trouble
+	script  []rig.Trouble
 }{
-	"back_off":  {backoff: longBackoff},
-	"dial":      {backoff: quickBackoff, script: times(1000, hangs)},
-	"upgrade":   {backoff: quickBackoff, script: times(1000, silent)},
-	"handshake": {backoff: quickBackoff, script: times(1000, mute)},
-	"restoring": {backoff: quickBackoff},
+	"back_off":  {backoff: rig.LongBackoff},
+	"dial":      {backoff: rig.QuickBackoff, script: rig.Times(1000, rig.Hangs)},
+	"upgrade":   {backoff: rig.QuickBackoff, script: rig.Times(1000, rig.Silent)},
+	"handshake": {backoff: rig.QuickBackoff, script: rig.Times(1000, rig.Mute)},
+	"restoring": {backoff: rig.QuickBackoff},
 }
 
 // inOutage is a client whose connection is lost and not back: at "restoring" for as long as gate is open. It leaves
 // /topic/old subscribed to.
-func inOutage(t *testing.T, step string) (l *approach, c *stomp.Client, gate chan struct{}) {
+func inOutage(t *testing.T, step string) (route *rig.Route, c *stomp.Client, gate chan struct{}) {
 	t.Helper()
-	l = newApproach(t)
-	c = l.join(t, stomp.WithReconnect(outageSteps[step].backoff), stomp.WithHeartBeat(0, 0))
+	route = rig.NewRoute(t)
+	c = rig.Connect(t, route, stomp.WithReconnect(outageSteps[step].backoff), stomp.WithHeartBeat(0, 0))
 	gate = make(chan struct{})
 	first := true
 	_, err := c.Subscribe(t.Context(), "/topic/old", stomp.WithHeaderFunc(func() stomp.Header {
@@ -37,15 +38,15 @@ func inOutage(t *testing.T, step string) (l *approach, c *stomp.Client, gate cha
 		first = false
 		return nil
 	}))
-	fine(t, err)
+	rig.OK(t, err)
 	synctest.Wait()
-	l.plan(outageSteps[step].script...)
-	l.broker.Cut()
+	route.Plan(outageSteps[step].script...)
+	route.Broker.Cut()
 	time.Sleep(time.Second)
 	if s := c.Status(); s.State != stomp.StateReconnecting {
 		t.Fatalf("status %+v", s)
 	}
-	return l, c, gate
+	return route, c, gate
 }
 
 // calls are those that wait for a session.
@@ -81,31 +82,29 @@ var calls = map[string]func(ctx context.Context, c *stomp.Client) error{
 func TestOutage_ctx_ends(t *testing.T) {
 	for step := range outageSteps {
 		for name, call := range calls {
-			bubble(t, step+"/"+name, func(t *testing.T) {
-				l, c, gate := inOutage(t, step)
+			rig.Bubble(t, step+"/"+name, func(t *testing.T) {
+				route, c, gate := inOutage(t, step)
 				reason := errors.New("the request was abandoned")
 				ctx, cancel := context.WithCancelCause(t.Context())
 				stop := time.AfterFunc(time.Minute, func() { cancel(reason) })
 				defer stop.Stop()
-				lasts(t, time.Minute, func() {
+				rig.Takes(t, time.Minute, func() {
 					err := call(ctx, c)
-					matches(t, err, context.Canceled, reason)
+					rig.ErrorIs(t, err, context.Canceled, reason)
 					if !stomp.Unsent(err) && name != "Flush" {
 						t.Errorf("Unsent is false: %v", err)
 					}
 					if name != "Subscribe_WithReceipt" {
-						matches(t, err, stomp.ErrNotConnected)
+						rig.ErrorIs(t, err, stomp.ErrNotConnected)
 					}
 				})
 				close(gate)
-				l.mu.Lock()
-				l.script = nil // the broker is as good as new
-				l.mu.Unlock()
-				time.Sleep(longBackoff.Max)
+				route.Mend()
+				time.Sleep(rig.LongBackoff.Max)
 				if s := c.Status(); s.State != stomp.StateConnected || s.Epoch != 2 {
 					t.Fatalf("status %+v", s)
 				}
-				same(t, "what the broker got", took(l.broker, "destination"), []string{"SUBSCRIBE destination:/topic/old", "SUBSCRIBE destination:/topic/old"})
+				rig.Equal(t, "what the broker got", rig.Received(route.Broker, "destination"), []string{"SUBSCRIBE destination:/topic/old", "SUBSCRIBE destination:/topic/old"})
 				if s := c.Stats(); s.Subscriptions != 1 || s.ReceiptsPending != 0 {
 					t.Errorf("stats %+v", s)
 				}
@@ -117,23 +116,21 @@ func TestOutage_ctx_ends(t *testing.T) {
 // Confirmed waits for the next session, within its own ctx; the subscription goes on.
 func TestOutage_Confirmed(t *testing.T) {
 	for step := range outageSteps {
-		bubble(t, step, func(t *testing.T) {
-			l, c, gate := inOutage(t, step)
+		rig.Bubble(t, step, func(t *testing.T) {
+			route, c, gate := inOutage(t, step)
 			var sub *stomp.Subscription[stomp.Frame]
-			lasts(t, 0, func() {
+			rig.Takes(t, 0, func() {
 				var err error
 				sub, err = c.NewSubscription(t.Context(), "/topic/new")
-				fine(t, err)
+				rig.OK(t, err)
 			})
-			lasts(t, time.Minute, func() {
-				matches(t, sub.Confirmed(within(t, time.Minute)), context.DeadlineExceeded)
+			rig.Takes(t, time.Minute, func() {
+				rig.ErrorIs(t, sub.Confirmed(rig.Within(t, time.Minute)), context.DeadlineExceeded)
 			})
 			close(gate)
-			l.mu.Lock()
-			l.script = nil
-			l.mu.Unlock()
-			fine(t, sub.Confirmed(t.Context()))
-			l.broker.Publish("/topic/new", nil, []byte("x"))
+			route.Mend()
+			rig.OK(t, sub.Confirmed(t.Context()))
+			route.Broker.Publish("/topic/new", nil, []byte("x"))
 			if f := <-sub.C; f.Epoch != 2 || string(f.Body) != "x" {
 				t.Errorf("%v, epoch %d", f, f.Epoch)
 			}
@@ -175,32 +172,30 @@ var callsWithoutWaiting = map[string]func(ctx context.Context, c *stomp.Client) 
 func TestOutage_WithoutWaiting(t *testing.T) {
 	for name, call := range callsWithoutWaiting {
 		for step := range outageSteps {
-			bubble(t, step+"/"+name, func(t *testing.T) {
-				l, c, gate := inOutage(t, step)
+			rig.Bubble(t, step+"/"+name, func(t *testing.T) {
+				route, c, gate := inOutage(t, step)
 				defer close(gate)
-				lasts(t, 0, func() {
+				rig.Takes(t, 0, func() {
 					err := call(t.Context(), c)
-					matches(t, err, stomp.ErrNotConnected)
-					if !stomp.Unsent(err) {
-						t.Errorf("Unsent is false: %v", err)
-					}
+					rig.ErrorIs(t, err, stomp.ErrNotConnected)
+					rig.Unsent(t, err)
 				})
-				same(t, "what the broker got", took(l.broker, "destination"), []string{"SUBSCRIBE destination:/topic/old"})
+				rig.Equal(t, "what the broker got", rig.Received(route.Broker, "destination"), []string{"SUBSCRIBE destination:/topic/old"})
 			})
 		}
 		// While there is a session it changes nothing.
-		bubble(t, "connected/"+name, func(t *testing.T) {
-			l := newApproach(t)
-			c := l.join(t)
+		rig.Bubble(t, "connected/"+name, func(t *testing.T) {
+			route := rig.NewRoute(t)
+			c := rig.Connect(t, route)
 			if name == "Request" {
 				requests, err := c.Subscribe(t.Context(), "/queue/a")
-				fine(t, err)
+				rig.OK(t, err)
 				go func() { // ends with the request
 					f := <-requests
 					c.Send(t.Context(), f.Header.Get("reply-to"), nil, stomp.WithHeader("correlation-id", f.Header.Get("correlation-id")))
 				}()
 			}
-			fine(t, call(t.Context(), c))
+			rig.OK(t, call(t.Context(), c))
 		})
 	}
 }
@@ -208,14 +203,14 @@ func TestOutage_WithoutWaiting(t *testing.T) {
 // The text of the two errors says why there is no session.
 func TestOutage_texts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := newApproach(t)
-		c := l.join(t, stomp.WithReconnect(stomp.Backoff{Min: time.Nanosecond, Max: time.Hour, Factor: 1e15}))
-		l.plan(times(1000, noDial)...)
-		l.broker.Cut()
+		route := rig.NewRoute(t)
+		c := rig.Connect(t, route, stomp.WithReconnect(stomp.Backoff{Min: time.Nanosecond, Max: time.Hour, Factor: 1e15}))
+		route.Plan(rig.Times(1000, rig.NoDial)...)
+		route.Broker.Cut()
 		time.Sleep(time.Microsecond)
-		wantText(t, c.Send(t.Context(), "/queue/a", nil, stomp.WithoutWaiting()),
+		rig.ErrorText(t, c.Send(t.Context(), "/queue/a", nil, stomp.WithoutWaiting()),
 			"stomp: send /queue/a: not connected: stomp: connect ws://one.test/ws: nobody listens")
-		wantText(t, c.Send(within(t, time.Nanosecond), "/queue/a", nil),
+		rig.ErrorText(t, c.Send(rig.Within(t, time.Nanosecond), "/queue/a", nil),
 			"stomp: send /queue/a: waiting for a connection: context deadline exceeded (not connected: stomp: connect ws://one.test/ws: nobody listens)")
 	})
 }

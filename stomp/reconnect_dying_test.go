@@ -7,37 +7,26 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/webstomp/webstomp/internal/rig"
 	"github.com/webstomp/webstomp/stomp"
 	"github.com/webstomp/webstomp/stomp/stomptest"
 )
 
-// slowClose is a connection that takes its time to close.
-type slowClose struct {
-	net.Conn
-	gate chan struct{}
-}
-
-func (s *slowClose) Close() error {
-	<-s.gate
-	return s.Conn.Close()
-}
-
 // dying is a client whose session has been cut and is not over yet: not before gate is closed.
 func dying(t *testing.T) (b *stomptest.Broker, c *stomp.Client, gate chan struct{}) {
 	t.Helper()
-	b = pipeBroker(t)
+	b = rig.PipeBroker(t)
 	gate = make(chan struct{})
 	slow := true
 	dial := func(ctx context.Context, url string) (net.Conn, error) {
 		nc, err := b.Dial(ctx, url)
 		if err == nil && slow {
-			slow, nc = false, &slowClose{nc, gate}
+			inner := nc
+			slow, nc = false, &rig.Conn{Conn: nc, OnClose: func() error { <-gate; return inner.Close() }}
 		}
 		return nc, err
 	}
-	c, err := stomp.Connect(t.Context(), "tcp://peer.test", stomp.WithDialer(dial), stomp.WithReconnect(quickBackoff), stomp.WithHeartBeat(0, 0))
-	fine(t, err)
-	t.Cleanup(func() { c.Close() })
+	c = rig.Connect(t, "tcp://broker.test", stomp.WithDialer(dial), stomp.WithReconnect(rig.QuickBackoff), stomp.WithHeartBeat(0, 0))
 	synctest.Wait()
 	b.Cut()
 	synctest.Wait()
@@ -61,7 +50,7 @@ func TestOutage_session_just_ending(t *testing.T) {
 		}
 	}
 	for name, call := range wait {
-		bubble(t, name, func(t *testing.T) {
+		rig.Bubble(t, name, func(t *testing.T) {
 			_, c, gate := dying(t)
 			done := make(chan error, 1)
 			go func() { done <- call(t.Context(), c) }()
@@ -74,13 +63,13 @@ func TestOutage_session_just_ending(t *testing.T) {
 			close(gate)
 			select {
 			case err := <-done:
-				fine(t, err)
+				rig.OK(t, err)
 			case <-time.After(time.Minute):
 				t.Error("it waits for ever")
 			}
 		})
 	}
-	bubble(t, "Request", func(t *testing.T) {
+	rig.Bubble(t, "Request", func(t *testing.T) {
 		b, c, gate := dying(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
@@ -95,30 +84,28 @@ func TestOutage_session_just_ending(t *testing.T) {
 			t.Errorf("%d requests came", n)
 		}
 		cancel()
-		matches(t, <-done, context.Canceled)
+		rig.ErrorIs(t, <-done, context.Canceled)
 	})
 }
 
 // WithoutWaiting does not wait for the end of that session either.
 func TestOutage_session_just_ending_WithoutWaiting(t *testing.T) {
 	for name, call := range callsWithoutWaiting {
-		bubble(t, name, func(t *testing.T) {
+		rig.Bubble(t, name, func(t *testing.T) {
 			b, c, gate := dying(t)
 			done := make(chan error, 1)
 			go func() { done <- call(t.Context(), c) }()
 			synctest.Wait()
 			select {
 			case err := <-done:
-				matches(t, err, stomp.ErrNotConnected)
-				if !stomp.Unsent(err) {
-					t.Errorf("Unsent is false: %v", err)
-				}
+				rig.ErrorIs(t, err, stomp.ErrNotConnected)
+				rig.Unsent(t, err)
 			default:
 				t.Error("it waits")
 			}
 			close(gate)
 			time.Sleep(time.Second)
-			same(t, "what the broker got", took(b), nil)
+			rig.Equal(t, "what the broker got", rig.Received(b), nil)
 		})
 	}
 }

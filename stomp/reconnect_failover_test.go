@@ -2,12 +2,12 @@ package stomp_test
 
 import (
 	"context"
-	"errors"
 	"math"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/webstomp/webstomp/internal/rig"
 	"github.com/webstomp/webstomp/stomp"
 )
 
@@ -16,76 +16,76 @@ var withThree = stomp.WithFailover("ws://two.test/ws", "ws://three.test/ws")
 // Connect tries each endpoint once, in the order given.
 func TestWithFailover_Connect(t *testing.T) {
 	for name, c := range map[string]struct {
-		script []trouble
+		script []rig.Trouble
 		hosts  []string
 	}{
 		"first":           {nil, []string{"one.test"}},
-		"second":          {times(1, noDial), []string{"one.test", "two.test"}},
-		"third":           {[]trouble{refusedUpgrade(401), refused}, []string{"one.test", "two.test", "three.test"}},
-		"one_that_hangs":  {[]trouble{hangs, silent}, []string{"one.test", "two.test", "three.test"}},
-		"permanent_first": {[]trouble{refused}, []string{"one.test", "two.test"}},
+		"second":          {rig.Times(1, rig.NoDial), []string{"one.test", "two.test"}},
+		"third":           {[]rig.Trouble{rig.RefusedUpgrade(401), rig.Denied}, []string{"one.test", "two.test", "three.test"}},
+		"one_that_hangs":  {[]rig.Trouble{rig.Hangs, rig.Silent}, []string{"one.test", "two.test", "three.test"}},
+		"permanent_first": {[]rig.Trouble{rig.Denied}, []string{"one.test", "two.test"}},
 	} {
-		bubble(t, name, func(t *testing.T) {
-			l := newApproach(t)
-			l.plan(c.script...)
-			client := l.join(t, withThree)
+		rig.Bubble(t, name, func(t *testing.T) {
+			route := rig.NewRoute(t)
+			route.Plan(c.script...)
+			client := rig.Connect(t, route, withThree)
 			if s := client.Status(); s.Session.URL != "ws://"+c.hosts[len(c.hosts)-1]+"/ws" || s.Epoch != 1 {
 				t.Errorf("status %+v", s)
 			}
-			same(t, "endpoints", l.hosts(), c.hosts)
+			rig.Equal(t, "endpoints", route.Hosts(), c.hosts)
 		})
 	}
-	bubble(t, "none", func(t *testing.T) {
-		l := newApproach(t)
-		l.plan(mute, noDial, mute)
+	rig.Bubble(t, "none", func(t *testing.T) {
+		route := rig.NewRoute(t)
+		route.Plan(rig.Mute, rig.NoDial, rig.Mute)
 		start := time.Now()
-		err := failToConnect(t, t.Context(), "ws://one.test/ws", stomp.WithHTTPClient(l.client()), withThree)
-		var failed *stomp.ConnectError
-		if !errors.As(err, &failed) || failed.URL != "ws://three.test/ws" {
+		err := rig.ConnectError(t, t.Context(), route, withThree)
+		failed := rig.ErrorAs[stomp.ConnectError](t, err)
+		if failed.URL != "ws://three.test/ws" {
 			t.Errorf("error %v", err)
 		}
 		if took := time.Since(start); took != 30*time.Second {
 			t.Errorf("it took %v, want 15 s for each that is mute", took)
 		}
-		same(t, "endpoints", l.hosts(), []string{"one.test", "two.test", "three.test"})
+		rig.Equal(t, "endpoints", route.Hosts(), []string{"one.test", "two.test", "three.test"})
 	})
-	bubble(t, "ctx_ends_the_round", func(t *testing.T) {
-		l := newApproach(t)
-		l.plan(mute, mute, mute)
-		lasts(t, 20*time.Second, func() {
-			err := failToConnect(t, within(t, 20*time.Second), "ws://one.test/ws", stomp.WithHTTPClient(l.client()), withThree)
-			matches(t, err, context.DeadlineExceeded)
+	rig.Bubble(t, "ctx_ends_the_round", func(t *testing.T) {
+		route := rig.NewRoute(t)
+		route.Plan(rig.Mute, rig.Mute, rig.Mute)
+		rig.Takes(t, 20*time.Second, func() {
+			err := rig.ConnectError(t, rig.Within(t, 20*time.Second), route, withThree)
+			rig.ErrorIs(t, err, context.DeadlineExceeded)
 		})
-		same(t, "endpoints", l.hosts(), []string{"one.test", "two.test"})
+		rig.Equal(t, "endpoints", route.Hosts(), []string{"one.test", "two.test"})
 	})
 }
 
 // After a loss the endpoint that was lost comes first, then the others in order, round and round.
 func TestWithFailover_after_a_loss(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := newApproach(t)
-		c := l.join(t, withThree, stomp.WithReconnect(quickBackoff), stomp.WithHeartBeat(0, 0))
+		route := rig.NewRoute(t)
+		c := rig.Connect(t, route, withThree, stomp.WithReconnect(rig.QuickBackoff), stomp.WithHeartBeat(0, 0))
 		w := c.Watch(t.Context())
-		until(t, w, stomp.StateConnected)
-		l.forget()
+		rig.Until(t, w, stomp.StateConnected)
+		route.Dials()
 		for _, step := range []struct {
-			script []trouble
+			script []rig.Trouble
 			hosts  []string
 		}{
 			{nil, []string{"one.test"}},
-			{times(1, noDial), []string{"one.test", "two.test"}},
+			{rig.Times(1, rig.NoDial), []string{"one.test", "two.test"}},
 			{nil, []string{"two.test"}},
-			{times(2, refusedUpgrade(503)), []string{"two.test", "three.test", "one.test"}},
-			{times(2, noDial), []string{"one.test", "two.test", "three.test"}},
-			{times(7, noDial), []string{"three.test", "one.test", "two.test", "three.test", "one.test", "two.test", "three.test", "one.test"}},
+			{rig.Times(2, rig.RefusedUpgrade(503)), []string{"two.test", "three.test", "one.test"}},
+			{rig.Times(2, rig.NoDial), []string{"one.test", "two.test", "three.test"}},
+			{rig.Times(7, rig.NoDial), []string{"three.test", "one.test", "two.test", "three.test", "one.test", "two.test", "three.test", "one.test"}},
 		} {
-			l.plan(step.script...)
-			l.broker.Cut()
-			until(t, w, stomp.StateReconnecting)
-			if s := until(t, w, stomp.StateConnected); s.Session.URL != "ws://"+step.hosts[len(step.hosts)-1]+"/ws" {
+			route.Plan(step.script...)
+			route.Broker.Cut()
+			rig.Until(t, w, stomp.StateReconnecting)
+			if s := rig.Until(t, w, stomp.StateConnected); s.Session.URL != "ws://"+step.hosts[len(step.hosts)-1]+"/ws" {
 				t.Errorf("status %+v", s)
 			}
-			same(t, "endpoints", l.hosts(), step.hosts)
+			rig.Equal(t, "endpoints", route.Hosts(), step.hosts)
 		}
 	})
 }
@@ -95,15 +95,15 @@ func TestWithInitialRetry_succeeds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var drawn [3][]float64
 		for range 100 {
-			l := newApproach(t)
-			l.plan(noDial, refusedUpgrade(503), closes)
-			c := l.join(t, stomp.WithInitialRetry(), stomp.WithReconnect(stomp.Backoff{Min: time.Second, Max: 10 * time.Second, Factor: 5}))
-			dials := l.forget()
+			route := rig.NewRoute(t)
+			route.Plan(rig.NoDial, rig.RefusedUpgrade(503), rig.Closes)
+			c := rig.Connect(t, route, stomp.WithInitialRetry(), stomp.WithReconnect(stomp.Backoff{Min: time.Second, Max: 10 * time.Second, Factor: 5}))
+			dials := route.Dials()
 			if len(dials) != 4 {
-				t.Fatal(describe(dials))
+				t.Fatalf("%d dials: %v", len(dials), dials)
 			}
 			for n, ceiling := range []time.Duration{time.Second, 5 * time.Second, 10 * time.Second} {
-				drawn[n] = append(drawn[n], float64(dials[n+1].at.Sub(dials[n].at))/float64(ceiling))
+				drawn[n] = append(drawn[n], float64(dials[n+1].At.Sub(dials[n].At))/float64(ceiling))
 			}
 			if s := c.Status(); s.Epoch != 1 || s.State != stomp.StateConnected {
 				t.Errorf("status %+v", s)
@@ -111,7 +111,7 @@ func TestWithInitialRetry_succeeds(t *testing.T) {
 			c.Close()
 		}
 		for _, samples := range drawn {
-			rangeOf(t, "the delay", samples)
+			evenly(t, "the delay", samples)
 		}
 	})
 }
@@ -119,56 +119,56 @@ func TestWithInitialRetry_succeeds(t *testing.T) {
 // What ends the retrying: ctx, a permanent failure of every endpoint, Attempts.
 func TestWithInitialRetry_ends(t *testing.T) {
 	failover := stomp.WithFailover("ws://two.test/ws")
-	limited := longBackoff
+	limited := rig.LongBackoff
 	limited.Attempts = 1
 	steady := stomp.Backoff{Min: time.Nanosecond, Max: time.Nanosecond}
 	for name, c := range map[string]struct {
-		script []trouble
+		script []rig.Trouble
 		opts   []stomp.ConnectOption
 		after  time.Duration
 		dials  int // 0: any number
 		cause  error
 		status int
 	}{
-		"ctx_during_back_off":    {times(1, noDial), []stomp.ConnectOption{stomp.WithReconnect(stomp.Backoff{Min: math.MaxInt64, Max: math.MaxInt64})}, time.Minute, 1, context.DeadlineExceeded, 0},
-		"ctx_during_an_attempt":  {times(9, mute), []stomp.ConnectOption{stomp.WithReconnect(steady)}, time.Minute, 0, context.DeadlineExceeded, 0},
-		"ctx_during_a_dial":      {times(9, hangs), []stomp.ConnectOption{stomp.WithReconnect(steady)}, time.Minute, 0, context.DeadlineExceeded, 0},
-		"permanent":              {times(9, refusedUpgrade(401)), nil, 0, 1, nil, 401},
-		"permanent_after_others": {[]trouble{noDial, noDial, refusedUpgrade(404)}, []stomp.ConnectOption{stomp.WithReconnect(stomp.Backoff{Min: 1, Max: 1})}, -1, 3, nil, 404},
-		"permanent_everywhere":   {times(9, refusedUpgrade(401)), []stomp.ConnectOption{failover}, 0, 2, nil, 401},
-		"permanent_at_one":       {append([]trouble{refusedUpgrade(401), noDial, noDial, refusedUpgrade(401)}, times(9, refusedUpgrade(403))...), []stomp.ConnectOption{failover, stomp.WithReconnect(steady)}, -1, 6, nil, 403},
-		"Attempts":               {times(9, noDial), []stomp.ConnectOption{stomp.WithReconnect(limited)}, 0, 1, errDown, 0},
+		"ctx_during_back_off":    {rig.Times(1, rig.NoDial), []stomp.ConnectOption{stomp.WithReconnect(stomp.Backoff{Min: math.MaxInt64, Max: math.MaxInt64})}, time.Minute, 1, context.DeadlineExceeded, 0},
+		"ctx_during_an_attempt":  {rig.Times(9, rig.Mute), []stomp.ConnectOption{stomp.WithReconnect(steady)}, time.Minute, 0, context.DeadlineExceeded, 0},
+		"ctx_during_a_dial":      {rig.Times(9, rig.Hangs), []stomp.ConnectOption{stomp.WithReconnect(steady)}, time.Minute, 0, context.DeadlineExceeded, 0},
+		"permanent":              {rig.Times(9, rig.RefusedUpgrade(401)), nil, 0, 1, nil, 401},
+		"permanent_after_others": {[]rig.Trouble{rig.NoDial, rig.NoDial, rig.RefusedUpgrade(404)}, []stomp.ConnectOption{stomp.WithReconnect(stomp.Backoff{Min: 1, Max: 1})}, -1, 3, nil, 404},
+		"permanent_everywhere":   {rig.Times(9, rig.RefusedUpgrade(401)), []stomp.ConnectOption{failover}, 0, 2, nil, 401},
+		"permanent_at_one":       {append([]rig.Trouble{rig.RefusedUpgrade(401), rig.NoDial, rig.NoDial, rig.RefusedUpgrade(401)}, rig.Times(9, rig.RefusedUpgrade(403))...), []stomp.ConnectOption{failover, stomp.WithReconnect(steady)}, -1, 6, nil, 403},
+		"Attempts":               {rig.Times(9, rig.NoDial), []stomp.ConnectOption{stomp.WithReconnect(limited)}, 0, 1, rig.ErrDown, 0},
 	} {
-		bubble(t, name, func(t *testing.T) {
-			l := newApproach(t)
-			l.plan(c.script...)
-			ctx := within(t, time.Minute)
+		rig.Bubble(t, name, func(t *testing.T) {
+			route := rig.NewRoute(t)
+			route.Plan(c.script...)
+			ctx := rig.Within(t, time.Minute)
 			start := time.Now()
-			err := failToConnect(t, ctx, "ws://one.test/ws", append([]stomp.ConnectOption{stomp.WithHTTPClient(l.client()), stomp.WithInitialRetry()}, c.opts...)...)
+			err := rig.ConnectError(t, ctx, route, append([]stomp.ConnectOption{stomp.WithInitialRetry()}, c.opts...)...)
 			if took := time.Since(start); c.after >= 0 && took != c.after || took > time.Minute {
 				t.Errorf("it took %v, want %v", took, c.after)
 			}
-			var failed *stomp.ConnectError
-			if !errors.As(err, &failed) || failed.StatusCode != c.status {
+			failed := rig.ErrorAs[stomp.ConnectError](t, err)
+			if failed.StatusCode != c.status {
 				t.Errorf("error %v", err)
 			}
 			if c.cause != nil {
-				matches(t, err, c.cause)
+				rig.ErrorIs(t, err, c.cause)
 			}
-			if dials := l.forget(); c.dials != 0 && len(dials) != c.dials {
-				t.Error(describe(dials))
+			if dials := route.Dials(); c.dials != 0 && len(dials) != c.dials {
+				t.Errorf("%d dials: %v", len(dials), dials)
 			}
 		})
 	}
-	bubble(t, "ctx_says_what_the_last_attempt_met", func(t *testing.T) {
-		l := newApproach(t)
-		l.plan(refusedUpgrade(503))
-		err := failToConnect(t, within(t, time.Minute), "ws://one.test/ws", stomp.WithHTTPClient(l.client()), stomp.WithInitialRetry(),
+	rig.Bubble(t, "ctx_says_what_the_last_attempt_met", func(t *testing.T) {
+		route := rig.NewRoute(t)
+		route.Plan(rig.RefusedUpgrade(503))
+		err := rig.ConnectError(t, rig.Within(t, time.Minute), route, stomp.WithInitialRetry(),
 			stomp.WithReconnect(stomp.Backoff{Min: math.MaxInt64, Max: math.MaxInt64}))
-		var failed *stomp.ConnectError
-		if !errors.As(err, &failed) || failed.StatusCode != 503 || string(failed.Body) != "go away" || failed.Permanent() {
+		failed := rig.ErrorAs[stomp.ConnectError](t, err)
+		if failed.StatusCode != 503 || string(failed.Body) != "go away" || failed.Permanent() {
 			t.Errorf("error %v", err)
 		}
-		matches(t, err, context.DeadlineExceeded)
+		rig.ErrorIs(t, err, context.DeadlineExceeded)
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/webstomp/webstomp/internal/rig"
 	"github.com/webstomp/webstomp/internal/wire"
 	"github.com/webstomp/webstomp/stomp"
 	"github.com/webstomp/webstomp/stomp/stomptest"
@@ -19,63 +20,59 @@ import (
 // row; everything else goes on.
 func TestReconnect_what_ends_the_Client(t *testing.T) {
 	for name, c := range map[string]struct {
-		script []trouble
+		script []rig.Trouble
 		dials  int // at which the Client ends; 0: it lives
 		status int
 		broker string // ERROR's message
 	}{
-		"401_three_times":   {script: times(3, refusedUpgrade(401)), dials: 3, status: 401},
-		"403_three_times":   {script: times(3, refusedUpgrade(403)), dials: 3, status: 403},
-		"ERROR_three_times": {script: times(3, refused), dials: 3, broker: "Access refused for user 'u'"},
-		"each_once":         {script: []trouble{refusedUpgrade(401), refusedUpgrade(403), refused}, dials: 3, broker: "Access refused for user 'u'"},
-		"after_other_troubles": {script: append(append(times(5, noDial), refusedUpgrade(500), refused, noDial),
-			times(3, refused)...), dials: 11, broker: "Access refused for user 'u'"},
-		"two_refusals":                {script: times(2, refused)},
-		"two_and_two_with_a_trouble":  {script: []trouble{refused, refused, noDial, refused, refusedUpgrade(401)}},
-		"two_and_two_with_a_mute_one": {script: []trouble{refused, refused, mute, refused, refused}},
-		"404":                         {script: times(20, refusedUpgrade(404))},
-		"429":                         {script: times(20, refusedUpgrade(429))},
-		"500":                         {script: times(20, refusedUpgrade(500))},
-		"503":                         {script: times(20, refusedUpgrade(503))},
-		"nobody_listens":              {script: times(20, noDial)},
-		"a_dial_that_hangs":           {script: times(5, hangs)},
-		"an_upgrade_that_hangs":       {script: times(5, silent)},
-		"a_mute_server":               {script: times(5, mute)},
-		"no_version_in_common":        {script: times(20, foreign)},
-		"garbage":                     {script: times(20, garbage)},
-		"a_bare_close":                {script: times(20, closes)},
+		"401_three_times":   {script: rig.Times(3, rig.RefusedUpgrade(401)), dials: 3, status: 401},
+		"403_three_times":   {script: rig.Times(3, rig.RefusedUpgrade(403)), dials: 3, status: 403},
+		"ERROR_three_times": {script: rig.Times(3, rig.Denied), dials: 3, broker: "Access refused for user 'u'"},
+		"each_once":         {script: []rig.Trouble{rig.RefusedUpgrade(401), rig.RefusedUpgrade(403), rig.Denied}, dials: 3, broker: "Access refused for user 'u'"},
+		"after_other_troubles": {script: append(append(rig.Times(5, rig.NoDial), rig.RefusedUpgrade(500), rig.Denied, rig.NoDial),
+			rig.Times(3, rig.Denied)...), dials: 11, broker: "Access refused for user 'u'"},
+		"two_refusals":                {script: rig.Times(2, rig.Denied)},
+		"two_and_two_with_a_trouble":  {script: []rig.Trouble{rig.Denied, rig.Denied, rig.NoDial, rig.Denied, rig.RefusedUpgrade(401)}},
+		"two_and_two_with_a_mute_one": {script: []rig.Trouble{rig.Denied, rig.Denied, rig.Mute, rig.Denied, rig.Denied}},
+		"404":                         {script: rig.Times(20, rig.RefusedUpgrade(404))},
+		"429":                         {script: rig.Times(20, rig.RefusedUpgrade(429))},
+		"500":                         {script: rig.Times(20, rig.RefusedUpgrade(500))},
+		"503":                         {script: rig.Times(20, rig.RefusedUpgrade(503))},
+		"nobody_listens":              {script: rig.Times(20, rig.NoDial)},
+		"a_dial_that_hangs":           {script: rig.Times(5, rig.Hangs)},
+		"an_upgrade_that_hangs":       {script: rig.Times(5, rig.Silent)},
+		"a_mute_server":               {script: rig.Times(5, rig.Mute)},
+		"no_version_in_common":        {script: rig.Times(20, rig.Foreign)},
+		"garbage":                     {script: rig.Times(20, rig.Garbage)},
+		"a_bare_close":                {script: rig.Times(20, rig.Closes)},
 	} {
-		bubble(t, name, func(t *testing.T) {
-			l := newApproach(t)
-			client := l.join(t, stomp.WithReconnect(quickBackoff), stomp.WithHeartBeat(0, 0))
+		rig.Bubble(t, name, func(t *testing.T) {
+			route := rig.NewRoute(t)
+			client := rig.Connect(t, route, stomp.WithReconnect(rig.QuickBackoff), stomp.WithHeartBeat(0, 0))
 			sub, err := client.NewSubscription(t.Context(), "/topic/a")
-			fine(t, err)
+			rig.OK(t, err)
 			w := client.Watch(t.Context())
-			l.forget()
-			l.plan(c.script...)
-			l.broker.Cut()
+			route.Dials()
+			route.Plan(c.script...)
+			route.Broker.Cut()
 			if c.dials == 0 {
-				until(t, w, stomp.StateReconnecting)
-				if s := until(t, w, stomp.StateConnected); s.Epoch != 2 || s.Err != nil {
+				rig.Until(t, w, stomp.StateReconnecting)
+				if s := rig.Until(t, w, stomp.StateConnected); s.Epoch != 2 || s.Err != nil {
 					t.Errorf("status %+v", s)
 				}
-				if dials := l.forget(); len(dials) != len(c.script)+1 {
-					t.Error(describe(dials))
-				}
+				route.WantDials(t, len(c.script)+1)
 				return
 			}
 			<-client.Done()
-			var failed *stomp.ConnectError
-			if !errors.As(client.Err(), &failed) || failed.StatusCode != c.status || !failed.Permanent() {
+			failed := rig.ErrorAs[stomp.ConnectError](t, client.Err())
+			if failed.StatusCode != c.status || !failed.Permanent() {
 				t.Errorf("the Client ended with %v", client.Err())
 			}
 			if c.broker != "" {
-				refusal(t, client.Err(), c.broker)
+				rig.Refused(t, client.Err(), c.broker)
 			}
-			matches(t, sub.Err(), client.Err())
-			if dials := l.forget(); len(dials) != c.dials {
-				t.Error(describe(dials))
-			}
+			rig.ErrorIs(t, sub.Err(), client.Err())
+			route.WantDials(t, c.dials)
 		})
 	}
 }
@@ -83,14 +80,14 @@ func TestReconnect_what_ends_the_Client(t *testing.T) {
 // Two refusals, a session, two more: not three in a row.
 func TestReconnect_refusals_start_afresh_with_a_session(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := newApproach(t)
-		c := l.join(t, stomp.WithReconnect(quickBackoff), stomp.WithHeartBeat(0, 0))
+		route := rig.NewRoute(t)
+		c := rig.Connect(t, route, stomp.WithReconnect(rig.QuickBackoff), stomp.WithHeartBeat(0, 0))
 		w := c.Watch(t.Context())
 		for epoch := uint64(2); epoch < 6; epoch++ {
-			l.plan(refused, refusedUpgrade(401))
-			l.broker.Cut()
-			until(t, w, stomp.StateReconnecting)
-			if s := until(t, w, stomp.StateConnected); s.Epoch != epoch {
+			route.Plan(rig.Denied, rig.RefusedUpgrade(401))
+			route.Broker.Cut()
+			rig.Until(t, w, stomp.StateReconnecting)
+			if s := rig.Until(t, w, stomp.StateConnected); s.Epoch != epoch {
 				t.Fatalf("status %+v", s)
 			}
 		}
@@ -99,15 +96,15 @@ func TestReconnect_refusals_start_afresh_with_a_session(t *testing.T) {
 
 // A broker that accepts and says nothing is given up after 15 s.
 func TestReconnect_attempt_is_bounded(t *testing.T) {
-	for name, trouble := range map[string]trouble{"dial": hangs, "upgrade": silent, "handshake": mute} {
-		bubble(t, name, func(t *testing.T) {
-			l := newApproach(t)
-			c := l.join(t, stomp.WithReconnect(longBackoff), stomp.WithHeartBeat(0, 0))
+	for name, trouble := range map[string]rig.Trouble{"dial": rig.Hangs, "upgrade": rig.Silent, "handshake": rig.Mute} {
+		rig.Bubble(t, name, func(t *testing.T) {
+			route := rig.NewRoute(t)
+			c := rig.Connect(t, route, stomp.WithReconnect(rig.LongBackoff), stomp.WithHeartBeat(0, 0))
 			w := c.Watch(t.Context())
-			l.plan(trouble)
-			l.broker.Cut()
-			first := until(t, w, stomp.StateReconnecting)
-			second := until(t, w, stomp.StateReconnecting)
+			route.Plan(trouble)
+			route.Broker.Cut()
+			first := rig.Until(t, w, stomp.StateReconnecting)
+			second := rig.Until(t, w, stomp.StateReconnecting)
 			if got := time.Since(first.RetryAt); got != 15*time.Second {
 				t.Errorf("the attempt took %v, want 15 s", got)
 			}
@@ -115,7 +112,7 @@ func TestReconnect_attempt_is_bounded(t *testing.T) {
 			if second.Attempt != 2 || !errors.As(second.Err, &failed) {
 				t.Errorf("status %+v", second)
 			}
-			matches(t, second.Err, context.DeadlineExceeded)
+			rig.ErrorIs(t, second.Err, context.DeadlineExceeded)
 		})
 	}
 }
@@ -127,7 +124,7 @@ type contextKey struct{}
 func TestReconnect_asks_afresh(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var logins, tokens []string
-		b := pipeBroker(t, stomptest.WithHTTPAuth(func(r *http.Request) int {
+		b := rig.PipeBroker(t, stomptest.WithHTTPAuth(func(r *http.Request) int {
 			tokens = append(tokens, r.Header.Get("Authorization"))
 			return 0
 		}))
@@ -150,7 +147,7 @@ func TestReconnect_asks_afresh(t *testing.T) {
 				t.Error("the ctx is not one of Connect's values, or is over")
 			}
 		}
-		c, err := stomp.Connect(ctx, b.URL(), stomp.WithHTTPClient(b.Client()), stomp.WithReconnect(quickBackoff),
+		c, err := stomp.Connect(ctx, b.URL(), stomp.WithHTTPClient(b.Client()), stomp.WithReconnect(rig.QuickBackoff),
 			stomp.WithCredentials(func(ctx context.Context) (string, string, error) {
 				check(ctx)
 				asked++
@@ -163,13 +160,13 @@ func TestReconnect_asks_afresh(t *testing.T) {
 				check(ctx)
 				return http.Header{"Authorization": {"Bearer " + strconv.Itoa(asked)}}, nil
 			}))
-		fine(t, err)
+		rig.OK(t, err)
 		cancel() // of no concern any more
 		defer c.Close()
 		b.Cut()
 		w := c.Watch(t.Context())
-		until(t, w, stomp.StateReconnecting)
-		until(t, w, stomp.StateConnected)
+		rig.Until(t, w, stomp.StateReconnecting)
+		rig.Until(t, w, stomp.StateConnected)
 		// The third time, the vault was sealed: nothing was dialled.
 		if want := []string{"u:1", "u:2", "u:4", "u:5"}; !slices.Equal(logins, want) {
 			t.Errorf("logins %v, want %v", logins, want)

@@ -2,13 +2,13 @@ package stomp_test
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/webstomp/webstomp/internal/rig"
 	"github.com/webstomp/webstomp/stomp"
 	"github.com/webstomp/webstomp/stomp/stomptest"
 )
@@ -16,19 +16,19 @@ import (
 // Status and Watch at each step of an outage: what is tried, when, and why.
 func TestReconnect_Status(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := newApproach(t)
-		c := l.join(t, stomp.WithReconnect(stomp.Backoff{Min: time.Minute, Max: time.Minute}), stomp.WithHeartBeat(0, 0))
+		route := rig.NewRoute(t)
+		c := rig.Connect(t, route, stomp.WithReconnect(stomp.Backoff{Min: time.Minute, Max: time.Minute}), stomp.WithHeartBeat(0, 0))
 		w := c.Watch(t.Context())
 		first := <-w
 		if first.State != stomp.StateConnected || first.Epoch != 1 || first.Session.URL != "ws://one.test/ws" {
 			t.Errorf("status %+v", first)
 		}
 		time.Sleep(time.Hour)
-		l.forget()
+		route.Dials()
 		gate := make(chan struct{})
-		l.plan(noDial, refusedUpgrade(503), func(context.Context, *stomptest.Broker) error { <-gate; return nil })
+		route.Plan(rig.NoDial, rig.RefusedUpgrade(503), func(context.Context, *stomptest.Broker) error { <-gate; return nil })
 		lost := time.Now()
-		l.broker.Cut()
+		route.Broker.Cut()
 
 		step := func(attempt int, since time.Time) stomp.Status {
 			s := <-w
@@ -47,12 +47,12 @@ func TestReconnect_Status(t *testing.T) {
 			return s
 		}
 		s1 := step(1, lost)
-		matches(t, s1.Err, stomp.ErrConnectionLost)
+		rig.ErrorIs(t, s1.Err, stomp.ErrConnectionLost)
 		s2 := step(2, s1.RetryAt)
-		matches(t, s2.Err, errDown)
+		rig.ErrorIs(t, s2.Err, rig.ErrDown)
 		s3 := step(3, s2.RetryAt)
-		var failed *stomp.ConnectError
-		if !errors.As(s3.Err, &failed) || failed.StatusCode != 503 || string(failed.Body) != "go away" {
+		failed := rig.ErrorAs[stomp.ConnectError](t, s3.Err)
+		if failed.StatusCode != 503 || string(failed.Body) != "go away" {
 			t.Errorf("the error of attempt 2 is %v", s3.Err)
 		}
 		time.Sleep(time.Until(s3.RetryAt) + time.Second)
@@ -65,9 +65,9 @@ func TestReconnect_Status(t *testing.T) {
 			back.Session.ID == first.Session.ID || back.Session.Version != stomp.V12 {
 			t.Errorf("status %+v", back)
 		}
-		for n, d := range l.forget() {
-			if want := []stomp.Status{s1, s2, s3}[n].RetryAt; !d.at.Equal(want) {
-				t.Errorf("attempt %d was dialled at %v, and announced for %v", n+1, d.at, want)
+		for n, d := range route.Dials() {
+			if want := []stomp.Status{s1, s2, s3}[n].RetryAt; !d.At.Equal(want) {
+				t.Errorf("attempt %d was dialled at %v, and announced for %v", n+1, d.At, want)
 			}
 		}
 		if s := c.Stats(); s.Sessions != 2 {
@@ -79,19 +79,19 @@ func TestReconnect_Status(t *testing.T) {
 // One line when it breaks, one when it is back, however many attempts there were.
 func TestReconnect_log(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var log logBuffer
-		l := newApproach(t)
-		c := l.join(t, stomp.WithReconnect(quickBackoff), stomp.WithLogger(log.logger(slog.LevelInfo)))
+		var log rig.Log
+		route := rig.NewRoute(t)
+		c := rig.Connect(t, route, stomp.WithReconnect(rig.QuickBackoff), stomp.WithLogger(log.Logger(slog.LevelInfo)))
 		w := c.Watch(t.Context())
-		until(t, w, stomp.StateConnected)
+		rig.Until(t, w, stomp.StateConnected)
 		for range 3 {
-			l.plan(times(10, noDial)...)
-			l.broker.Cut()
-			until(t, w, stomp.StateReconnecting)
-			until(t, w, stomp.StateConnected)
+			route.Plan(rig.Times(10, rig.NoDial)...)
+			route.Broker.Cut()
+			rig.Until(t, w, stomp.StateReconnecting)
+			rig.Until(t, w, stomp.StateConnected)
 		}
-		fine(t, c.Disconnect(t.Context()))
-		all := log.lines("")
+		rig.OK(t, c.Disconnect(t.Context()))
+		all := log.Lines("")
 		if len(all) != 1+3*2+1 {
 			t.Fatalf("%d lines:\n%s", len(all), strings.Join(all, ""))
 		}
@@ -109,15 +109,15 @@ func TestReconnect_log(t *testing.T) {
 // When the Client gives up, one line at error level says why.
 func TestReconnect_log_of_the_end(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var log logBuffer
-		l := newApproach(t)
-		c := l.join(t, stomp.WithReconnect(quickBackoff), stomp.WithLogger(log.logger(slog.LevelInfo)))
-		l.plan(times(3, refused)...)
-		l.broker.Cut()
+		var log rig.Log
+		route := rig.NewRoute(t)
+		c := rig.Connect(t, route, stomp.WithReconnect(rig.QuickBackoff), stomp.WithLogger(log.Logger(slog.LevelInfo)))
+		route.Plan(rig.Times(3, rig.Denied)...)
+		route.Broker.Cut()
 		<-c.Done()
-		lines := log.lines("level=ERROR")
+		lines := log.Lines("level=ERROR")
 		if len(lines) != 1 || !strings.Contains(lines[0], "no reconnecting any more") || !strings.Contains(lines[0], "Access refused") {
-			t.Errorf("the log is\n%s", strings.Join(log.lines(""), ""))
+			t.Errorf("the log is\n%s", strings.Join(log.Lines(""), ""))
 		}
 	})
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"io"
-	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -14,6 +12,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/webstomp/webstomp/internal/rig"
 	"github.com/webstomp/webstomp/stomp"
 	"github.com/webstomp/webstomp/stomp/stomptest"
 )
@@ -32,7 +31,7 @@ type site struct {
 func startSite(t *testing.T, b *stomptest.Broker, cert *tls.Certificate) *site {
 	t.Helper()
 	s := &site{}
-	s.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s.Server = rig.NewHTTPServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if r.URL.Path == "/from" {
@@ -44,15 +43,7 @@ func startSite(t *testing.T, b *stomptest.Broker, cert *tls.Certificate) *site {
 		s.mu.Unlock()
 		defer s.mu.Lock()
 		b.Handler().ServeHTTP(w, r)
-	}))
-	s.Config.ErrorLog = log.New(io.Discard, "", 0)
-	if cert == nil {
-		s.Start()
-	} else {
-		s.TLS = presenting(*cert)
-		s.StartTLS()
-	}
-	t.Cleanup(s.Close)
+	}), cert)
 	return s
 }
 
@@ -84,10 +75,10 @@ func anywhere() *http.Transport {
 }
 
 // roaming is a client for which any name is the loopback's, and which follows redirects as decide says.
-func roaming(ca *authority, decide func(*http.Request, []*http.Request) error) stomp.ConnectOption {
+func roaming(ca *rig.Authority, decide func(*http.Request, []*http.Request) error) stomp.ConnectOption {
 	transport := anywhere()
 	if ca != nil {
-		transport.TLSClientConfig = &tls.Config{RootCAs: ca.pool}
+		transport.TLSClientConfig = &tls.Config{RootCAs: ca.Pool}
 	}
 	return stomp.WithHTTPClient(&http.Client{Transport: transport, CheckRedirect: decide})
 }
@@ -100,22 +91,20 @@ var credentials = stomp.WithHTTPHeader(http.Header{
 
 // By default a redirect is a refusal that names where it leads, and nobody goes there.
 func TestRedirect_default(t *testing.T) {
-	b := pipeBroker(t)
+	b := rig.PipeBroker(t)
 	one := startSite(t, b, nil)
 	for _, status := range []int{301, 302, 303, 307, 308} {
 		for name, to := range map[string]string{"same_host": "/ws?token=secret", "another_host": "http://user:secret@two.test:" + one.port() + "/ws?token=secret"} {
 			t.Run(http.StatusText(status)+"_"+name, func(t *testing.T) {
 				one.send(status, to)
-				err := failToConnect(t, t.Context(), "ws://one.test:"+one.port()+"/from", roaming(nil, nil), credentials)
-				var failed *stomp.ConnectError
-				if !errors.As(err, &failed) || failed.StatusCode != status || !failed.Permanent() {
+				err := rig.ConnectError(t, t.Context(), "ws://one.test:"+one.port()+"/from", roaming(nil, nil), credentials)
+				failed := rig.ErrorAs[stomp.ConnectError](t, err)
+				if failed.StatusCode != status || !failed.Permanent() {
 					t.Errorf("the error is %v: want a permanent *ConnectError of status %d", err, status)
 				}
 				host := map[string]string{"same_host": "one", "another_host": "two"}[name]
-				saysAll(t, err, http.StatusText(status)+" to http://"+host+".test:"+one.port()+"/ws: dial that address itself, or set CheckRedirect")
-				if strings.Contains(err.Error(), "secret") {
-					t.Errorf("a secret is in the error: %v", err)
-				}
+				rig.ErrorSays(t, err, http.StatusText(status)+" to http://"+host+".test:"+one.port()+"/ws: dial that address itself, or set CheckRedirect")
+				rig.ErrorHides(t, err, "secret")
 				if asked := one.requests(); len(asked) != 0 {
 					t.Errorf("%d requests have followed", len(asked))
 				}
@@ -127,7 +116,7 @@ func TestRedirect_default(t *testing.T) {
 // A redirect that the user's own CheckRedirect follows takes the credentials to the same host, and to no other; nor does
 // the Referer tell that one our URL. (Any other header of the user's, and the login of CONNECT, are for whoever is there.)
 func TestRedirect_followed(t *testing.T) {
-	b := pipeBroker(t)
+	b := rig.PipeBroker(t)
 	one, two := startSite(t, b, nil), startSite(t, b, nil)
 	for _, status := range []int{301, 302, 303, 307, 308} {
 		for name, c := range map[string]struct {
@@ -148,9 +137,9 @@ func TestRedirect_followed(t *testing.T) {
 					if kind == "header" {
 						opts = append(opts, credentials)
 					}
-					client := connectTo(t, "ws://"+from+":"+one.port()+"/from?token=secret", opts...)
-					fine(t, client.Send(t.Context(), "/queue/a", nil, stomp.WithReceipt()))
-					fine(t, client.Disconnect(t.Context()))
+					client := rig.Connect(t, "ws://"+from+":"+one.port()+"/from?token=secret", opts...)
+					rig.OK(t, client.Send(t.Context(), "/queue/a", nil, stomp.WithReceipt()))
+					rig.OK(t, client.Disconnect(t.Context()))
 					asked := c.there.requests()
 					if len(asked) != 1 {
 						t.Fatalf("%d requests came there", len(asked))
@@ -159,7 +148,7 @@ func TestRedirect_followed(t *testing.T) {
 					switch {
 					case !c.with:
 						var all strings.Builder
-						fine(t, asked[0].Write(&all))
+						rig.OK(t, asked[0].Write(&all))
 						if text := all.String(); strings.Contains(text, "secret") || header.Get("Authorization") != "" {
 							t.Errorf("%s: credentials went to another host:\n%s", kind, text)
 						}
@@ -182,22 +171,20 @@ func TestRedirect_followed(t *testing.T) {
 
 // From TLS to none nothing is followed: what is confidential would lie open.
 func TestRedirect_from_TLS_to_none(t *testing.T) {
-	ca := newAuthority(t)
-	b := pipeBroker(t)
-	cert := ca.issueFor(t, "one.test")
+	ca := rig.NewAuthority(t)
+	b := rig.PipeBroker(t)
+	cert := ca.IssueFor(t, "one.test")
 	one, two := startSite(t, b, &cert), startSite(t, b, nil)
 	for _, scheme := range []string{"http", "ws"} {
 		for _, host := range []string{"one.test", "two.test"} {
 			one.send(307, scheme+"://"+host+":"+two.port()+"/ws?token=secret")
-			err := failToConnect(t, t.Context(), "wss://one.test:"+one.port()+"/from", roaming(ca, follow), credentials)
-			var failed *stomp.ConnectError
-			if !errors.As(err, &failed) || !failed.Permanent() {
+			err := rig.ConnectError(t, t.Context(), "wss://one.test:"+one.port()+"/from", roaming(ca, follow), credentials)
+			failed := rig.ErrorAs[stomp.ConnectError](t, err)
+			if !failed.Permanent() {
 				t.Errorf("the error is %v: want a permanent *ConnectError", err)
 			}
-			saysAll(t, err, "redirects from TLS to http://"+host+":"+two.port()+"/ws, which has none: not followed")
-			if strings.Contains(err.Error(), "secret") {
-				t.Errorf("a secret is in the error: %v", err)
-			}
+			rig.ErrorSays(t, err, "redirects from TLS to http://"+host+":"+two.port()+"/ws, which has none: not followed")
+			rig.ErrorHides(t, err, "secret")
 		}
 	}
 	if asked := two.requests(); len(asked) != 0 {
@@ -205,17 +192,17 @@ func TestRedirect_from_TLS_to_none(t *testing.T) {
 	}
 	// The other way, and with TLS on both sides, it is the user's to decide.
 	two.send(307, "https://one.test:"+one.port()+"/ws")
-	connectTo(t, "ws://one.test:"+two.port()+"/from", roaming(ca, follow))
+	rig.Connect(t, "ws://one.test:"+two.port()+"/from", roaming(ca, follow))
 	one.send(307, "wss://one.test:"+one.port()+"/ws")
-	connectTo(t, "wss://one.test:"+one.port()+"/from", roaming(ca, follow))
+	rig.Connect(t, "wss://one.test:"+one.port()+"/from", roaming(ca, follow))
 }
 
 // The proxy is chosen for each request: one for the first host is not that of the next.
 func TestRedirect_chooses_the_proxy_afresh(t *testing.T) {
-	b := pipeBroker(t)
+	b := rig.PipeBroker(t)
 	one, two := startSite(t, b, nil), startSite(t, b, nil)
-	proxy := startProxy(t, nil)
-	by := proxy.url(t, "secret")
+	proxy := rig.NewProxy(t, nil)
+	by := proxy.UserURL(t, "secret")
 	transport := anywhere()
 	transport.Proxy = func(r *http.Request) (*url.URL, error) {
 		if r.URL.Hostname() == "one.test" {
@@ -224,16 +211,16 @@ func TestRedirect_chooses_the_proxy_afresh(t *testing.T) {
 		return nil, nil
 	}
 	one.send(302, "http://two.test:"+two.port()+"/ws")
-	connectTo(t, "ws://one.test:"+one.port()+"/from", stomp.WithHTTPClient(&http.Client{Transport: transport, CheckRedirect: follow}))
-	same(t, "the proxy's requests", proxy.requests(), []string{"CONNECT one.test:" + one.port()})
+	rig.Connect(t, "ws://one.test:"+one.port()+"/from", stomp.WithHTTPClient(&http.Client{Transport: transport, CheckRedirect: follow}))
+	rig.Equal(t, "the proxy's requests", proxy.Requests(), []string{"CONNECT one.test:" + one.port()})
 }
 
 // What the user's CheckRedirect says no with is the error.
 func TestRedirect_refused_by_the_user(t *testing.T) {
-	one := startSite(t, pipeBroker(t), nil)
+	one := startSite(t, rig.PipeBroker(t), nil)
 	one.send(302, "/ws")
 	mine := errors.New("mine")
-	err := failToConnect(t, t.Context(), "ws://one.test:"+one.port()+"/from", roaming(nil, func(*http.Request, []*http.Request) error { return mine }))
-	matches(t, err, mine)
-	wantText(t, err, "stomp: connect ws://one.test:"+one.port()+"/from: mine")
+	err := rig.ConnectError(t, t.Context(), "ws://one.test:"+one.port()+"/from", roaming(nil, func(*http.Request, []*http.Request) error { return mine }))
+	rig.ErrorIs(t, err, mine)
+	rig.ErrorText(t, err, "stomp: connect ws://one.test:"+one.port()+"/from: mine")
 }

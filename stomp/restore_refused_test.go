@@ -8,21 +8,16 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/webstomp/webstomp/internal/rig"
 	"github.com/webstomp/webstomp/internal/wire"
 	"github.com/webstomp/webstomp/stomp"
 	"github.com/webstomp/webstomp/stomp/stomptest"
 )
 
-// joinLasting connects a client that reconnects within a millisecond, and ends with the test.
-func joinLasting(t *testing.T, b *stomptest.Broker, opts ...stomp.ConnectOption) *stomp.Client {
-	t.Helper()
-	return joinBroker(t, b, append([]stomp.ConnectOption{stomp.WithReconnect(stomp.Backoff{Min: time.Millisecond, Max: time.Millisecond})}, opts...)...)
-}
-
 // refusing is a broker that answers every SUBSCRIBE to a destination that begins with /queue/bad in its own way.
 func refusing(t *testing.T, profile stomptest.Profile, answer func(stomptest.Event) stomptest.Action) *stomptest.Broker {
 	t.Helper()
-	b := pipeBroker(t, stomptest.WithProfile(profile))
+	b := rig.PipeBroker(t, stomptest.WithProfile(profile))
 	b.Intercept(func(e stomptest.Event) stomptest.Action {
 		if e.Direction == stomptest.In && e.Frame.Command == wire.Subscribe && strings.HasPrefix(e.Frame.Get("destination"), "/queue/bad") {
 			return answer(e)
@@ -59,13 +54,13 @@ func TestPromise5_Refused(t *testing.T) {
 		{"ERROR_without_receipts", stomptest.Spring, errorNobody(true), false, false},
 	} {
 		for _, destinations := range []string{"bad", "bad a b c", "a bad b", "a b c bad", "bad1 a bad2 b bad3"} {
-			bubble(t, way.name+"/"+destinations, func(t *testing.T) {
+			rig.Bubble(t, way.name+"/"+destinations, func(t *testing.T) {
 				b := refusing(t, way.profile, way.answer)
-				c := joinLasting(t, b)
+				c := rig.Connect(t, b, stomp.WithReconnect(rig.QuickBackoff))
 				var good, bad []*stomp.Subscription[stomp.Frame]
 				for _, d := range strings.Fields(destinations) {
 					sub, err := c.NewSubscription(t.Context(), "/queue/"+d)
-					fine(t, err)
+					rig.OK(t, err)
 					if strings.HasPrefix(d, "bad") {
 						bad = append(bad, sub)
 					} else {
@@ -74,18 +69,16 @@ func TestPromise5_Refused(t *testing.T) {
 				}
 				start := time.Now()
 				for _, sub := range bad {
-					if _, open := <-sub.C; open {
-						t.Fatal("a message came")
-					}
+					rig.Closed(t, sub.C)
 					if !way.closes {
-						refusal(t, sub.Err(), "refused")
+						rig.Refused(t, sub.Err(), "refused")
 						if !strings.Contains(sub.Err().Error(), string(words)) {
 							t.Errorf("the broker's words are not in %v", sub.Err())
 						}
 						continue
 					}
-					var closed *stomp.CloseError
-					if !errors.As(sub.Err(), &closed) || closed.Code != 1000 || closed.Reason != "STOMP died" {
+					closed := rig.ErrorAs[stomp.CloseError](t, sub.Err())
+					if closed.Code != 1000 || closed.Reason != "STOMP died" {
 						t.Errorf("it ended with %v", sub.Err())
 					}
 				}
@@ -106,7 +99,7 @@ func TestPromise5_Refused(t *testing.T) {
 					t.Errorf("%d sessions, %d after a cut", sessions, b.Sessions())
 				}
 				for _, sub := range good {
-					fine(t, sub.Err())
+					rig.OK(t, sub.Err())
 					b.Publish(sub.Destination(), nil, []byte("x"))
 					if f := <-sub.C; string(f.Body) != "x" || f.Epoch != b.Sessions() {
 						t.Errorf("%v, epoch %d of %d", f, f.Epoch, b.Sessions())
@@ -129,9 +122,9 @@ func tries(b *stomptest.Broker) (n int) {
 
 // Promise 5: who is not refused does not end.
 func TestPromise5_Innocent(t *testing.T) {
-	bubble(t, "plain_cuts_while_SUBSCRIBE_is_unanswered", func(t *testing.T) {
+	rig.Bubble(t, "plain_cuts_while_SUBSCRIBE_is_unanswered", func(t *testing.T) {
 		cuts := 0
-		b := pipeBroker(t)
+		b := rig.PipeBroker(t)
 		b.Intercept(func(e stomptest.Event) stomptest.Action {
 			if e.Direction == stomptest.In && e.Frame.Command == wire.Subscribe && cuts < 50 {
 				cuts++
@@ -150,15 +143,15 @@ func TestPromise5_Innocent(t *testing.T) {
 			}
 			return stomptest.Pass()
 		})
-		c := joinLasting(t, b)
+		c := rig.Connect(t, b, stomp.WithReconnect(rig.QuickBackoff))
 		sub, err := c.NewSubscription(t.Context(), "/queue/a", stomp.WithReceipt())
-		fine(t, err)
+		rig.OK(t, err)
 		b.Publish("/queue/a", nil, []byte("x"))
 		if f := <-sub.C; f.Epoch != 51 {
 			t.Errorf("epoch %d", f.Epoch)
 		}
 	})
-	bubble(t, "cuts_between_refusals", func(t *testing.T) {
+	rig.Bubble(t, "cuts_between_refusals", func(t *testing.T) {
 		n := 0
 		b := refusing(t, stomptest.Generic, func(stomptest.Event) stomptest.Action {
 			if n++; n%2 == 1 {
@@ -166,72 +159,70 @@ func TestPromise5_Innocent(t *testing.T) {
 			}
 			return stomptest.CutBefore()
 		})
-		c := joinLasting(t, b)
+		c := rig.Connect(t, b, stomp.WithReconnect(rig.QuickBackoff))
 		good, err := c.NewSubscription(t.Context(), "/queue/a")
-		fine(t, err)
+		rig.OK(t, err)
 		bad, err := c.NewSubscription(t.Context(), "/queue/bad")
-		fine(t, err)
+		rig.OK(t, err)
 		for range bad.C {
 		}
 		var closed *stomp.CloseError
 		if !errors.As(bad.Err(), &closed) {
 			t.Errorf("it ended with %v", bad.Err())
 		}
-		fine(t, good.Err())
+		rig.OK(t, good.Err())
 	})
-	bubble(t, "an_ERROR_before_its_SUBSCRIBE_is_sent", func(t *testing.T) {
-		l, c, p := trunkRig(t, wire.V12)
+	rig.Bubble(t, "an_ERROR_before_its_SUBSCRIBE_is_sent", func(t *testing.T) {
+		server, p, c := rig.Reconnecting(t, wire.V12)
 		held := make(chan struct{})
 		asked := 0
 		_, err := c.Subscribe(t.Context(), "/queue/a")
-		fine(t, err)
+		rig.OK(t, err)
 		innocent, err := c.NewSubscription(t.Context(), "/queue/b", stomp.WithHeaderFunc(func() stomp.Header {
 			if asked++; asked == 2 {
 				<-held
 			}
 			return nil
 		}))
-		fine(t, err)
-		p.want(wire.Subscribe)
-		p = suspect(t, l, p)
-		f := p.want(wire.Subscribe)
-		p.send(wire.Receipt, "", [2]string{"receipt-id", wire.Get(f.Header, "receipt")})
+		rig.OK(t, err)
+		p.Want(wire.Subscribe)
+		p = suspect(t, server, p)
+		f := p.Want(wire.Subscribe)
+		p.Receipt(f)
 		synctest.Wait()
-		p.send(wire.Error, "", [2]string{"message", "going down"})
+		p.Send(wire.Error, "", "message", "going down")
 		synctest.Wait()
 		close(held)
-		l.attend(l.accept(wire.V12))
-		fine(t, innocent.Confirmed(t.Context()))
-		fine(t, innocent.Err())
+		server.Attend(server.AcceptSession(wire.V12))
+		rig.OK(t, innocent.Confirmed(t.Context()))
+		rig.OK(t, innocent.Err())
 	})
-	bubble(t, "an_ERROR_about_a_SEND", func(t *testing.T) {
-		l, c, p := trunkRig(t, wire.V12)
+	rig.Bubble(t, "an_ERROR_about_a_SEND", func(t *testing.T) {
+		server, p, c := rig.Reconnecting(t, wire.V12)
 		sub, err := c.NewSubscription(t.Context(), "/queue/a")
-		fine(t, err)
-		f := p.want(wire.Subscribe)
-		p.send(wire.Receipt, "", [2]string{"receipt-id", wire.Get(f.Header, "receipt")})
+		rig.OK(t, err)
+		f := p.Want(wire.Subscribe)
+		p.Receipt(f)
 		synctest.Wait()
-		p.send(wire.Error, "", [2]string{"message", "bad SEND"})
-		close(l.gate)
-		p = l.accept(wire.V12)
-		p.want(wire.Subscribe) // unanswered, but nobody is under suspicion:
+		p.Send(wire.Error, "", "message", "bad SEND")
+		server.Release()
+		p = server.AcceptSession(wire.V12)
+		p.Want(wire.Subscribe) // unanswered, but nobody is under suspicion:
 		for c.Status().State != stomp.StateConnected {
 			synctest.Wait()
 		}
-		fine(t, sub.Err())
+		rig.OK(t, sub.Err())
 	})
-	bubble(t, "Promise12_Server_cancelled_subscription", func(t *testing.T) {
-		b := pipeBroker(t, stomptest.WithProfile(stomptest.RabbitMQ))
-		c := joinLasting(t, b)
+	rig.Bubble(t, "Promise12_Server_cancelled_subscription", func(t *testing.T) {
+		b := rig.PipeBroker(t, stomptest.WithProfile(stomptest.RabbitMQ))
+		c := rig.Connect(t, b, stomp.WithReconnect(rig.QuickBackoff))
 		cancelled, err := c.NewSubscription(t.Context(), "/queue/a", stomp.WithReceipt())
-		fine(t, err)
+		rig.OK(t, err)
 		other, err := c.NewSubscription(t.Context(), "/queue/b", stomp.WithReceipt())
-		fine(t, err)
+		rig.OK(t, err)
 		b.Cancel("/queue/a")
-		if _, open := <-cancelled.C; open {
-			t.Error("a message came")
-		}
-		refusal(t, cancelled.Err(), "Server cancelled subscription")
+		rig.Closed(t, cancelled.C)
+		rig.Refused(t, cancelled.Err(), "Server cancelled subscription")
 		time.Sleep(time.Minute)
 		if n := b.Sessions(); n != 1 {
 			t.Errorf("%d sessions", n)
@@ -249,19 +240,19 @@ func TestPromise5_Innocent(t *testing.T) {
 
 // Promise 11: a server that sends no receipts costs one second of probation, however many subscriptions there are.
 func TestPromise11_Probation(t *testing.T) {
-	bubble(t, "Spring", func(t *testing.T) {
-		b := pipeBroker(t, stomptest.WithProfile(stomptest.Spring))
-		c := joinLasting(t, b)
+	rig.Bubble(t, "Spring", func(t *testing.T) {
+		b := rig.PipeBroker(t, stomptest.WithProfile(stomptest.Spring))
+		c := rig.Connect(t, b, stomp.WithReconnect(rig.QuickBackoff))
 		for i := range 20 {
 			_, err := c.Subscribe(t.Context(), fmt.Sprint("/topic/", i))
-			fine(t, err)
+			rig.OK(t, err)
 		}
-		fine(t, c.Flush(t.Context()))
+		rig.OK(t, c.Flush(t.Context()))
 		synctest.Wait()
 		start := time.Now()
 		b.CloseConnections(1000, "")
 		synctest.Wait()
-		fine(t, c.Send(t.Context(), "/topic/x", nil))
+		rig.OK(t, c.Send(t.Context(), "/topic/x", nil))
 		if d := time.Since(start); d < time.Second || d > time.Second+2*time.Millisecond {
 			t.Errorf("took %v", d)
 		}

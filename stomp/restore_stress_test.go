@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/webstomp/webstomp/internal/rig"
 	"github.com/webstomp/webstomp/stomp"
-	"github.com/webstomp/webstomp/stomp/stomptest"
 )
 
 // stormCuts is how often the broker cuts the connection under everybody's feet.
@@ -20,16 +20,13 @@ const stormCuts = 50
 // TestStorm: 64 goroutines send, subscribe, acknowledge, unsubscribe and request while the broker cuts the connection,
 // over sockets. Then Drain. Every message sent WithRetry has arrived, and no ACK reached another session.
 func TestStorm(t *testing.T) {
-	b := stomptest.NewBroker()
-	defer b.Close()
-	c, err := stomp.Connect(t.Context(), b.URL(), stomp.WithReconnect(stomp.Backoff{Min: time.Millisecond, Max: time.Millisecond}))
-	fine(t, err)
-	defer c.Close()
+	b := rig.NewBroker(t)
+	c := rig.Connect(t, b, stomp.WithReconnect(rig.QuickBackoff))
 	seen := newArrivals()
 	sub, err := c.NewSubscription(t.Context(), "/queue/retry", stomp.WithAck(stomp.AckClientIndividual))
-	fine(t, err)
+	rig.OK(t, err)
 	requests, err := c.NewSubscription(t.Context(), "/queue/requests")
-	fine(t, err)
+	rig.OK(t, err)
 
 	var consumers, workers sync.WaitGroup
 	consumers.Go(func() {
@@ -84,7 +81,7 @@ func TestStorm(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // a hang, not a slow machine
 	defer cancel()
-	fine(t, c.Drain(ctx))
+	rig.OK(t, c.Drain(ctx))
 	consumers.Wait()
 	if n := b.StaleAcks(); n != 0 {
 		t.Errorf("%d acks reached another session", n)

@@ -3,12 +3,12 @@ package stomp_test
 import (
 	"bytes"
 	"context"
-	"errors"
 	"io"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/webstomp/webstomp/internal/rig"
 	"github.com/webstomp/webstomp/internal/wire"
 	"github.com/webstomp/webstomp/stomp"
 	"github.com/webstomp/webstomp/stomp/stomptest"
@@ -40,11 +40,11 @@ func TestSendFrame(t *testing.T) {
 		{"SendJSON", sendJSON(map[string]int{"n": 1}), "SEND\ndestination:/a\ncontent-type:application/json\ncontent-length:7\n\n{\"n\":1}\x00"},
 		{"SendJSON_WithContentType", sendJSON(1, stomp.WithContentType("application/x+json")), "SEND\ndestination:/a\ncontent-type:application/x+json\ncontent-length:1\n\n1\x00"},
 	} {
-		bubble(t, tc.name, func(t *testing.T) {
-			c, p := peerRig(t, nil)
-			fine(t, tc.send(t.Context(), c))
+		rig.Bubble(t, tc.name, func(t *testing.T) {
+			p, c := rig.Session(t)
+			rig.OK(t, tc.send(t.Context(), c))
 			got := make([]byte, len(tc.want))
-			if _, err := io.ReadFull(p.nc, got); err != nil || string(got) != tc.want {
+			if _, err := io.ReadFull(p.Conn, got); err != nil || string(got) != tc.want {
 				t.Errorf("sent %q\nwant %q (%v)", got, tc.want, err)
 			}
 		})
@@ -78,9 +78,9 @@ func TestSendRefuses(t *testing.T) {
 		{"F12_entries", nil, "/a", "x", []stomp.SendOption{stomp.WithHeader("a", ""), stomp.WithHeader("b", ""), stomp.WithHeader("c", "")},
 			stomp.LimitError{What: "header entries", Limit: 5, Size: 6}, "6 header entries"},
 	} {
-		bubble(t, tc.name, func(t *testing.T) {
-			b := pipeBroker(t)
-			c := joinBroker(t, b, limited)
+		rig.Bubble(t, tc.name, func(t *testing.T) {
+			b := rig.PipeBroker(t)
+			c := rig.Connect(t, b, limited)
 			ctx := tc.ctx
 			if ctx == nil {
 				ctx = t.Context()
@@ -92,12 +92,12 @@ func TestSendRefuses(t *testing.T) {
 				}
 				switch want := tc.want.(type) {
 				case error:
-					matches(t, err, want)
+					rig.ErrorIs(t, err, want)
 				case string:
-					breach(t, err, want)
+					rig.ErrorClause(t, err, want)
 				case stomp.LimitError:
-					var limit *stomp.LimitError
-					if !errors.As(err, &limit) || limit.What != want.What || limit.Limit != want.Limit || want.Size != 0 && limit.Size != want.Size {
+					limit := rig.ErrorAs[stomp.LimitError](t, err)
+					if limit.What != want.What || limit.Limit != want.Limit || want.Size != 0 && limit.Size != want.Size {
 						t.Errorf("error %v", err)
 					}
 				}
@@ -110,79 +110,78 @@ func TestSendRefuses(t *testing.T) {
 			if n := c.Stats().ReceiptsPending; n != 0 {
 				t.Errorf("%d receipts are pending", n)
 			}
-			fine(t, c.Send(t.Context(), "/b", nil, stomp.WithReceipt())) // the session is none the worse
-			same(t, "the broker", took(b, "destination"), []string{"SEND destination:/b"})
+			rig.OK(t, c.Send(t.Context(), "/b", nil, stomp.WithReceipt())) // the session is none the worse
+			rig.Equal(t, "the broker", rig.Received(b, "destination"), []string{"SEND destination:/b"})
 		})
 	}
-	bubble(t, "SendJSON_that_does_not_encode", func(t *testing.T) {
-		_, c := pipeRig(t)
+	rig.Bubble(t, "SendJSON_that_does_not_encode", func(t *testing.T) {
+		_, c := rig.Pair(t)
 		err := c.SendJSON(t.Context(), "/a", func() {})
 		if err == nil || !strings.HasPrefix(err.Error(), "stomp: send /a: encoding JSON: json: unsupported type") || !stomp.Unsent(err) {
 			t.Error(err)
 		}
 	})
-	bubble(t, "F13_1.0_has_no_escapes", func(t *testing.T) {
-		b := pipeBroker(t)
-		c := joinBroker(t, b, stomp.WithVersions(stomp.V10))
+	rig.Bubble(t, "F13_1.0_has_no_escapes", func(t *testing.T) {
+		b := rig.PipeBroker(t)
+		c := rig.Connect(t, b, stomp.WithVersions(stomp.V10))
 		for _, h := range [][2]string{{"a:b", "c"}, {"a", "b\nc"}, {"a", "b\rc"}} {
-			breach(t, c.Send(t.Context(), "/a", nil, stomp.WithHeader(h[0], h[1])), "F13")
+			rig.ErrorClause(t, c.Send(t.Context(), "/a", nil, stomp.WithHeader(h[0], h[1])), "F13")
 		}
 	})
-	bubble(t, "F13_1.1_has_no_CR", func(t *testing.T) {
-		b := pipeBroker(t)
-		c := joinBroker(t, b, stomp.WithVersions(stomp.V11))
-		breach(t, c.Send(t.Context(), "/a", nil, stomp.WithHeader("a", "b\rc")), "F13")
+	rig.Bubble(t, "F13_1.1_has_no_CR", func(t *testing.T) {
+		b := rig.PipeBroker(t)
+		c := rig.Connect(t, b, stomp.WithVersions(stomp.V11))
+		rig.ErrorClause(t, c.Send(t.Context(), "/a", nil, stomp.WithHeader("a", "b\rc")), "F13")
 	})
 }
 
 func TestSend(t *testing.T) {
-	bubble(t, "body_is_copied", func(t *testing.T) {
-		c, p := peerRig(t, nil)
-		p.block(c)
+	rig.Bubble(t, "body_is_copied", func(t *testing.T) {
+		p, c := rig.Session(t)
+		p.Block(c)
 		for _, n := range []int{10, 200 << 10} {
 			body := bytes.Repeat([]byte("a"), n)
-			fine(t, c.Send(t.Context(), "/a", body))
+			rig.OK(t, c.Send(t.Context(), "/a", body))
 			for i := range body {
 				body[i] = 'b'
 			}
 		}
-		p.want(wire.Send)
+		p.Want(wire.Send)
 		for range 2 {
-			if f := p.want(wire.Send); bytes.Contains(f.Body, []byte("b")) {
+			if f := p.Want(wire.Send); bytes.Contains(f.Body, []byte("b")) {
 				t.Errorf("a body of %d octets was not copied", len(f.Body))
 			}
 		}
 	})
 	t.Run("large_bodies", func(t *testing.T) {
-		b := stomptest.NewBroker(stomptest.WithTCP())
-		defer b.Close()
+		b := rig.NewBroker(t, stomptest.WithTCP())
 		for _, url := range []string{b.URL(), b.TCPURL()} {
 			c, err := stomp.Connect(t.Context(), url, stomp.WithoutReconnect())
-			fine(t, err)
+			rig.OK(t, err)
 			in, err := c.Subscribe(t.Context(), "/queue/a")
-			fine(t, err)
+			rig.OK(t, err)
 			text, octets := bytes.Repeat([]byte("12345678"), 5<<17), bytes.Repeat([]byte{0, 0xff, '\n', '\r', 0x80}, 1<<20)
 			for _, body := range [][]byte{text, octets} {
-				fine(t, c.Send(t.Context(), "/queue/a", body, stomp.WithReceipt()))
+				rig.OK(t, c.Send(t.Context(), "/queue/a", body, stomp.WithReceipt()))
 				if f := <-in; !bytes.Equal(f.Body, body) {
 					t.Errorf("%s: %d octets came of %d", url, len(f.Body), len(body))
 				}
 			}
-			fine(t, c.Close())
+			rig.OK(t, c.Close())
 		}
 	})
-	bubble(t, "small_and_large_stay_in_order", func(t *testing.T) {
-		_, c := pipeRig(t)
+	rig.Bubble(t, "small_and_large_stay_in_order", func(t *testing.T) {
+		_, c := rig.Pair(t)
 		in, err := c.Subscribe(t.Context(), "/queue/a")
-		fine(t, err)
+		rig.OK(t, err)
 		big := strings.Repeat("x", 100<<10)
-		for i, n := range numbers(1, 60) {
+		for i, n := range rig.Numbers(1, 60) {
 			if i%7 == 3 {
 				n += big
 			}
-			fine(t, c.Send(t.Context(), "/queue/a", []byte(n)))
+			rig.OK(t, c.Send(t.Context(), "/queue/a", []byte(n)))
 		}
-		for i, n := range numbers(1, 60) {
+		for i, n := range rig.Numbers(1, 60) {
 			if i%7 == 3 {
 				n += big
 			}
@@ -191,20 +190,20 @@ func TestSend(t *testing.T) {
 			}
 		}
 	})
-	bubble(t, "Flush", func(t *testing.T) {
-		c, p := peerRig(t, nil)
-		fine(t, c.Flush(t.Context())) // nothing to do
-		fine(t, c.Send(t.Context(), "/a", nil))
+	rig.Bubble(t, "Flush", func(t *testing.T) {
+		p, c := rig.Session(t)
+		rig.OK(t, c.Flush(t.Context())) // nothing to do
+		rig.OK(t, c.Send(t.Context(), "/a", nil))
 		start := time.Now()
-		err := c.Flush(within(t, time.Second))
-		matches(t, err, context.DeadlineExceeded)
+		err := c.Flush(rig.Within(t, time.Second))
+		rig.ErrorIs(t, err, context.DeadlineExceeded)
 		if d := time.Since(start); d != time.Second || err.Error() != "stomp: flush: context deadline exceeded" {
 			t.Errorf("%v after %v", err, d)
 		}
-		rest := p.rest()
-		fine(t, c.Flush(t.Context()))
+		rest := p.Rest()
+		rig.OK(t, c.Flush(t.Context()))
 		c.Close()
-		same(t, "frames", <-rest, []string{"SEND"})
-		matches(t, c.Flush(t.Context()), stomp.ErrClosed)
+		rig.Equal(t, "frames", <-rest, []string{"SEND"})
+		rig.ErrorIs(t, c.Flush(t.Context()), stomp.ErrClosed)
 	})
 }

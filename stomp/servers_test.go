@@ -8,25 +8,21 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/webstomp/webstomp/internal/rig"
 	"github.com/webstomp/webstomp/stomp"
 	"github.com/webstomp/webstomp/stomp/stomptest"
 )
 
 // The same session over each transport, on real sockets: connect, subscribe, send, receive, leave.
 func TestConnect_real_sockets(t *testing.T) {
-	b := stomptest.NewBroker(stomptest.WithTCP())
-	defer b.Close()
+	b := rig.NewBroker(t, stomptest.WithTCP())
 	bare := strings.TrimPrefix(b.TCPURL(), "tcp://")
 	for name, url := range map[string]string{"ws": b.URL(), "http": "http" + strings.TrimPrefix(b.URL(), "ws"), "tcp": b.TCPURL(), "stomp": "stomp://" + bare} {
 		t.Run(name, func(t *testing.T) {
-			client := connectTo(t, url)
+			client := rig.Connect(t, url)
 			messages, err := client.Subscribe(t.Context(), "/topic/"+name, stomp.WithReceipt())
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := client.Send(t.Context(), "/topic/"+name, []byte("hello\x00")); err != nil {
-				t.Fatal(err)
-			}
+			rig.OK(t, err)
+			rig.OK(t, client.Send(t.Context(), "/topic/"+name, []byte("hello\x00")))
 			if f := <-messages; string(f.Body) != "hello\x00" || f.Epoch != 1 {
 				t.Errorf("the message is %v, of epoch %d", f, f.Epoch)
 			}
@@ -43,14 +39,11 @@ func TestConnect_real_sockets(t *testing.T) {
 // F7: the servers that unescape CONNECT take a passcode with a backslash by WithEscapedConnect alone.
 func TestWithEscapedConnect_on_RabbitMQ(t *testing.T) {
 	const passcode = `back\slash:colon`
-	b := stomptest.NewBroker(stomptest.WithPipe(), stomptest.WithProfile(stomptest.RabbitMQ), stomptest.WithLogin("u", passcode))
-	defer b.Close()
+	b := rig.PipeBroker(t, stomptest.WithProfile(stomptest.RabbitMQ), stomptest.WithLogin("u", passcode))
 	login, over := stomp.WithLogin("u", passcode), stomp.WithHTTPClient(b.Client())
-	err := failToConnect(t, t.Context(), b.URL(), over, login)
-	if strings.Contains(err.Error(), "slash") {
-		t.Errorf("the error holds the passcode: %v", err)
-	}
-	connectTo(t, b.URL(), over, login, stomp.WithEscapedConnect())
+	err := rig.ConnectError(t, t.Context(), b.URL(), over, login)
+	rig.ErrorHides(t, err, "slash")
+	rig.Connect(t, b, over, login, stomp.WithEscapedConnect())
 }
 
 // WithHTTPHeaderFunc replaces what WithHTTPHeader has by the same name, and leaves the rest.
@@ -81,17 +74,12 @@ func TestSend_Promise13_sizes(t *testing.T) {
 		"Spring":               {stomptest.Spring, "16,640 octets"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := stomptest.NewBroker(stomptest.WithPipe(), stomptest.WithProfile(c.profile))
-			defer b.Close()
-			client := connectTo(t, b.URL(), stomp.WithHTTPClient(b.Client()))
+			b := rig.PipeBroker(t, stomptest.WithProfile(c.profile))
+			client := rig.Connect(t, b)
 			messages, err := client.Subscribe(t.Context(), "/topic/a")
-			if err != nil {
-				t.Fatal(err)
-			}
+			rig.OK(t, err)
 			body := bytes.Repeat([]byte("0123456789"), 20_000)
-			if err := client.Send(t.Context(), "/topic/a", body); err != nil {
-				t.Fatal(err)
-			}
+			rig.OK(t, client.Send(t.Context(), "/topic/a", body))
 			f, open := <-messages
 			if c.hint == "" {
 				if !bytes.Equal(f.Body, body) {

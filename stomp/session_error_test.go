@@ -9,52 +9,43 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/webstomp/webstomp/internal/rig"
 	"github.com/webstomp/webstomp/internal/wire"
-	"github.com/webstomp/webstomp/internal/ws"
 	"github.com/webstomp/webstomp/stomp"
-	"github.com/webstomp/webstomp/stomp/stomptest"
 )
 
 // Promises 4 and 12: an ERROR that names nobody ends the session, which we close ourselves; whoever was waiting gets the
 // *Error, and Err is set before any channel closes.
 func TestSession_Promise12_ERROR_that_names_nobody(t *testing.T) {
-	p, client := streamSession(t, connected12)
+	p, client := rig.Session(t)
 	messages, err := client.NewSubscription(t.Context(), "/a")
-	if err != nil {
-		t.Fatal(err)
-	}
+	rig.OK(t, err)
 	receipt, err := client.SendAsync(t.Context(), "/a", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	rig.OK(t, err)
 	waiting := make(chan error, 1)
 	go func() { waiting <- client.Send(t.Context(), "/a", nil, stomp.WithReceipt()) }() // joined below
 	for range 3 {
-		p.read()
+		p.Raw()
 	}
-	p.send("ERROR\nmessage:Processing error\ncontent-type:text/plain\n\nwe are full\x00")
-	if _, open := <-messages.C; open {
-		t.Fatal("a frame came")
-	}
+	p.SendRaw("ERROR\nmessage:Processing error\ncontent-type:text/plain\n\nwe are full\x00")
+	rig.Closed(t, messages.C)
 	for what, err := range map[string]error{"the Client's": client.Err(), "the subscription's": messages.Err(), "a waiting Send's": <-waiting, "a receipt's": receipt.Wait(t.Context())} {
-		var said *stomp.Error
-		if !errors.As(err, &said) || said.Message != "Processing error" || string(said.Frame.Body) != "we are full" || said.Frame.Epoch != 1 {
+		said := rig.ErrorAs[stomp.Error](t, err)
+		if said.Message != "Processing error" || string(said.Frame.Body) != "we are full" || said.Frame.Epoch != 1 {
 			t.Errorf("%s error is %v, want the broker's *Error", what, err)
 		}
 		if !errors.Is(err, stomp.ErrConnectionLost) || errors.Is(err, stomp.ErrClosed) {
 			t.Errorf("%s error is %v: it has to match ErrConnectionLost, and not ErrClosed", what, err)
 		}
 	}
-	wantText(t, client.Err(), `connection lost: broker says ERROR "Processing error": "we are full"`)
-	if _, err := p.nc.Read(make([]byte, 1)); err != io.EOF {
-		t.Errorf("the connection was not closed: %v", err)
-	}
+	rig.ErrorText(t, client.Err(), `connection lost: broker says ERROR "Processing error": "we are full"`)
+	p.Gone()
 	<-client.Done()
 	if st := client.Status(); st.State != stomp.StateClosed || st.Err != client.Err() || st.Epoch != 1 || st.Session.Version != stomp.V12 {
 		t.Errorf("the status is %+v", st)
 	}
 	err = client.Send(t.Context(), "/a", nil)
-	wantText(t, err, `stomp: send /a: client closed: connection lost: broker says ERROR "Processing error": "we are full"`)
+	rig.ErrorText(t, err, `stomp: send /a: client closed: connection lost: broker says ERROR "Processing error": "we are full"`)
 	if !errors.Is(err, stomp.ErrClosed) || !errors.Is(err, stomp.ErrConnectionLost) || !stomp.Unsent(err) {
 		t.Errorf("a call after the end gives %v", err)
 	}
@@ -66,28 +57,24 @@ func TestSession_Promise12_ERROR_that_names_nobody(t *testing.T) {
 // Promise 12: ERROR with the receipt-id of a frame answers that one; of what is over already it is counted and logged.
 // The session goes on.
 func TestSession_Promise12_ERROR_that_names_a_receipt(t *testing.T) {
-	p, client := streamSession(t, connected12)
+	p, client := rig.Session(t)
 	receipt, err := client.SendAsync(t.Context(), "/a", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p.read()
-	p.send("ERROR\nmessage:no such queue\nreceipt-id:r1\n\n\x00")
+	rig.OK(t, err)
+	p.Raw()
+	p.SendRaw("ERROR\nmessage:no such queue\nreceipt-id:r1\n\n\x00")
 	err = receipt.Wait(t.Context())
-	var said *stomp.Error
-	if !errors.As(err, &said) || said.ReceiptID != "r1" || errors.Is(err, stomp.ErrConnectionLost) || stomp.Unsent(err) {
+	said := rig.ErrorAs[stomp.Error](t, err)
+	if said.ReceiptID != "r1" || errors.Is(err, stomp.ErrConnectionLost) || stomp.Unsent(err) {
 		t.Errorf("the receipt is %v, want the broker's *Error", err)
 	}
-	wantText(t, err, `stomp: send /a: waiting for receipt "r1": broker says ERROR "no such queue"`)
-	p.send("ERROR\nmessage:again\nreceipt-id:r1\n\n\x00")
-	p.send("ERROR\nmessage:unknown\nreceipt-id:nobody\n\n\x00")
-	p.send("ERROR\nmessage:unknown\nsubscription:nobody\n\n\x00")
+	rig.ErrorText(t, err, `stomp: send /a: waiting for receipt "r1": broker says ERROR "no such queue"`)
+	p.SendRaw("ERROR\nmessage:again\nreceipt-id:r1\n\n\x00")
+	p.SendRaw("ERROR\nmessage:unknown\nreceipt-id:nobody\n\n\x00")
+	p.SendRaw("ERROR\nmessage:unknown\nsubscription:nobody\n\n\x00")
 	second, err := client.SendAsync(t.Context(), "/a", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p.read()
-	p.send("RECEIPT\nreceipt-id:r2\n\n\x00")
+	rig.OK(t, err)
+	p.Raw()
+	p.SendRaw("RECEIPT\nreceipt-id:r2\n\n\x00")
 	if err := second.Wait(t.Context()); err != nil {
 		t.Errorf("the session did not go on: %v", err)
 	}
@@ -99,7 +86,7 @@ func TestSession_Promise12_ERROR_that_names_a_receipt(t *testing.T) {
 // Frames that a server must not send end the session with an error that says which clause they break.
 func TestSession_faults_of_the_server(t *testing.T) {
 	for name, c := range map[string]struct{ sends, clause, says string }{
-		"C4_a_second_CONNECTED":       {connected12, "C4", "a second CONNECTED"},
+		"C4_a_second_CONNECTED":       {rig.Connected12, "C4", "a second CONNECTED"},
 		"F14_an_unknown_command":      {"HELLO\n\n\x00", "F14", "HELLO"},
 		"F14_a_client's_command":      {"SEND\ndestination:/a\n\n\x00", "F14", "SEND"},
 		"F9_a_body_on_RECEIPT":        {"RECEIPT\nreceipt-id:1\n\nbody\x00", "F9", "RECEIPT"},
@@ -108,17 +95,15 @@ func TestSession_faults_of_the_server(t *testing.T) {
 		"F3_a_content-length_of_text": {"MESSAGE\ncontent-length:many\n\nabc\x00", "F3", "content-length"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p, client := streamSession(t, connected12)
-			p.send(c.sends)
+			p, client := rig.Session(t)
+			p.SendRaw(c.sends)
 			<-client.Done()
 			err := client.Err()
-			var protocol *stomp.ProtocolError
-			if !errors.As(err, &protocol) || protocol.Clause != c.clause || !strings.Contains(protocol.Reason, c.says) {
+			protocol := rig.ErrorAs[stomp.ProtocolError](t, err)
+			if protocol.Clause != c.clause || !strings.Contains(protocol.Reason, c.says) {
 				t.Errorf("the Client ended with %v, want a *ProtocolError of %s that says %s", err, c.clause, c.says)
 			}
-			if !errors.Is(err, stomp.ErrConnectionLost) {
-				t.Errorf("%v does not match ErrConnectionLost", err)
-			}
+			rig.ErrorIs(t, err, stomp.ErrConnectionLost)
 		})
 	}
 }
@@ -143,41 +128,37 @@ func TestSession_W5_close_frames(t *testing.T) {
 		"1009_unknown":  {"Other/1", 1009, "", "the server closed the WebSocket with code 1009 (a message was above a limit of the server)"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			server := ""
+			connected := "version:1.2"
 			if c.server != "" {
-				server = "server:" + c.server + "\n"
+				connected += "\nserver:" + c.server
 			}
-			p, client := webSession(t, "CONNECTED\nversion:1.2\n"+server+"\n\x00")
-			if err := p.c.Close(t.Context(), c.code, c.reason); err != nil {
-				t.Fatal(err)
-			}
+			p, client := rig.NewWebServer(t).Session(connected)
+			rig.OK(t, p.Web.Close(t.Context(), c.code, c.reason))
 			<-client.Done()
 			err := client.Err()
-			var closed *stomp.CloseError
-			if !errors.As(err, &closed) || closed.Code != c.code || closed.Reason != c.reason || !errors.Is(err, stomp.ErrConnectionLost) {
+			closed := rig.ErrorAs[stomp.CloseError](t, err)
+			if closed.Code != c.code || closed.Reason != c.reason {
 				t.Errorf("the Client ended with %v, want the server's close", err)
 			}
-			wantText(t, err, "connection lost: "+c.want)
+			rig.ErrorIs(t, err, stomp.ErrConnectionLost)
+			rig.ErrorText(t, err, "connection lost: "+c.want)
 		})
 	}
 	t.Run("instead_of_CONNECTED", func(t *testing.T) {
-		url, peers := webServer(t, ws.AcceptOptions{})
-		connect := startConnect(t, t.Context(), url)
-		p := <-peers
-		p.message()
-		if err := p.c.Close(t.Context(), 1008, "who are you?"); err != nil {
-			t.Fatal(err)
-		}
-		err := connect.fails()
-		var closed *stomp.CloseError
-		if !errors.As(err, &closed) || closed.Code != 1008 {
+		server := rig.NewWebServer(t)
+		p, connect := server.Start()
+		p.Message()
+		rig.OK(t, p.Web.Close(t.Context(), 1008, "who are you?"))
+		err := connect.Err()
+		closed := rig.ErrorAs[stomp.CloseError](t, err)
+		if closed.Code != 1008 {
 			t.Errorf("the error is %v, want the server's close", err)
 		}
-		wantText(t, err, "stomp: connect "+url+`: waiting for CONNECTED: the server closed the WebSocket with code 1008, "who are you?"`)
+		rig.ErrorText(t, err, "stomp: connect "+server.URL+`: waiting for CONNECTED: the server closed the WebSocket with code 1008, "who are you?"`)
 	})
 	t.Run("without_a_close_frame", func(t *testing.T) {
-		p, client := webSession(t, connected12)
-		p.c.CloseNow()
+		p, client := rig.NewWebServer(t).Session("version:1.2")
+		p.Close()
 		<-client.Done()
 		var closed *stomp.CloseError
 		if err := client.Err(); errors.As(err, &closed) || !errors.Is(err, io.EOF) {
@@ -198,22 +179,18 @@ func TestSession_Promise12_Artemis_closes_first(t *testing.T) {
 		"nor_in_1.1":     {"1.1", artemis, 0, 0},
 		"others_are_cut": {"1.2", "RabbitMQ/3.10.8", 0, 0},
 	} {
-		bubble(t, name, func(t *testing.T) {
-			client, p := peerRig(t, [][2]string{{"version", c.version}, {"server", c.server}})
-			start := time.Now()
-			p.send(wire.Error, "consumer disconnected by server")
-			if c.closes > 0 {
-				time.Sleep(c.closes)
-				p.nc.Close()
-			}
-			<-client.Done()
-			if took := time.Since(start); took != c.want {
-				t.Errorf("the session ended after %v, want %v", took, c.want)
-			}
-			var said *stomp.Error
-			if err := client.Err(); !errors.As(err, &said) || !errors.Is(err, stomp.ErrConnectionLost) {
-				t.Errorf("the Client ended with %v, want the server's ERROR", err)
-			}
+		rig.Bubble(t, name, func(t *testing.T) {
+			p, client := rig.NewServer(t).Session("version:" + c.version + "\nserver:" + c.server)
+			rig.Takes(t, c.want, func() {
+				p.Send(wire.Error, "consumer disconnected by server")
+				if c.closes > 0 {
+					time.Sleep(c.closes)
+					p.Close()
+				}
+				<-client.Done()
+			})
+			rig.ErrorAs[stomp.Error](t, client.Err())
+			rig.ErrorIs(t, client.Err(), stomp.ErrConnectionLost)
 		})
 	}
 }
@@ -221,7 +198,7 @@ func TestSession_Promise12_Artemis_closes_first(t *testing.T) {
 // Promise 12: what waits when a session breaks learns why, not only that.
 func TestSession_Promise12_everybody_who_waits_learns_why(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p, client := streamSession(t, connected12)
+		p, client := rig.Session(t)
 		body := make([]byte, 1<<20)
 		waiting := make(chan error, 3)
 		fill := func() error { // nobody reads: the outbox fills
@@ -236,26 +213,21 @@ func TestSession_Promise12_everybody_who_waits_learns_why(t *testing.T) {
 		go func() { waiting <- client.Flush(context.Background()) }()
 		go func() { _, err := client.Request(context.Background(), "/a", nil); waiting <- err }()
 		synctest.Wait()
-		p.send("ERROR\nmessage:quota exceeded\n\n\x00")
+		p.SendRaw("ERROR\nmessage:quota exceeded\n\n\x00")
 		for range 3 {
 			err := <-waiting
-			var said *stomp.Error
-			if !errors.As(err, &said) || !errors.Is(err, stomp.ErrConnectionLost) {
-				t.Errorf("a call that waited got %v, want the broker's *Error", err)
-			}
+			rig.ErrorAs[stomp.Error](t, err)
+			rig.ErrorIs(t, err, stomp.ErrConnectionLost)
 		}
 	})
 }
 
 // Promise 4: a Client ended by a fault closes every kind of channel, and has its error set before.
 func TestSession_Promise4_Err_before_channels(t *testing.T) {
-	b := stomptest.NewBroker(stomptest.WithPipe())
-	defer b.Close()
-	client := connectTo(t, b.URL(), stomp.WithHTTPClient(b.Client()))
+	b := rig.PipeBroker(t)
+	client := rig.Connect(t, b)
 	sub, err := client.NewSubscription(t.Context(), "/topic/a")
-	if err != nil {
-		t.Fatal(err)
-	}
+	rig.OK(t, err)
 	unmatched := client.Unmatched(t.Context())
 	// A decode that hangs holds up the end of the Client behind the closing of its channels.
 	decoding, release := make(chan bool), make(chan bool)
@@ -264,23 +236,17 @@ func TestSession_Promise4_Err_before_channels(t *testing.T) {
 		<-release
 		return 0, nil
 	}, stomp.WithReceipt())
-	if err != nil {
-		t.Fatal(err)
-	}
+	rig.OK(t, err)
 	b.Publish("/topic/b", nil, nil)
 	<-decoding
 	b.Cut()
 	for what, c := range map[string]<-chan stomp.Frame{"a subscription": sub.C, "Unmatched": unmatched} {
-		if _, open := <-c; open {
-			t.Errorf("%s: a frame came", what)
-		}
+		rig.Closed(t, c)
 		if client.Err() == nil || client.Status().State != stomp.StateClosed {
 			t.Errorf("%s was closed before the Client's error was set", what)
 		}
 	}
-	if !errors.Is(sub.Err(), stomp.ErrConnectionLost) {
-		t.Errorf("the subscription ended with %v, want the Client's cause", sub.Err())
-	}
+	rig.ErrorIs(t, sub.Err(), stomp.ErrConnectionLost)
 	select {
 	case <-client.Done():
 		t.Error("Done was closed while a goroutine of the Client ran")

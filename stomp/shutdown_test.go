@@ -1,15 +1,14 @@
 package stomp_test
 
 import (
-	"bufio"
 	"context"
 	"net"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/webstomp/webstomp/internal/rig"
 	"github.com/webstomp/webstomp/internal/wire"
 	"github.com/webstomp/webstomp/stomp"
 	"github.com/webstomp/webstomp/stomp/stomptest"
@@ -23,47 +22,47 @@ func over(t *testing.T, c *stomp.Client) {
 	default:
 		t.Error("the Client is not done")
 	}
-	matches(t, c.Err(), stomp.ErrClosed)
+	rig.ErrorIs(t, c.Err(), stomp.ErrClosed)
 	if s := c.Status(); s.State != stomp.StateClosed || s.Epoch != 1 {
 		t.Errorf("status %+v", s)
 	}
 }
 
 func TestDisconnect(t *testing.T) {
-	bubble(t, "M6_receipts_first_then_DISCONNECT_then_nothing", func(t *testing.T) {
-		c, p := peerRig(t, nil)
+	rig.Bubble(t, "M6_receipts_first_then_DISCONNECT_then_nothing", func(t *testing.T) {
+		p, c := rig.Session(t)
 		r, err := c.SendAsync(t.Context(), "/a", nil)
-		fine(t, err)
+		rig.OK(t, err)
 		sub, err := c.NewSubscription(t.Context(), "/a")
-		fine(t, err)
-		p.want(wire.Send)
-		p.want(wire.Subscribe)
+		rig.OK(t, err)
+		p.Want(wire.Send)
+		p.Want(wire.Subscribe)
 		done := make(chan error)
 		go func() { done <- c.Disconnect(t.Context()) }()
 		synctest.Wait() // it waits for the receipt, and writes nothing meanwhile
-		matches(t, c.Send(t.Context(), "/a", nil), stomp.ErrClosed)
-		p.send(wire.Receipt, "", [2]string{"receipt-id", "r1"})
-		p.send(wire.Receipt, "", [2]string{"receipt-id", "r2"})
-		f := p.want(wire.Disconnect)
+		rig.ErrorIs(t, c.Send(t.Context(), "/a", nil), stomp.ErrClosed)
+		p.Send(wire.Receipt, "", "receipt-id", "r1")
+		p.Send(wire.Receipt, "", "receipt-id", "r2")
+		f := p.Want(wire.Disconnect)
 		if wire.Get(f.Header, "receipt") == "" {
 			t.Errorf("DISCONNECT %v", f.Header)
 		}
-		fine(t, r.Err())
+		rig.OK(t, r.Err())
 		synctest.Wait()
 		select {
 		case <-done:
 			t.Error("it did not wait for the RECEIPT")
 		default:
 		}
-		rest := p.rest()
-		p.send(wire.Receipt, "", [2]string{"receipt-id", wire.Get(f.Header, "receipt")})
-		fine(t, <-done)
-		same(t, "after DISCONNECT", <-rest, nil)
+		rest := p.Rest()
+		p.Receipt(f)
+		rig.OK(t, <-done)
+		rig.Equal(t, "after DISCONNECT", <-rest, nil)
 		over(t, c)
 		if _, open := <-sub.C; open || sub.Err() != nil {
 			t.Errorf("subscription: open %t, error %v", open, sub.Err())
 		}
-		fine(t, c.Disconnect(t.Context())) // again
+		rig.OK(t, c.Disconnect(t.Context())) // again
 	})
 	// Whatever the server says to DISCONNECT is a clean end.
 	for name, answer := range map[string]stomptest.Action{
@@ -77,32 +76,21 @@ func TestDisconnect(t *testing.T) {
 		"ERROR_with_receipt_left_open": stomptest.ReplyError("bad DISCONNECT", [][2]string{{"receipt-id", "r2"}}, nil, false),
 	} {
 		for _, known := range []bool{false, true} {
-			t.Run(map[bool]string{false: "M6_", true: "M6_receipts_known_"}[known]+name, func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
-					b, c := pipeRig(t)
-					b.Intercept(func(e stomptest.Event) stomptest.Action {
-						if e.Frame.Command == "DISCONNECT" {
-							return answer
-						}
-						return stomptest.Pass()
-					})
-					_, err := c.SendAsync(t.Context(), "/a", nil) // r1
-					fine(t, err)
-					if known {
-						fine(t, c.Send(t.Context(), "/a", nil, stomp.WithHeader("x", "y")))
-						synctest.Wait()
-					}
-					start := time.Now()
-					fine(t, c.Disconnect(within(t, time.Minute)))
-					if d := time.Since(start); d != 0 {
-						t.Errorf("took %v", d)
-					}
-					over(t, c)
+			rig.Bubble(t, map[bool]string{false: "M6_", true: "M6_receipts_known_"}[known]+name, func(t *testing.T) {
+				b, c := rig.Pair(t)
+				rig.On(b, "DISCONNECT", "", rig.Always(answer))
+				_, err := c.SendAsync(t.Context(), "/a", nil) // r1
+				rig.OK(t, err)
+				if known {
+					rig.OK(t, c.Send(t.Context(), "/a", nil, stomp.WithHeader("x", "y")))
 					synctest.Wait()
-					if b.Connections() != 0 {
-						t.Errorf("%d connections", b.Connections())
-					}
-				})
+				}
+				rig.Takes(t, 0, func() { rig.OK(t, c.Disconnect(rig.Within(t, time.Minute))) })
+				over(t, c)
+				synctest.Wait()
+				if b.Connections() != 0 {
+					t.Errorf("%d connections", b.Connections())
+				}
 			})
 		}
 	}
@@ -116,83 +104,74 @@ func TestDisconnect(t *testing.T) {
 		"M6_late_answer_of_an_unknown_answerer": {stomptest.DelayFor(3 * time.Second), 3 * time.Second},
 		"M6_no_answer_of_an_unknown_answerer":   {stomptest.Drop(), 5 * time.Second},
 	} {
-		bubble(t, name, func(t *testing.T) {
-			b, client := pipeRig(t)
-			b.Intercept(func(e stomptest.Event) stomptest.Action {
-				if e.Frame.Command == "DISCONNECT" {
-					return c.answer
-				}
-				return stomptest.Pass()
-			})
-			fine(t, client.Send(t.Context(), "/a", nil))
-			start := time.Now()
-			fine(t, client.Disconnect(t.Context()))
-			if d := time.Since(start); d != c.takes {
-				t.Errorf("took %v, want %v", d, c.takes)
-			}
+		rig.Bubble(t, name, func(t *testing.T) {
+			b, client := rig.Pair(t)
+			rig.On(b, "DISCONNECT", "", rig.Always(c.answer))
+			rig.OK(t, client.Send(t.Context(), "/a", nil))
+			rig.Takes(t, c.takes, func() { rig.OK(t, client.Disconnect(t.Context())) })
 			over(t, client)
 		})
 	}
-	bubble(t, "M6_server_that_never_answers", func(t *testing.T) {
-		b, c := pipeRig(t)
-		fine(t, c.Send(t.Context(), "/a", nil, stomp.WithReceipt()))
+	rig.Bubble(t, "M6_server_that_never_answers", func(t *testing.T) {
+		b, c := rig.Pair(t)
+		rig.OK(t, c.Send(t.Context(), "/a", nil, stomp.WithReceipt()))
 		b.Silence(true)
 		start := time.Now()
-		err := c.Disconnect(within(t, 3*time.Second))
-		matches(t, err, context.DeadlineExceeded)
+		err := c.Disconnect(rig.Within(t, 3*time.Second))
+		rig.ErrorIs(t, err, context.DeadlineExceeded)
 		if d := time.Since(start); d != 3*time.Second {
 			t.Errorf("returned after %v", d)
 		}
 		over(t, c)
 	})
-	bubble(t, "M6_receipts_outstanding_when_ctx_ends", func(t *testing.T) {
-		c, p := peerRig(t, nil)
-		rest := p.rest()
+	rig.Bubble(t, "M6_receipts_outstanding_when_ctx_ends", func(t *testing.T) {
+		p, c := rig.Session(t)
+		rest := p.Rest()
 		r, err := c.SendAsync(t.Context(), "/a", nil)
-		fine(t, err)
-		err = c.Disconnect(within(t, time.Second))
-		matches(t, err, context.DeadlineExceeded)
+		rig.OK(t, err)
+		err = c.Disconnect(rig.Within(t, time.Second))
+		rig.ErrorIs(t, err, context.DeadlineExceeded)
 		const text = "stomp: disconnect: receipts are still outstanding: context deadline exceeded"
 		if err.Error() != text {
 			t.Errorf("error %v", err)
 		}
-		matches(t, r.Err(), stomp.ErrClosed)
-		same(t, "frames", <-rest, []string{"SEND"})
+		rig.ErrorIs(t, r.Err(), stomp.ErrClosed)
+		rig.Equal(t, "frames", <-rest, []string{"SEND"})
 		over(t, c)
 	})
-	bubble(t, "ctx_over_already", func(t *testing.T) {
-		b, c := pipeRig(t)
+	rig.Bubble(t, "ctx_over_already", func(t *testing.T) {
+		b, c := rig.Pair(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		matches(t, c.Disconnect(ctx), context.Canceled)
+		rig.ErrorIs(t, c.Disconnect(ctx), context.Canceled)
 		over(t, c)
 		synctest.Wait()
-		same(t, "the broker", took(b), nil)
+		rig.Equal(t, "the broker", rig.Received(b), nil)
 	})
-	bubble(t, "what_was_accepted_is_written_first", func(t *testing.T) {
-		b, c := pipeRig(t)
+	rig.Bubble(t, "what_was_accepted_is_written_first", func(t *testing.T) {
+		b, c := rig.Pair(t)
 		for range 500 {
-			fine(t, c.Send(t.Context(), "/queue/a", make([]byte, 1000)))
+			rig.OK(t, c.Send(t.Context(), "/queue/a", make([]byte, 1000)))
 		}
-		fine(t, c.Disconnect(t.Context()))
+		rig.OK(t, c.Disconnect(t.Context()))
 		synctest.Wait()
 		if n := b.QueueLen("/queue/a"); n != 500 {
 			t.Errorf("%d arrived", n)
 		}
 	})
-	bubble(t, "lost_before_all_was_written", func(t *testing.T) {
-		c, p := peerRig(t, nil)
-		p.block(c)
-		fine(t, c.Send(t.Context(), "/a", nil))
+	rig.Bubble(t, "lost_before_all_was_written", func(t *testing.T) {
+		p, c := rig.Session(t)
+		p.Block(c)
+		rig.OK(t, c.Send(t.Context(), "/a", nil))
 		done := make(chan error)
 		go func() { done <- c.Disconnect(t.Context()) }()
 		synctest.Wait()
-		p.nc.Close()
-		matches(t, <-done, stomp.ErrConnectionLost)
+		p.Close()
+		rig.ErrorIs(t, <-done, stomp.ErrConnectionLost)
 		over(t, c)
 	})
-	bubble(t, "twice_at_once", func(t *testing.T) {
-		b, c := pipeRig(t)
+	rig.Bubble(t, "twice_at_once", func(t *testing.T) {
+		b, c := rig.Pair(t)
 		b.Delay(time.Second)
 		var all sync.WaitGroup
 		for range 5 {
@@ -204,21 +183,21 @@ func TestDisconnect(t *testing.T) {
 		}
 		all.Wait()
 		synctest.Wait()
-		same(t, "the broker", took(b), []string{"DISCONNECT"})
+		rig.Equal(t, "the broker", rig.Received(b), []string{"DISCONNECT"})
 		over(t, c)
 	})
-	bubble(t, "after_the_connection_was_lost", func(t *testing.T) {
-		b, c := pipeRig(t)
+	rig.Bubble(t, "after_the_connection_was_lost", func(t *testing.T) {
+		b, c := rig.Pair(t)
 		b.Cut()
 		<-c.Done()
-		fine(t, c.Disconnect(t.Context()))
-		matches(t, c.Err(), stomp.ErrConnectionLost) // what ended it, still
+		rig.OK(t, c.Disconnect(t.Context()))
+		rig.ErrorIs(t, c.Err(), stomp.ErrConnectionLost) // what ended it, still
 	})
 }
 
 func TestClose(t *testing.T) {
-	bubble(t, "idempotent_concurrent_joins", func(t *testing.T) {
-		b, c := pipeRig(t)
+	rig.Bubble(t, "idempotent_concurrent_joins", func(t *testing.T) {
+		b, c := rig.Pair(t)
 		sub := waiting(t, b, c, 100)
 		var all sync.WaitGroup
 		for range 5 {
@@ -230,61 +209,49 @@ func TestClose(t *testing.T) {
 			})
 		}
 		all.Wait()
-		got, open := bodies(sub.C)
-		same(t, "what stays readable", got, numbers(1, channelBuffer))
+		got, open := rig.Bodies(sub.C)
+		rig.Equal(t, "what stays readable", got, rig.Numbers(1, channelBuffer))
 		if open || sub.Err() != nil {
 			t.Errorf("open %t, error %v", open, sub.Err())
 		}
 		synctest.Wait()
-		same(t, "the broker", took(b), []string{"SUBSCRIBE"}) // without a word
+		rig.Equal(t, "the broker", rig.Received(b), []string{"SUBSCRIBE"}) // without a word
 		if b.Connections() != 0 {
 			t.Errorf("%d connections", b.Connections())
 		}
 	})
-	bubble(t, "ends_a_Disconnect_that_waits", func(t *testing.T) {
-		b, c := pipeRig(t)
+	rig.Bubble(t, "ends_a_Disconnect_that_waits", func(t *testing.T) {
+		b, c := rig.Pair(t)
 		b.Silence(true)
 		done := make(chan error)
 		go func() { done <- c.Disconnect(t.Context()) }()
 		synctest.Wait()
 		start := time.Now()
-		fine(t, c.Close())
+		rig.OK(t, c.Close())
 		<-done
 		if d := time.Since(start); d != 0 {
 			t.Errorf("took %v", d)
 		}
 	})
-	bubble(t, "every_call_after_it", func(t *testing.T) {
-		_, c := pipeRig(t)
+	rig.Bubble(t, "every_call_after_it", func(t *testing.T) {
+		_, c := rig.Pair(t)
 		sub, err := c.NewSubscription(t.Context(), "/a")
-		fine(t, err)
+		rig.OK(t, err)
 		c.Close()
-		fine(t, sub.Unsubscribe(t.Context()))
-		fine(t, c.Drain(t.Context()))
-		fine(t, c.Disconnect(t.Context()))
+		rig.OK(t, sub.Unsubscribe(t.Context()))
+		rig.OK(t, c.Drain(t.Context()))
+		rig.OK(t, c.Disconnect(t.Context()))
 		_, subscribing := c.Subscribe(t.Context(), "/a")
 		_, sending := c.SendAsync(t.Context(), "/a", nil)
 		_, requesting := c.Request(t.Context(), "/a", nil)
 		_, beginning := c.Begin(t.Context())
 		for _, err := range []error{subscribing, sending, requesting, beginning, c.Send(t.Context(), "/a", nil), c.SendJSON(t.Context(), "/a", 1), c.Flush(t.Context())} {
-			matches(t, err, stomp.ErrClosed)
+			rig.ErrorIs(t, err, stomp.ErrClosed)
 		}
 		if c.Stats().Sessions != 1 {
 			t.Errorf("%+v", c.Stats())
 		}
 	})
-}
-
-// slowConn is a connection whose Close takes a second, as one does that shakes hands first.
-type slowConn struct {
-	net.Conn
-	closed atomic.Bool
-}
-
-func (c *slowConn) Close() error {
-	time.Sleep(time.Second)
-	defer c.closed.Store(true)
-	return c.Conn.Close()
 }
 
 // Promise 4: Done is closed, and Close returns, when the connection is closed and not before, whoever ended it.
@@ -298,80 +265,64 @@ func TestPromise4_Done_comes_after_the_connection_is_closed(t *testing.T) {
 			c.Close()
 		},
 	} {
-		bubble(t, name, func(t *testing.T) {
-			near, far := net.Pipe()
-			nc := &slowConn{Conn: near}
-			connect := startConnect(t, t.Context(), "tcp://broker.test", stomp.WithoutReconnect(),
-				stomp.WithHeartBeat(0, 10*time.Second), stomp.WithDialer(func(context.Context, string) (net.Conn, error) { return nc, nil }))
-			p := &streamPeer{t: t, nc: far, r: bufio.NewReader(far)}
-			p.read()
-			p.send("CONNECTED\nversion:1.2\nheart-beat:10000,0\n\n\x00")
-			c := connect.succeeds()
+		rig.Bubble(t, name, func(t *testing.T) {
+			server := rig.NewServer(t)
+			var nc *rig.Conn
+			server.Wrap = func(near net.Conn) net.Conn {
+				nc = &rig.Conn{Conn: near, OnClose: func() error { // as one does that shakes hands first
+					time.Sleep(time.Second)
+					return near.Close()
+				}}
+				return nc
+			}
+			_, c := server.Session("version:1.2\nheart-beat:10000,0", stomp.WithHeartBeat(0, 10*time.Second))
 			end(c)
 			<-c.Done()
-			if !nc.closed.Load() {
+			if !nc.Closed() {
 				t.Error("Done, and the connection is still closing")
 			}
-			far.Close()
 		})
 	}
 }
 
-// hungConn is a connection whose Close waits for free.
-type hungConn struct {
-	net.Conn
-	free chan struct{}
-}
-
-func (c *hungConn) Close() error {
-	err := c.Conn.Close()
-	<-c.free
-	return err
-}
-
 // Promise 8: a silent connection that does not close either holds up no reconnect.
 func TestPromise8_a_Close_that_hangs_holds_up_nothing(t *testing.T) {
-	bubble(t, "reconnects", func(t *testing.T) {
+	rig.Bubble(t, "reconnects", func(t *testing.T) {
+		const connected = "version:1.2\nheart-beat:10000,0"
 		free := make(chan struct{})
-		dial := func(context.Context, string) (net.Conn, error) {
-			near, far := net.Pipe()
-			p := &streamPeer{t: t, nc: far, r: bufio.NewReader(far)}
-			go func() { // ends with its last write
-				p.read()
-				p.send("CONNECTED\nversion:1.2\nheart-beat:10000,0\n\n\x00")
-			}()
-			return &hungConn{near, free}, nil
+		server := rig.NewServer(t)
+		server.Wrap = func(near net.Conn) net.Conn {
+			return &rig.Conn{Conn: near, OnClose: func() error { err := near.Close(); <-free; return err }}
 		}
-		c, err := stomp.Connect(t.Context(), "tcp://broker.test", stomp.WithDialer(dial), stomp.WithHeartBeat(0, 10*time.Second),
-			stomp.WithReconnect(stomp.Backoff{Min: time.Millisecond, Max: time.Millisecond}))
-		fine(t, err)
+		_, c := server.Session(connected, stomp.WithHeartBeat(0, 10*time.Second), stomp.WithReconnect(rig.QuickBackoff))
+		go func() { // ends with the third session
+			for range 2 {
+				server.Accept().Handshake(connected)
+			}
+		}()
 		time.Sleep(50 * time.Second)
 		if st := c.Status(); st.State != stomp.StateConnected || st.Epoch != 3 {
 			t.Errorf("after 50 s %v in epoch %d, want connected in 3", st.State, st.Epoch)
 		}
 		close(free)
-		fine(t, c.Close())
+		rig.OK(t, c.Close())
 	})
 }
 
 // A SUBSCRIBE that was given up, and that the server never answers, holds up no Disconnect.
 func TestDisconnect_does_not_wait_for_what_was_given_up(t *testing.T) {
-	bubble(t, "Subscribe", func(t *testing.T) {
-		c, p := peerRig(t, nil)
+	rig.Bubble(t, "Subscribe", func(t *testing.T) {
+		p, c := rig.Session(t)
 		go func() { // ends with the connection
-			for f := p.next(); f.Command != ""; f = p.next() {
+			for f := p.Next(); f.Command != ""; f = p.Next() {
 				if id, ok := wire.Lookup(f.Header, "receipt"); ok && f.Command != wire.Subscribe {
-					p.send(wire.Receipt, "", [2]string{"receipt-id", id})
+					p.Send(wire.Receipt, "", "receipt-id", id)
 				}
 			}
 		}()
-		fine(t, c.Send(t.Context(), "/queue/a", nil, stomp.WithReceipt())) // this server answers
-		_, err := c.Subscribe(within(t, time.Second), "/queue/a", stomp.WithReceipt())
-		matches(t, err, context.DeadlineExceeded)
-		start := time.Now()
-		fine(t, c.Disconnect(within(t, time.Minute)))
-		if d := time.Since(start); d != 0 {
-			t.Errorf("took %v", d)
-		}
+		rig.OK(t, c.Send(t.Context(), "/queue/a", nil, stomp.WithReceipt())) // this server answers
+		_, err := c.Subscribe(rig.Within(t, time.Second), "/queue/a", stomp.WithReceipt())
+		rig.ErrorIs(t, err, context.DeadlineExceeded)
+		rig.Takes(t, 0, func() { rig.OK(t, c.Disconnect(rig.Within(t, time.Minute))) })
 	})
 }

@@ -2,11 +2,13 @@ package stomp_test
 
 import (
 	"context"
+	"log/slog"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/webstomp/webstomp/internal/rig"
 	"github.com/webstomp/webstomp/stomp"
 	"github.com/webstomp/webstomp/stomp/stomptest"
 )
@@ -14,13 +16,11 @@ import (
 // stalled is a client with a subscription to /queue/a whose bound of 10 frames is reached while 40 are coming.
 func stalled(t *testing.T, b *stomptest.Broker, opts ...stomp.ConnectOption) (*stomp.Client, *stomp.Subscription[stomp.Frame]) {
 	t.Helper()
-	c := joinBroker(t, b, opts...)
+	c := rig.Connect(t, b, opts...)
 	sub, err := c.NewSubscription(t.Context(), "/queue/a", stomp.WithBuffer(10, 0, stomp.OverflowBlock))
-	fine(t, err)
+	rig.OK(t, err)
 	synctest.Wait()
-	for _, n := range numbers(1, 40) {
-		b.Publish("/queue/a", nil, []byte(n))
-	}
+	rig.Publish(b, "/queue/a", rig.Numbers(1, 40)...)
 	synctest.Wait()
 	if s := sub.Stats(); s.Stalls != 1 || s.Received != 11 {
 		t.Fatalf("stats %+v", s)
@@ -29,9 +29,9 @@ func stalled(t *testing.T, b *stomptest.Broker, opts ...stomp.ConnectOption) (*s
 }
 
 func TestPromise2_stall(t *testing.T) {
-	bubble(t, "lifts_when_half_empty", func(t *testing.T) {
-		log, text := logged()
-		c, sub := stalled(t, pipeBroker(t), stomp.WithLogger(log))
+	rig.Bubble(t, "lifts_when_half_empty", func(t *testing.T) {
+		var log rig.Log
+		c, sub := stalled(t, rig.PipeBroker(t), stomp.WithLogger(log.Logger(slog.LevelInfo)))
 		for range 5 {
 			<-sub.C
 			synctest.Wait()
@@ -44,31 +44,31 @@ func TestPromise2_stall(t *testing.T) {
 		if s := sub.Stats(); s.Received != 17 || s.Queued != 11 || s.Stalls != 2 {
 			t.Errorf("reading does not go on at half, or not to the bound: %+v", s)
 		}
-		got, _ := bodies(sub.C)
-		same(t, "bodies", got, numbers(7, 40))
+		got, _ := rig.Bodies(sub.C)
+		rig.Equal(t, "bodies", got, rig.Numbers(7, 40))
 		// 11, then 6 more at a time: 11, 17, 23, 29, 35; the last five do not fill it.
-		if s := c.Stats(); s.Stalls != 5 || s.Dropped != 0 || strings.Count(text.String(), "reading stops") != 5 {
-			t.Errorf("%+v, log:\n%s", s, text)
+		if s := c.Stats(); s.Stalls != 5 || s.Dropped != 0 || len(log.Lines("reading stops")) != 5 {
+			t.Errorf("%+v, log:\n%s", s, &log)
 		}
 	})
-	bubble(t, "one_line_and_one_count_per_episode", func(t *testing.T) {
-		log, text := logged()
-		b := pipeBroker(t)
-		c, sub := stalled(t, b, stomp.WithLogger(log))
+	rig.Bubble(t, "one_line_and_one_count_per_episode", func(t *testing.T) {
+		var log rig.Log
+		b := rig.PipeBroker(t)
+		c, sub := stalled(t, b, stomp.WithLogger(log.Logger(slog.LevelInfo)))
 		for range 3 { // each lets frames through, above the bound
-			fine(t, c.Send(t.Context(), "/queue/b", nil, stomp.WithReceipt()))
+			rig.OK(t, c.Send(t.Context(), "/queue/b", nil, stomp.WithReceipt()))
 			b.Publish("/queue/a", nil, []byte("more"))
 			synctest.Wait()
 		}
-		if s := sub.Stats(); s.Stalls != 1 || s.Received < 40 || strings.Count(text.String(), "reading stops") != 1 {
-			t.Errorf("%+v, log:\n%s", s, text)
+		if s := sub.Stats(); s.Stalls != 1 || s.Received < 40 || len(log.Lines("reading stops")) != 1 {
+			t.Errorf("%+v, log:\n%s", s, &log)
 		}
-		if !strings.Contains(text.String(), `level=WARN msg="stomp: reading stops until a slow consumer has caught up" id=s1 destination=/queue/a`) {
-			t.Errorf("log:\n%s", text)
+		if !strings.Contains(log.String(), `level=WARN msg="stomp: reading stops until a slow consumer has caught up" id=s1 destination=/queue/a`) {
+			t.Errorf("log:\n%s", &log)
 		}
 	})
-	bubble(t, "Promise8_heart_beats_go_on_and_silence_is_not_counted", func(t *testing.T) {
-		b := pipeBroker(t, stomptest.WithHeartBeat(time.Second, time.Second))
+	rig.Bubble(t, "Promise8_heart_beats_go_on_and_silence_is_not_counted", func(t *testing.T) {
+		b := rig.PipeBroker(t, stomptest.WithHeartBeat(time.Second, time.Second))
 		c, sub := stalled(t, b, stomp.WithHeartBeat(time.Second, time.Second))
 		before := c.Stats()
 		time.Sleep(time.Minute)
@@ -80,27 +80,27 @@ func TestPromise2_stall(t *testing.T) {
 		if n := after.HeartBeatsSent - before.HeartBeatsSent; n != 120 || b.Connections() != 1 {
 			t.Errorf("%d heart-beats in a minute; the broker has %d connections", n, b.Connections())
 		}
-		got, _ := bodies(sub.C)
-		same(t, "bodies", got, numbers(1, 40))
+		got, _ := rig.Bodies(sub.C)
+		rig.Equal(t, "bodies", got, rig.Numbers(1, 40))
 		// From here on silence counts again.
 		b.Silence(true)
 		start := time.Now()
 		<-c.Done()
-		matches(t, c.Err(), stomp.ErrHeartBeat)
+		rig.ErrorIs(t, c.Err(), stomp.ErrHeartBeat)
 		if d := time.Since(start); d != 2*time.Second {
 			t.Errorf("declared silent after %v", d)
 		}
 	})
-	bubble(t, "Promise8_silence_counts_from_the_end_of_the_stall", func(t *testing.T) {
-		b := pipeBroker(t, stomptest.WithHeartBeat(time.Second, time.Second))
+	rig.Bubble(t, "Promise8_silence_counts_from_the_end_of_the_stall", func(t *testing.T) {
+		b := rig.PipeBroker(t, stomptest.WithHeartBeat(time.Second, time.Second))
 		c, sub := stalled(t, b, stomp.WithHeartBeat(0, time.Second))
 		time.Sleep(1300 * time.Millisecond)
 		b.Silence(true)
 		time.Sleep(10 * time.Second)
-		bodies(sub.C)
+		rig.Bodies(sub.C)
 		start := time.Now()
 		<-c.Done()
-		matches(t, c.Err(), stomp.ErrHeartBeat)
+		rig.ErrorIs(t, c.Err(), stomp.ErrHeartBeat)
 		if d := time.Since(start); d != 2*time.Second {
 			t.Errorf("declared silent %v after reading went on", d)
 		}
@@ -154,39 +154,33 @@ func TestPromise2_stall(t *testing.T) {
 			return c.Disconnect(ctx)
 		},
 	} {
-		bubble(t, "lifted_by_"+name, func(t *testing.T) {
-			c, sub := stalled(t, pipeBroker(t))
-			start := time.Now()
-			fine(t, wait(within(t, time.Minute), c, sub))
-			if d := time.Since(start); d != 0 {
-				t.Errorf("took %v", d)
-			}
+		rig.Bubble(t, "lifted_by_"+name, func(t *testing.T) {
+			c, sub := stalled(t, rig.PipeBroker(t))
+			rig.Takes(t, 0, func() { rig.OK(t, wait(rig.Within(t, time.Minute), c, sub)) })
 		})
 	}
-	bubble(t, "ends_with_the_subscription", func(t *testing.T) {
-		b := pipeBroker(t)
-		c := joinBroker(t, b)
+	rig.Bubble(t, "ends_with_the_subscription", func(t *testing.T) {
+		b := rig.PipeBroker(t)
+		c := rig.Connect(t, b)
 		other, err := c.Subscribe(t.Context(), "/queue/b")
-		fine(t, err)
+		rig.OK(t, err)
 		ctx, cancel := context.WithCancel(t.Context())
 		_, err = c.Subscribe(ctx, "/queue/a", stomp.WithBuffer(10, 0, stomp.OverflowBlock))
-		fine(t, err)
+		rig.OK(t, err)
 		synctest.Wait()
-		for _, n := range numbers(1, 40) {
-			b.Publish("/queue/a", nil, []byte(n))
-		}
+		rig.Publish(b, "/queue/a", rig.Numbers(1, 40)...)
 		b.Publish("/queue/b", nil, []byte("at last"))
-		got, _ := bodies(other)
-		same(t, "held up by the policy", got, nil)
+		got, _ := rig.Bodies(other)
+		rig.Equal(t, "held up by the policy", got, nil)
 		cancel()
-		got, _ = bodies(other)
-		same(t, "bodies", got, []string{"at last"})
+		got, _ = rig.Bodies(other)
+		rig.Equal(t, "bodies", got, []string{"at last"})
 	})
-	bubble(t, "Close_at_once", func(t *testing.T) {
-		c, sub := stalled(t, pipeBroker(t))
+	rig.Bubble(t, "Close_at_once", func(t *testing.T) {
+		c, sub := stalled(t, rig.PipeBroker(t))
 		c.Close()
-		got, open := bodies(sub.C)
-		same(t, "what stays readable", got, numbers(1, 5))
+		got, open := rig.Bodies(sub.C)
+		rig.Equal(t, "what stays readable", got, rig.Numbers(1, 5))
 		if s := sub.Stats(); open || s.Dropped != 6 || sub.Err() != nil {
 			t.Errorf("open %t, %+v, %v", open, s, sub.Err())
 		}

@@ -6,14 +6,15 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/webstomp/webstomp/internal/rig"
 	"github.com/webstomp/webstomp/internal/wire"
 	"github.com/webstomp/webstomp/stomp"
 	"github.com/webstomp/webstomp/stomp/stomptest"
 )
 
 func TestWatch(t *testing.T) {
-	bubble(t, "present_value_at_once_then_changes_then_closed", func(t *testing.T) {
-		_, c := pipeRig(t)
+	rig.Bubble(t, "present_value_at_once_then_changes_then_closed", func(t *testing.T) {
+		_, c := rig.Pair(t)
 		w := c.Watch(t.Context())
 		if s := <-w; s.State != stomp.StateConnected || s.Epoch != 1 || s.Session.Version != stomp.V12 || s.Err != nil {
 			t.Errorf("status %+v", s)
@@ -29,13 +30,11 @@ func TestWatch(t *testing.T) {
 		if !open || s.State != stomp.StateClosed || s.Session.Version != stomp.V12 {
 			t.Errorf("open %t, status %+v", open, s)
 		}
-		matches(t, s.Err, stomp.ErrClosed)
-		if _, open := <-w; open {
-			t.Error("it is open")
-		}
+		rig.ErrorIs(t, s.Err, stomp.ErrClosed)
+		rig.Closed(t, w)
 	})
-	bubble(t, "newest_wins_for_who_does_not_read", func(t *testing.T) {
-		b, c := pipeRig(t)
+	rig.Bubble(t, "newest_wins_for_who_does_not_read", func(t *testing.T) {
+		b, c := rig.Pair(t)
 		w := c.Watch(t.Context())
 		synctest.Wait()
 		b.Cut()
@@ -44,29 +43,25 @@ func TestWatch(t *testing.T) {
 		if !open || s.State != stomp.StateClosed {
 			t.Errorf("open %t, status %+v", open, s)
 		}
-		matches(t, s.Err, stomp.ErrConnectionLost)
+		rig.ErrorIs(t, s.Err, stomp.ErrConnectionLost)
 	})
-	bubble(t, "closes_with_ctx", func(t *testing.T) {
-		_, c := pipeRig(t)
+	rig.Bubble(t, "closes_with_ctx", func(t *testing.T) {
+		_, c := rig.Pair(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		w := c.Watch(ctx)
 		<-w
 		cancel()
-		if _, open := <-w; open {
-			t.Error("it is open")
-		}
-		fine(t, c.Err())
+		rig.Closed(t, w)
+		rig.OK(t, c.Err())
 	})
-	bubble(t, "of_a_Client_that_is_closed", func(t *testing.T) {
-		_, c := pipeRig(t)
+	rig.Bubble(t, "of_a_Client_that_is_closed", func(t *testing.T) {
+		_, c := rig.Pair(t)
 		c.Close()
 		w := c.Watch(t.Context())
 		if s := <-w; s.State != stomp.StateClosed {
 			t.Errorf("status %+v", s)
 		}
-		if _, open := <-w; open {
-			t.Error("it is open")
-		}
+		rig.Closed(t, w)
 	})
 }
 
@@ -80,15 +75,15 @@ func TestPromise4_order(t *testing.T) {
 		"Close":      {func(_ *stomptest.Broker, c *stomp.Client) { c.Close() }, stomp.ErrClosed, nil},
 		"Disconnect": {func(_ *stomptest.Broker, c *stomp.Client) { c.Disconnect(context.Background()) }, stomp.ErrClosed, nil},
 	} {
-		bubble(t, name, func(t *testing.T) {
-			b, c := pipeRig(t)
-			fine(t, c.Err())
+		rig.Bubble(t, name, func(t *testing.T) {
+			b, c := rig.Pair(t)
+			rig.OK(t, c.Err())
 			sub, err := c.NewSubscription(t.Context(), "/queue/a")
-			fine(t, err)
+			rig.OK(t, err)
 			typed, err := stomp.SubscribeAs(t.Context(), c, "/queue/b", stomp.JSON[int])
-			fine(t, err)
+			rig.OK(t, err)
 			check := func(what string) {
-				matches(t, c.Err(), end.client)
+				rig.ErrorIs(t, c.Err(), end.client)
 				if c.Status().State != stomp.StateClosed {
 					t.Errorf("%s: state %v", what, c.Status().State)
 				}
@@ -104,9 +99,9 @@ func TestPromise4_order(t *testing.T) {
 			watch("subscription", func() {
 				<-sub.C
 				if end.single == nil {
-					fine(t, sub.Err())
+					rig.OK(t, sub.Err())
 				} else {
-					matches(t, sub.Err(), end.single)
+					rig.ErrorIs(t, sub.Err(), end.single)
 				}
 			})
 			watch("typed subscription", func() { <-typed.C })
@@ -122,17 +117,17 @@ func TestPromise4_order(t *testing.T) {
 }
 
 func TestStats(t *testing.T) {
-	bubble(t, "frames_octets_and_heart_beats_each_way", func(t *testing.T) {
-		c, p := peerRig(t, [][2]string{{"heart-beat", "1000,1000"}}, stomp.WithHeartBeat(time.Second, time.Second))
+	rig.Bubble(t, "frames_octets_and_heart_beats_each_way", func(t *testing.T) {
+		p, c := rig.NewServer(t).Session("heart-beat:1000,1000\nversion:1.2", stomp.WithHeartBeat(time.Second, time.Second))
 		const connect = uint64(len("CONNECT\naccept-version:1.0,1.1,1.2\nhost:/\nheart-beat:1000,1000\n\n\x00"))
 		const connected = uint64(len("CONNECTED\nheart-beat:1000,1000\nversion:1.2\n\n\x00"))
 		if s := c.Stats(); s.Sessions != 1 || s.BytesSent != connect || s.BytesReceived != connected || s.FramesSent != 0 || s.FramesReceived != 0 {
 			t.Errorf("%+v", s)
 		}
-		rest := p.rest()
-		fine(t, c.Send(t.Context(), "/a", []byte("hello")))
-		fine(t, c.Flush(t.Context()))
-		p.nc.Write([]byte("\n\nRECEIPT\nreceipt-id:r9\n\n\x00\n"))
+		rest := p.Rest()
+		rig.OK(t, c.Send(t.Context(), "/a", []byte("hello")))
+		rig.OK(t, c.Flush(t.Context()))
+		p.Conn.Write([]byte("\n\nRECEIPT\nreceipt-id:r9\n\n\x00\n"))
 		time.Sleep(time.Second)
 		synctest.Wait()
 		const send, receipt = len("SEND\ndestination:/a\ncontent-type:text/plain\ncontent-length:5\n\nhello\x00"), len("\n\nRECEIPT\nreceipt-id:r9\n\n\x00\n")
@@ -147,16 +142,16 @@ func TestStats(t *testing.T) {
 			t.Errorf("after Close %+v\nwant %+v", s, want)
 		}
 	})
-	bubble(t, "queued_and_subscriptions", func(t *testing.T) {
-		c, p := peerRig(t, nil)
-		rest := p.rest()
+	rig.Bubble(t, "queued_and_subscriptions", func(t *testing.T) {
+		p, c := rig.Session(t)
+		rest := p.Rest()
 		ctx, cancel := context.WithCancel(t.Context())
 		for range 2 {
 			_, err := c.Subscribe(ctx, "/a")
-			fine(t, err)
+			rig.OK(t, err)
 		}
 		for _, id := range []string{"s1", "s1", "s2", "other"} {
-			p.send(wire.Message, "12345", [2]string{"subscription", id}, [2]string{"message-id", "1"}, [2]string{"destination", "/a"})
+			p.Send(wire.Message, "12345", "subscription", id, "message-id", "1", "destination", "/a")
 		}
 		synctest.Wait()
 		const octets = len("subscription"+"s1"+"message-id"+"1"+"destination"+"/a"+"content-length"+"5") + 5

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/webstomp/webstomp/internal/rig"
 	"github.com/webstomp/webstomp/stomp"
 	"github.com/webstomp/webstomp/stomp/stomptest"
 )
@@ -192,10 +193,10 @@ func TestStress(t *testing.T) {
 			defer s.b.Close()
 			var err error
 			s.c, err = stomp.Connect(t.Context(), s.b.URL(), stomp.WithoutReconnect())
-			fine(t, err)
+			rig.OK(t, err)
 			defer s.c.Close()
 			server, err := stomp.Connect(t.Context(), s.b.URL(), stomp.WithoutReconnect())
-			fine(t, err)
+			rig.OK(t, err)
 			defer server.Close()
 			answer(t, server)
 			var all sync.WaitGroup
@@ -212,7 +213,7 @@ func TestStress(t *testing.T) {
 				t.Errorf("%d stale acks came", n)
 			}
 			if name == "to_the_end" {
-				fine(t, s.c.Drain(t.Context()))
+				rig.OK(t, s.c.Drain(t.Context()))
 				if stats := s.c.Stats(); stats.Unmatched != 0 || stats.StrayErrors != 0 || stats.ReceiptsPending != 0 {
 					t.Errorf("%+v", stats)
 				}

@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/webstomp/webstomp/internal/rig"
 	"github.com/webstomp/webstomp/internal/wire"
 	"github.com/webstomp/webstomp/stomp"
 	"github.com/webstomp/webstomp/stomp/stomptest"
@@ -31,10 +32,10 @@ func TestSubscribeFrame(t *testing.T) {
 		{"last_one_counts", []stomp.SubscribeOption{stomp.WithID("a"), stomp.WithID("b"), stomp.WithAck(stomp.AckClient), stomp.WithAck(stomp.AckAuto)},
 			"id:b destination:/topic/a ack:auto"},
 	} {
-		bubble(t, tc.name, func(t *testing.T) {
-			b, c := pipeRig(t)
+		rig.Bubble(t, tc.name, func(t *testing.T) {
+			b, c := rig.Pair(t)
 			_, err := c.Subscribe(t.Context(), "/topic/a", tc.opts...)
-			fine(t, err)
+			rig.OK(t, err)
 			synctest.Wait()
 			var parts []string
 			for _, e := range b.Received()[1].Frame.Header {
@@ -72,10 +73,10 @@ func TestSubscribeRefuses(t *testing.T) {
 		{"reserved_header_of_func", nil, "/a", []stomp.SubscribeOption{stomp.WithHeaderFunc(func() stomp.Header { return stomp.Header{{"id", "x"}} })}, nil, "use WithID"},
 		{"F13_NUL_in_header", nil, "/a", []stomp.SubscribeOption{stomp.WithHeader("x", "\x00")}, nil, "(F13)"},
 	} {
-		bubble(t, tc.name, func(t *testing.T) {
-			b, c := pipeRig(t)
+		rig.Bubble(t, tc.name, func(t *testing.T) {
+			b, c := rig.Pair(t)
 			_, err := c.Subscribe(t.Context(), "/taken", stomp.WithID("taken"))
-			fine(t, err)
+			rig.OK(t, err)
 			ctx := tc.ctx
 			if ctx == nil {
 				ctx = t.Context()
@@ -85,10 +86,10 @@ func TestSubscribeRefuses(t *testing.T) {
 				t.Errorf("%v, error %v; want %q, unsent", ch, err, tc.text)
 			}
 			if tc.want != nil {
-				matches(t, err, tc.want)
+				rig.ErrorIs(t, err, tc.want)
 			}
 			synctest.Wait()
-			if got := took(b); len(got) != 1 || c.Stats().Subscriptions != 1 {
+			if got := rig.Received(b); len(got) != 1 || c.Stats().Subscriptions != 1 {
 				t.Errorf("the broker got %q; %d subscriptions are open", got, c.Stats().Subscriptions)
 			}
 		})
@@ -96,33 +97,33 @@ func TestSubscribeRefuses(t *testing.T) {
 }
 
 func TestSubscribe(t *testing.T) {
-	bubble(t, "M8_ids_of_our_own", func(t *testing.T) {
-		b, c := pipeRig(t)
+	rig.Bubble(t, "M8_ids_of_our_own", func(t *testing.T) {
+		b, c := rig.Pair(t)
 		_, err := c.Subscribe(t.Context(), "/a", stomp.WithID("s2")) // as if it were ours
-		fine(t, err)
+		rig.OK(t, err)
 		for range 3 {
 			_, err := c.Subscribe(t.Context(), "/a")
-			fine(t, err)
+			rig.OK(t, err)
 		}
 		synctest.Wait()
-		same(t, "ids", took(b, "id"), []string{"SUBSCRIBE id:s2", "SUBSCRIBE id:s1", "SUBSCRIBE id:s3", "SUBSCRIBE id:s4"})
+		rig.Equal(t, "ids", rig.Received(b, "id"), []string{"SUBSCRIBE id:s2", "SUBSCRIBE id:s1", "SUBSCRIBE id:s3", "SUBSCRIBE id:s4"})
 		for _, e := range b.Received()[1:] {
 			if r := e.Frame.Get("receipt"); !regexp.MustCompile(`^[A-Za-z0-9_-]+$`).MatchString(r) {
 				t.Errorf("receipt %q", r)
 			}
 		}
 	})
-	bubble(t, "S1_delivers_in_order_with_epoch", func(t *testing.T) {
-		_, c := pipeRig(t)
+	rig.Bubble(t, "S1_delivers_in_order_with_epoch", func(t *testing.T) {
+		_, c := rig.Pair(t)
 		sub, err := c.NewSubscription(t.Context(), "/queue/a")
-		fine(t, err)
+		rig.OK(t, err)
 		if sub.ID() != "s1" || sub.Destination() != "/queue/a" || sub.Err() != nil {
 			t.Errorf("id %q, destination %q, error %v", sub.ID(), sub.Destination(), sub.Err())
 		}
-		for _, n := range numbers(1, 100) {
-			fine(t, c.Send(t.Context(), "/queue/a", []byte(n), stomp.WithHeader("n", n)))
+		for _, n := range rig.Numbers(1, 100) {
+			rig.OK(t, c.Send(t.Context(), "/queue/a", []byte(n), stomp.WithHeader("n", n)))
 		}
-		for _, n := range numbers(1, 100) {
+		for _, n := range rig.Numbers(1, 100) {
 			f := <-sub.C
 			if string(f.Body) != n || f.Header.Get("n") != n || f.Epoch != 1 || f.Command != "MESSAGE" ||
 				f.Destination() != "/queue/a" || f.MessageID() == "" || f.ContentType() != "text/plain" {
@@ -134,47 +135,47 @@ func TestSubscribe(t *testing.T) {
 			t.Errorf("stats %+v", s)
 		}
 	})
-	bubble(t, "S1_1.0_routes_by_destination", func(t *testing.T) {
-		c, p := peerRig(t, [][2]string{{"version", "1.0"}})
-		rest := p.rest()
+	rig.Bubble(t, "S1_1.0_routes_by_destination", func(t *testing.T) {
+		p, c := rig.NewServer(t).Session("version:1.0")
+		rest := p.Rest()
 		a, err := c.Subscribe(t.Context(), "/a")
-		fine(t, err)
+		rig.OK(t, err)
 		other, err := c.Subscribe(t.Context(), "/b")
-		fine(t, err)
-		p.send(wire.Message, "for b", [2]string{"destination", "/b"}, [2]string{"message-id", "1"})
-		p.send(wire.Message, "for a", [2]string{"destination", "/a"}, [2]string{"message-id", "2"})
-		p.send(wire.Message, "for s2", [2]string{"destination", "/elsewhere"}, [2]string{"message-id", "3"}, [2]string{"subscription", "s2"})
-		got, _ := bodies(a)
-		same(t, "/a", got, []string{"for a"})
-		got, _ = bodies(other)
-		same(t, "/b", got, []string{"for b", "for s2"})
+		rig.OK(t, err)
+		p.Send(wire.Message, "for b", "destination", "/b", "message-id", "1")
+		p.Send(wire.Message, "for a", "destination", "/a", "message-id", "2")
+		p.Send(wire.Message, "for s2", "destination", "/elsewhere", "message-id", "3", "subscription", "s2")
+		got, _ := rig.Bodies(a)
+		rig.Equal(t, "/a", got, []string{"for a"})
+		got, _ = rig.Bodies(other)
+		rig.Equal(t, "/b", got, []string{"for b", "for s2"})
 		c.Close()
 		<-rest
 	})
-	bubble(t, "M2_no_client_individual_in_1.0", func(t *testing.T) {
-		b := pipeBroker(t)
-		c := joinBroker(t, b, stomp.WithVersions(stomp.V10))
+	rig.Bubble(t, "M2_no_client_individual_in_1.0", func(t *testing.T) {
+		b := rig.PipeBroker(t)
+		c := rig.Connect(t, b, stomp.WithVersions(stomp.V10))
 		_, err := c.Subscribe(t.Context(), "/a", stomp.WithAck(stomp.AckClientIndividual))
-		breach(t, err, "M2")
+		rig.ErrorClause(t, err, "M2")
 		synctest.Wait()
-		same(t, "the broker", took(b), nil)
+		rig.Equal(t, "the broker", rig.Received(b), nil)
 	})
-	bubble(t, "S3_after_UNSUBSCRIBE_dropped_quietly", func(t *testing.T) {
-		c, p := peerRig(t, nil)
-		rest := p.rest()
+	rig.Bubble(t, "S3_after_UNSUBSCRIBE_dropped_quietly", func(t *testing.T) {
+		p, c := rig.Session(t)
+		rest := p.Rest()
 		for _, opts := range [][]stomp.SubscribeOption{nil, {stomp.WithID("mine")}} {
 			ctx, cancel := context.WithCancel(t.Context())
 			sub, err := c.NewSubscription(ctx, "/a", opts...)
-			fine(t, err)
+			rig.OK(t, err)
 			cancel()
 			synctest.Wait()
-			p.send(wire.Message, "late", [2]string{"subscription", sub.ID()}, [2]string{"message-id", "1"}, [2]string{"destination", "/a"})
+			p.Send(wire.Message, "late", "subscription", sub.ID(), "message-id", "1", "destination", "/a")
 		}
 		synctest.Wait()
 		if n := c.Stats().Unmatched; n != 0 {
 			t.Errorf("%d unmatched", n)
 		}
-		p.send(wire.Message, "stray", [2]string{"subscription", "nobody"}, [2]string{"message-id", "1"}, [2]string{"destination", "/a"})
+		p.Send(wire.Message, "stray", "subscription", "nobody", "message-id", "1", "destination", "/a")
 		synctest.Wait()
 		if n := c.Stats().Unmatched; n != 1 || c.Err() != nil {
 			t.Errorf("%d unmatched, client error %v", n, c.Err())
@@ -182,17 +183,17 @@ func TestSubscribe(t *testing.T) {
 		c.Close()
 		<-rest
 	})
-	bubble(t, "S4_copied_headers_mean_nothing", func(t *testing.T) {
-		c, p := peerRig(t, nil)
-		rest := p.rest()
+	rig.Bubble(t, "S4_copied_headers_mean_nothing", func(t *testing.T) {
+		p, c := rig.Session(t)
+		rest := p.Rest()
 		sub, err := c.NewSubscription(t.Context(), "/a")
-		fine(t, err)
+		rig.OK(t, err)
 		r, err := c.SendAsync(t.Context(), "/a", nil)
-		fine(t, err)
-		p.send(wire.Message, "x", [2]string{"subscription", sub.ID()}, [2]string{"message-id", "1"}, [2]string{"destination", "/a"},
-			[2]string{"receipt", "r2"}, [2]string{"receipt-id", "r2"}, [2]string{"transaction", "t1"})
-		got, _ := bodies(sub.C)
-		same(t, "bodies", got, []string{"x"})
+		rig.OK(t, err)
+		p.Send(wire.Message, "x", "subscription", sub.ID(), "message-id", "1", "destination", "/a",
+			"receipt", "r2", "receipt-id", "r2", "transaction", "t1")
+		got, _ := rig.Bodies(sub.C)
+		rig.Equal(t, "bodies", got, []string{"x"})
 		select {
 		case <-r.Done():
 			t.Error("a MESSAGE answered a receipt")
@@ -213,54 +214,54 @@ func TestSubscribeRefusedByBroker(t *testing.T) {
 			return stomptest.Pass()
 		})
 	}
-	bubble(t, "Promise5_ends_alone", func(t *testing.T) {
-		b, c := pipeRig(t)
+	rig.Bubble(t, "Promise5_ends_alone", func(t *testing.T) {
+		b, c := rig.Pair(t)
 		refuse(b)
 		yes, err := c.NewSubscription(t.Context(), "/yes")
-		fine(t, err)
+		rig.OK(t, err)
 		no, err := c.NewSubscription(t.Context(), "/no")
-		fine(t, err)
+		rig.OK(t, err)
 		if f, ok := <-no.C; ok {
 			t.Fatal(f)
 		}
-		refusal(t, no.Err(), "not you")
-		refusal(t, no.Confirmed(t.Context()), "not you")
-		fine(t, yes.Confirmed(t.Context()))
-		fine(t, c.Send(t.Context(), "/yes", []byte("on we go"), stomp.WithReceipt()))
-		got, open := bodies(yes.C)
-		same(t, "bodies", got, []string{"on we go"})
+		rig.Refused(t, no.Err(), "not you")
+		rig.Refused(t, no.Confirmed(t.Context()), "not you")
+		rig.OK(t, yes.Confirmed(t.Context()))
+		rig.OK(t, c.Send(t.Context(), "/yes", []byte("on we go"), stomp.WithReceipt()))
+		got, open := rig.Bodies(yes.C)
+		rig.Equal(t, "bodies", got, []string{"on we go"})
 		if !open || c.Err() != nil || c.Stats().Subscriptions != 1 {
 			t.Errorf("open %t, client error %v, %+v", open, c.Err(), c.Stats())
 		}
-		same(t, "the broker", took(b), []string{"SUBSCRIBE", "SUBSCRIBE", "SEND"}) // no UNSUBSCRIBE for what never was
+		rig.Equal(t, "the broker", rig.Received(b), []string{"SUBSCRIBE", "SUBSCRIBE", "SEND"}) // no UNSUBSCRIBE for what never was
 	})
 	// Who waits for the receipt must not send an UNSUBSCRIBE either. It would cost the session.
 	t.Run("Promise5_with_receipt", func(t *testing.T) {
 		for range 50 {
 			synctest.Test(t, func(t *testing.T) {
-				b, c := pipeRig(t)
+				b, c := rig.Pair(t)
 				refuse(b)
 				_, err := c.Subscribe(t.Context(), "/no", stomp.WithReceipt())
-				refusal(t, err, "not you")
+				rig.Refused(t, err, "not you")
 				synctest.Wait()
-				same(t, "the broker", took(b), []string{"SUBSCRIBE"})
+				rig.Equal(t, "the broker", rig.Received(b), []string{"SUBSCRIBE"})
 			})
 		}
 	})
-	bubble(t, "Promise12_server_cancels", func(t *testing.T) {
-		b, c := pipeRig(t, stomptest.WithProfile(stomptest.RabbitMQ))
+	rig.Bubble(t, "Promise12_server_cancels", func(t *testing.T) {
+		b, c := rig.Pair(t, stomptest.WithProfile(stomptest.RabbitMQ))
 		gone, err := c.NewSubscription(t.Context(), "/queue/gone", stomp.WithReceipt())
-		fine(t, err)
+		rig.OK(t, err)
 		stays, err := c.NewSubscription(t.Context(), "/queue/stays", stomp.WithReceipt())
-		fine(t, err)
+		rig.OK(t, err)
 		b.Cancel("/queue/gone")
 		if f, ok := <-gone.C; ok {
 			t.Fatal(f)
 		}
-		refusal(t, gone.Err(), "Server cancelled subscription")
-		fine(t, c.Send(t.Context(), "/queue/stays", []byte("x"), stomp.WithReceipt()))
-		got, open := bodies(stays.C)
-		same(t, "bodies", got, []string{"x"})
+		rig.Refused(t, gone.Err(), "Server cancelled subscription")
+		rig.OK(t, c.Send(t.Context(), "/queue/stays", []byte("x"), stomp.WithReceipt()))
+		got, open := rig.Bodies(stays.C)
+		rig.Equal(t, "bodies", got, []string{"x"})
 		if !open || stays.Err() != nil {
 			t.Errorf("the other one: open %t, error %v", open, stays.Err())
 		}
@@ -268,30 +269,30 @@ func TestSubscribeRefusedByBroker(t *testing.T) {
 }
 
 func TestConfirmed(t *testing.T) {
-	bubble(t, "waits_within_ctx", func(t *testing.T) {
-		b, c := pipeRig(t)
+	rig.Bubble(t, "waits_within_ctx", func(t *testing.T) {
+		b, c := rig.Pair(t)
 		b.Delay(3 * time.Second)
 		start := time.Now()
 		sub, err := c.NewSubscription(t.Context(), "/a")
-		fine(t, err)
-		matches(t, sub.Confirmed(within(t, time.Second)), context.DeadlineExceeded)
+		rig.OK(t, err)
+		rig.ErrorIs(t, sub.Confirmed(rig.Within(t, time.Second)), context.DeadlineExceeded)
 		if d := time.Since(start); d != time.Second {
 			t.Errorf("gave up after %v", d)
 		}
-		fine(t, sub.Confirmed(t.Context()))
+		rig.OK(t, sub.Confirmed(t.Context()))
 		if d := time.Since(start); d != 3*time.Second {
 			t.Errorf("confirmed after %v", d)
 		}
 	})
-	bubble(t, "connection_lost_meanwhile", func(t *testing.T) {
-		c, p := peerRig(t, nil)
-		rest := p.rest()
+	rig.Bubble(t, "connection_lost_meanwhile", func(t *testing.T) {
+		p, c := rig.Session(t)
+		rest := p.Rest()
 		sub, err := c.NewSubscription(t.Context(), "/a")
-		fine(t, err)
-		p.nc.Close()
-		matches(t, sub.Confirmed(t.Context()), stomp.ErrConnectionLost)
+		rig.OK(t, err)
+		p.Close()
+		rig.ErrorIs(t, sub.Confirmed(t.Context()), stomp.ErrConnectionLost)
 		<-c.Done()
-		matches(t, sub.Err(), stomp.ErrConnectionLost)
+		rig.ErrorIs(t, sub.Err(), stomp.ErrConnectionLost)
 		<-rest
 	})
 }

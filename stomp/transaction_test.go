@@ -6,109 +6,105 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/webstomp/webstomp/internal/rig"
 	"github.com/webstomp/webstomp/internal/wire"
 	"github.com/webstomp/webstomp/stomp"
 	"github.com/webstomp/webstomp/stomp/stomptest"
 )
 
 func TestTransaction(t *testing.T) {
-	bubble(t, "M4_commit", func(t *testing.T) {
-		b, c := pipeRig(t)
+	rig.Bubble(t, "M4_commit", func(t *testing.T) {
+		b, c := rig.Pair(t)
 		sub, err := c.Subscribe(t.Context(), "/queue/a", stomp.WithAck(stomp.AckClientIndividual))
-		fine(t, err)
-		frames := deliver(b, sub, 2)
+		rig.OK(t, err)
+		frames := rig.Deliver(t, b, "/queue/a", sub, 2)
 		tx, err := c.Begin(t.Context(), stomp.WithHeader("x", "y"))
-		fine(t, err)
+		rig.OK(t, err)
 		defer tx.Abort(t.Context())
-		fine(t, tx.Send(t.Context(), "/queue/b", []byte("1")))
-		fine(t, tx.Send(t.Context(), "/queue/b", []byte("2"), stomp.WithHeader("n", "2")))
-		fine(t, tx.Ack(t.Context(), frames[0]))
-		fine(t, tx.Nack(t.Context(), frames[1], stomp.WithHeader("requeue", "false")))
+		rig.OK(t, tx.Send(t.Context(), "/queue/b", []byte("1")))
+		rig.OK(t, tx.Send(t.Context(), "/queue/b", []byte("2"), stomp.WithHeader("n", "2")))
+		rig.OK(t, tx.Ack(t.Context(), frames[0]))
+		rig.OK(t, tx.Nack(t.Context(), frames[1], stomp.WithHeader("requeue", "false")))
 		synctest.Wait()
 		if b.QueueLen("/queue/b") != 0 || b.Unacked("/queue/a") != 2 {
 			t.Error("it took effect before Commit")
 		}
-		fine(t, tx.Commit(t.Context(), stomp.WithReceipt()))
+		rig.OK(t, tx.Commit(t.Context(), stomp.WithReceipt()))
 		if b.QueueLen("/queue/b") != 2 || b.Unacked("/queue/a") != 0 {
 			t.Errorf("%d were sent, %d are unacked", b.QueueLen("/queue/b"), b.Unacked("/queue/a"))
 		}
-		same(t, "the broker", took(b, "transaction", "x", "n")[1:], []string{
+		rig.Equal(t, "the broker", rig.Received(b, "transaction", "x", "n")[1:], []string{
 			"BEGIN transaction:t1 x:y", "SEND transaction:t1", "SEND transaction:t1 n:2", "ACK transaction:t1", "NACK transaction:t1", "COMMIT transaction:t1"})
 	})
-	bubble(t, "M4_abort_gives_acks_back", func(t *testing.T) {
-		b, c := pipeRig(t)
+	rig.Bubble(t, "M4_abort_gives_acks_back", func(t *testing.T) {
+		b, c := rig.Pair(t)
 		sub, err := c.Subscribe(t.Context(), "/queue/a", stomp.WithAck(stomp.AckClient))
-		fine(t, err)
-		frames := deliver(b, sub, 3)
+		rig.OK(t, err)
+		frames := rig.Deliver(t, b, "/queue/a", sub, 3)
 		tx, err := c.Begin(t.Context())
-		fine(t, err)
-		fine(t, tx.Send(t.Context(), "/queue/b", nil))
-		fine(t, tx.Ack(t.Context(), frames[1]))
-		matches(t, c.Ack(t.Context(), frames[0]), stomp.ErrNotAckable)
-		fine(t, tx.Abort(t.Context(), stomp.WithReceipt()))
+		rig.OK(t, err)
+		rig.OK(t, tx.Send(t.Context(), "/queue/b", nil))
+		rig.OK(t, tx.Ack(t.Context(), frames[1]))
+		rig.ErrorIs(t, c.Ack(t.Context(), frames[0]), stomp.ErrNotAckable)
+		rig.OK(t, tx.Abort(t.Context(), stomp.WithReceipt()))
 		if b.QueueLen("/queue/b") != 0 || b.Unacked("/queue/a") != 3 {
 			t.Errorf("%d were sent, %d are unacked", b.QueueLen("/queue/b"), b.Unacked("/queue/a"))
 		}
-		fine(t, c.Ack(t.Context(), frames[0], stomp.WithReceipt()))
-		fine(t, c.Ack(t.Context(), frames[2], stomp.WithReceipt()))
+		rig.OK(t, c.Ack(t.Context(), frames[0], stomp.WithReceipt()))
+		rig.OK(t, c.Ack(t.Context(), frames[2], stomp.WithReceipt()))
 		if n := b.Unacked("/queue/a"); n != 0 || c.Err() != nil {
 			t.Errorf("%d are unacked, client's error %v", n, c.Err())
 		}
 	})
-	bubble(t, "M4_ids_are_unique", func(t *testing.T) {
-		b, c := pipeRig(t)
+	rig.Bubble(t, "M4_ids_are_unique", func(t *testing.T) {
+		b, c := rig.Pair(t)
 		for range 3 {
 			_, err := c.Begin(t.Context())
-			fine(t, err)
+			rig.OK(t, err)
 		}
 		synctest.Wait()
-		same(t, "the broker", took(b, "transaction"), []string{"BEGIN transaction:t1", "BEGIN transaction:t2", "BEGIN transaction:t3"})
+		rig.Equal(t, "the broker", rig.Received(b, "transaction"), []string{"BEGIN transaction:t1", "BEGIN transaction:t2", "BEGIN transaction:t3"})
 	})
-	bubble(t, "refused_by_broker", func(t *testing.T) {
-		b, c := pipeRig(t)
-		b.Intercept(func(e stomptest.Event) stomptest.Action {
-			if e.Frame.Command == "COMMIT" {
-				return stomptest.ReplyError("no", [][2]string{{"receipt-id", e.Frame.Get("receipt")}}, nil, false)
-			}
-			return stomptest.Pass()
-		})
+	rig.Bubble(t, "refused_by_broker", func(t *testing.T) {
+		b, c := rig.Pair(t)
+		rig.On(b, "COMMIT", "", rig.Refuse("no"))
 		tx, err := c.Begin(t.Context())
-		fine(t, err)
-		refusal(t, tx.Commit(t.Context(), stomp.WithReceipt()), "no")
-		fine(t, tx.Abort(t.Context())) // it is over
+		rig.OK(t, err)
+		rig.Refused(t, tx.Commit(t.Context(), stomp.WithReceipt()), "no")
+		rig.OK(t, tx.Abort(t.Context())) // it is over
 		synctest.Wait()
-		same(t, "the broker", took(b), []string{"BEGIN", "COMMIT"})
+		rig.Equal(t, "the broker", rig.Received(b), []string{"BEGIN", "COMMIT"})
 	})
 	// An ACK within a transaction counts when that has ended: UNSUBSCRIBE must wait for COMMIT.
-	bubble(t, "M4_Unsubscribe_waits_for_Commit", func(t *testing.T) {
-		b, c := pipeRig(t)
+	rig.Bubble(t, "M4_Unsubscribe_waits_for_Commit", func(t *testing.T) {
+		b, c := rig.Pair(t)
 		sub, err := c.NewSubscription(t.Context(), "/queue/a", stomp.WithAck(stomp.AckClientIndividual))
-		fine(t, err)
-		f := deliver(b, sub.C, 1)[0]
+		rig.OK(t, err)
+		f := rig.Deliver(t, b, "/queue/a", sub.C, 1)[0]
 		tx, err := c.Begin(t.Context())
-		fine(t, err)
-		fine(t, tx.Ack(t.Context(), f))
+		rig.OK(t, err)
+		rig.OK(t, tx.Ack(t.Context(), f))
 		done := make(chan error)
 		go func() { done <- sub.Unsubscribe(t.Context()) }()
 		synctest.Wait()
-		fine(t, tx.Commit(t.Context()))
-		fine(t, <-done)
+		rig.OK(t, tx.Commit(t.Context()))
+		rig.OK(t, <-done)
 		synctest.Wait()
-		same(t, "the broker", took(b), []string{"SUBSCRIBE", "BEGIN", "ACK", "COMMIT", "UNSUBSCRIBE"})
+		rig.Equal(t, "the broker", rig.Received(b), []string{"SUBSCRIBE", "BEGIN", "ACK", "COMMIT", "UNSUBSCRIBE"})
 		if c.Err() != nil || b.QueueLen("/queue/a") != 0 {
 			t.Errorf("client's error %v, %d are back in the queue", c.Err(), b.QueueLen("/queue/a"))
 		}
 	})
 	// A SEND that waits for room while Commit is called from another goroutine must not go out behind COMMIT.
-	bubble(t, "M4_nothing_behind_COMMIT", func(t *testing.T) {
-		c, p := peerRig(t, nil)
+	rig.Bubble(t, "M4_nothing_behind_COMMIT", func(t *testing.T) {
+		p, c := rig.Session(t)
 		sub, f := acked(t, c, p)
 		tx, err := c.Begin(t.Context())
-		fine(t, err)
-		p.want(wire.Begin)
+		rig.OK(t, err)
+		p.Want(wire.Begin)
 		big := make([]byte, 2<<20)
 		for range 2 { // one is being written, one fills the outbox
-			fine(t, c.Send(t.Context(), "/big", big))
+			rig.OK(t, c.Send(t.Context(), "/big", big))
 			synctest.Wait()
 		}
 		errs := make(chan error, 4)
@@ -118,21 +114,21 @@ func TestTransaction(t *testing.T) {
 		go func() { errs <- tx.Send(t.Context(), "/large", big) }()
 		go func() { errs <- tx.Ack(t.Context(), f) }()
 		synctest.Wait()
-		rest := p.rest()
+		rest := p.Rest()
 		refused := 0
 		for range 4 {
 			if err := <-errs; err != nil {
-				matches(t, err, stomp.ErrTransactionDone)
+				rig.ErrorIs(t, err, stomp.ErrTransactionDone)
 				refused++
 			}
 		}
 		if refused != 3 {
 			t.Errorf("%d calls were refused", refused)
 		}
-		fine(t, c.Flush(t.Context()))
+		rig.OK(t, c.Flush(t.Context()))
 		c.Close()
-		same(t, "frames", <-rest, []string{"SEND", "SEND", "COMMIT"})
-		matches(t, c.Ack(t.Context(), f), stomp.ErrStale)
+		rig.Equal(t, "frames", <-rest, []string{"SEND", "SEND", "COMMIT"})
+		rig.ErrorIs(t, c.Ack(t.Context(), f), stomp.ErrStale)
 		_ = sub
 	})
 }
@@ -148,11 +144,11 @@ func TestTransactionStates(t *testing.T) {
 	for _, s := range []state{
 		{"open", func(*testing.T, *stomp.Transaction, *stomptest.Broker, *stomp.Client) {}, nil, nil, nil, nil},
 		{"committed", func(t *testing.T, tx *stomp.Transaction, _ *stomptest.Broker, _ *stomp.Client) {
-			fine(t, tx.Commit(t.Context()))
+			rig.OK(t, tx.Commit(t.Context()))
 		},
 			stomp.ErrTransactionDone, stomp.ErrTransactionDone, nil, stomp.ErrTransactionDone},
 		{"aborted", func(t *testing.T, tx *stomp.Transaction, _ *stomptest.Broker, _ *stomp.Client) {
-			fine(t, tx.Abort(t.Context()))
+			rig.OK(t, tx.Abort(t.Context()))
 		},
 			stomp.ErrTransactionDone, stomp.ErrTransactionDone, nil, stomp.ErrTransactionDone},
 		{"cut", func(_ *testing.T, _ *stomp.Transaction, b *stomptest.Broker, c *stomp.Client) { b.Cut(); <-c.Done() },
@@ -170,42 +166,40 @@ func TestTransactionStates(t *testing.T) {
 			"Commit": {func(ctx context.Context, tx *stomp.Transaction, _ stomp.Frame) error { return tx.Commit(ctx) }, s.commit},
 			"Abort":  {func(ctx context.Context, tx *stomp.Transaction, _ stomp.Frame) error { return tx.Abort(ctx) }, s.abort},
 		} {
-			bubble(t, s.name+"_"+name, func(t *testing.T) {
-				b, c := pipeRig(t)
+			rig.Bubble(t, s.name+"_"+name, func(t *testing.T) {
+				b, c := rig.Pair(t)
 				sub, err := c.Subscribe(t.Context(), "/queue/a", stomp.WithAck(stomp.AckClientIndividual))
-				fine(t, err)
-				f := deliver(b, sub, 1)[0]
+				rig.OK(t, err)
+				f := rig.Deliver(t, b, "/queue/a", sub, 1)[0]
 				tx, err := c.Begin(t.Context())
-				fine(t, err)
+				rig.OK(t, err)
 				s.end(t, tx, b, c)
 				err = call.do(t.Context(), tx, f)
 				if call.want == nil {
-					fine(t, err)
+					rig.OK(t, err)
 					return
 				}
-				matches(t, err, call.want)
-				if !stomp.Unsent(err) {
-					t.Errorf("%v: unsent is false", err)
-				}
+				rig.ErrorIs(t, err, call.want)
+				rig.Unsent(t, err)
 			})
 		}
 	}
-	bubble(t, "errors", func(t *testing.T) {
-		_, c := pipeRig(t)
+	rig.Bubble(t, "errors", func(t *testing.T) {
+		_, c := rig.Pair(t)
 		over, cancel := context.WithCancel(t.Context())
 		cancel()
 		_, err := c.Begin(over)
-		matches(t, err, context.Canceled)
+		rig.ErrorIs(t, err, context.Canceled)
 		tx, err := c.Begin(t.Context())
-		fine(t, err)
-		matches(t, tx.Commit(over), context.Canceled)
-		matches(t, tx.Abort(over), context.Canceled)
+		rig.OK(t, err)
+		rig.ErrorIs(t, tx.Commit(over), context.Canceled)
+		rig.ErrorIs(t, tx.Abort(over), context.Canceled)
 		if err := tx.Commit(t.Context(), stomp.WithHeader("transaction", "x")); err == nil || !strings.Contains(err.Error(), "use Begin") {
 			t.Error(err)
 		}
-		fine(t, tx.Commit(t.Context(), stomp.WithReceipt())) // it was open all the time
+		rig.OK(t, tx.Commit(t.Context(), stomp.WithReceipt())) // it was open all the time
 		c.Close()
 		_, err = c.Begin(t.Context())
-		matches(t, err, stomp.ErrClosed)
+		rig.ErrorIs(t, err, stomp.ErrClosed)
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/webstomp/webstomp/internal/rig"
 	"github.com/webstomp/webstomp/stomp"
 	"github.com/webstomp/webstomp/stomp/stomptest"
 )
@@ -18,10 +19,8 @@ import (
 func typed(t *testing.T, ctx context.Context, b *stomptest.Broker, c *stomp.Client, n int, opts ...stomp.SubscribeOption) *stomp.Subscription[stomp.Message[int]] {
 	t.Helper()
 	sub, err := stomp.SubscribeAs(ctx, c, "/queue/a", func(f stomp.Frame) (int, error) { return strconv.Atoi(string(f.Body)) }, opts...)
-	fine(t, err)
-	for _, s := range numbers(1, n) {
-		b.Publish("/queue/a", nil, []byte(s))
-	}
+	rig.OK(t, err)
+	rig.Publish(b, "/queue/a", rig.Numbers(1, n)...)
 	synctest.Wait()
 	return sub
 }
@@ -42,8 +41,8 @@ func upTo(n int) (list []int) {
 }
 
 func TestSubscribeAs(t *testing.T) {
-	bubble(t, "decodes_in_order_and_goes_on_after_what_does_not_decode", func(t *testing.T) {
-		b, c := pipeRig(t)
+	rig.Bubble(t, "decodes_in_order_and_goes_on_after_what_does_not_decode", func(t *testing.T) {
+		b, c := rig.Pair(t)
 		sub := typed(t, t.Context(), b, c, 2, stomp.WithAck(stomp.AckClientIndividual))
 		b.Publish("/queue/a", nil, []byte("three"))
 		b.Publish("/queue/a", nil, []byte("4"))
@@ -53,13 +52,13 @@ func TestSubscribeAs(t *testing.T) {
 				t.Errorf("message %d is %+v", i+1, m)
 			}
 			if i == 2 {
-				matches(t, m.Err, strconv.ErrSyntax)
-				fine(t, c.Nack(t.Context(), m.Frame, stomp.WithHeader("requeue", "false")))
+				rig.ErrorIs(t, m.Err, strconv.ErrSyntax)
+				rig.OK(t, c.Nack(t.Context(), m.Frame, stomp.WithHeader("requeue", "false")))
 				continue
 			}
-			fine(t, c.Ack(t.Context(), m.Frame))
+			rig.OK(t, c.Ack(t.Context(), m.Frame))
 		}
-		fine(t, c.Flush(t.Context()))
+		rig.OK(t, c.Flush(t.Context()))
 		synctest.Wait()
 		if n := b.Unacked("/queue/a"); n != 0 || c.Err() != nil {
 			t.Errorf("%d unacked, client's error %v", n, c.Err())
@@ -68,39 +67,33 @@ func TestSubscribeAs(t *testing.T) {
 			t.Errorf("%+v", s)
 		}
 	})
-	bubble(t, "ctx_ends_while_a_message_waits", func(t *testing.T) {
-		b, c := pipeRig(t)
+	rig.Bubble(t, "ctx_ends_while_a_message_waits", func(t *testing.T) {
+		b, c := rig.Pair(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		sub := typed(t, ctx, b, c, 3)
 		cancel()
 		synctest.Wait()
-		if _, open := <-sub.C; open {
-			t.Error("a message came")
-		}
+		rig.Closed(t, sub.C)
 		if s := sub.Stats(); s != (stomp.SubscriptionStats{Received: 3, Dropped: 3}) || sub.Err() != nil || c.Stats().Dropped != 3 {
 			t.Errorf("%+v, error %v", s, sub.Err())
 		}
 	})
-	bubble(t, "Close_while_a_message_waits", func(t *testing.T) {
-		b, c := pipeRig(t)
+	rig.Bubble(t, "Close_while_a_message_waits", func(t *testing.T) {
+		b, c := rig.Pair(t)
 		sub := typed(t, t.Context(), b, c, 3)
 		c.Close()
-		if _, open := <-sub.C; open {
-			t.Error("a message came")
-		}
+		rig.Closed(t, sub.C)
 		if s := sub.Stats(); s.Dropped != 3 || s.Delivered != 0 || sub.Err() != nil {
 			t.Errorf("%+v, error %v", s, sub.Err())
 		}
 	})
-	bubble(t, "Promise4_lost", func(t *testing.T) {
-		b, c := pipeRig(t)
+	rig.Bubble(t, "Promise4_lost", func(t *testing.T) {
+		b, c := rig.Pair(t)
 		sub := typed(t, t.Context(), b, c, 0)
 		b.Cut()
-		if _, open := <-sub.C; open {
-			t.Error("a message came")
-		}
-		matches(t, sub.Err(), stomp.ErrConnectionLost)
-		matches(t, c.Err(), stomp.ErrConnectionLost)
+		rig.Closed(t, sub.C)
+		rig.ErrorIs(t, sub.Err(), stomp.ErrConnectionLost)
+		rig.ErrorIs(t, c.Err(), stomp.ErrConnectionLost)
 	})
 	for name, end := range map[string]func(ctx context.Context, c *stomp.Client, sub *stomp.Subscription[stomp.Message[int]]) error{
 		"Unsubscribe": func(ctx context.Context, _ *stomp.Client, sub *stomp.Subscription[stomp.Message[int]]) error {
@@ -110,42 +103,38 @@ func TestSubscribeAs(t *testing.T) {
 			return c.Drain(ctx)
 		},
 	} {
-		bubble(t, name+"_delivers_all_that_arrived", func(t *testing.T) {
-			b, c := pipeRig(t)
+		rig.Bubble(t, name+"_delivers_all_that_arrived", func(t *testing.T) {
+			b, c := rig.Pair(t)
 			sub := typed(t, t.Context(), b, c, 100)
 			done := make(chan error)
 			go func() { done <- end(t.Context(), c, sub) }()
 			time.Sleep(time.Minute) // a slow consumer
-			same(t, "values", values(sub.C), upTo(100))
-			fine(t, <-done)
+			rig.Equal(t, "values", values(sub.C), upTo(100))
+			rig.OK(t, <-done)
 		})
-		bubble(t, name+"_within_ctx", func(t *testing.T) {
-			b, c := pipeRig(t)
+		rig.Bubble(t, name+"_within_ctx", func(t *testing.T) {
+			b, c := rig.Pair(t)
 			sub := typed(t, t.Context(), b, c, 100)
-			start := time.Now()
-			matches(t, end(within(t, time.Second), c, sub), context.DeadlineExceeded)
-			if d := time.Since(start); d != time.Second {
-				t.Errorf("returned after %v", d)
-			}
+			rig.Takes(t, time.Second, func() { rig.ErrorIs(t, end(rig.Within(t, time.Second), c, sub), context.DeadlineExceeded) })
 			c.Close()
 			if got := values(sub.C); len(got) > channelBuffer {
 				t.Errorf("%d messages came", len(got))
 			}
 		})
-		bubble(t, name+"_in_a_client_mode", func(t *testing.T) {
-			b, c := pipeRig(t)
+		rig.Bubble(t, name+"_in_a_client_mode", func(t *testing.T) {
+			b, c := rig.Pair(t)
 			sub := typed(t, t.Context(), b, c, 100, stomp.WithAck(stomp.AckClientIndividual))
 			first := <-sub.C
 			done := make(chan error)
 			go func() { done <- end(t.Context(), c, sub) }()
 			synctest.Wait()
-			fine(t, c.Ack(t.Context(), first.Frame))
+			rig.OK(t, c.Ack(t.Context(), first.Frame))
 			n := 1
 			for m := range sub.C {
 				n++
-				fine(t, c.Ack(t.Context(), m.Frame))
+				rig.OK(t, c.Ack(t.Context(), m.Frame))
 			}
-			fine(t, <-done)
+			rig.OK(t, <-done)
 			synctest.Wait()
 			if back := b.QueueLen("/queue/a"); back != 100-n || b.StaleAcks() != 0 {
 				t.Errorf("%d messages were acked, %d are back in the queue", n, back)
@@ -153,29 +142,29 @@ func TestSubscribeAs(t *testing.T) {
 		})
 	}
 	// What has left the queue waits in the converter's hands: the end of ctx reaches that too.
-	bubble(t, "ctx_ends_while_Drain_waits_for_the_consumer", func(t *testing.T) {
-		b, c := pipeRig(t)
+	rig.Bubble(t, "ctx_ends_while_Drain_waits_for_the_consumer", func(t *testing.T) {
+		b, c := rig.Pair(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		sub := typed(t, ctx, b, c, 3)
 		done := make(chan error)
-		go func() { done <- c.Drain(within(t, time.Minute)) }()
+		go func() { done <- c.Drain(rig.Within(t, time.Minute)) }()
 		synctest.Wait()
 		start := time.Now()
 		cancel()
-		fine(t, <-done)
+		rig.OK(t, <-done)
 		if d := time.Since(start); d != 0 || sub.Stats().Dropped != 3 {
 			t.Errorf("took %v, stats %+v", d, sub.Stats())
 		}
 	})
-	bubble(t, "errors_are_those_of_Subscribe", func(t *testing.T) {
-		_, c := pipeRig(t)
+	rig.Bubble(t, "errors_are_those_of_Subscribe", func(t *testing.T) {
+		_, c := rig.Pair(t)
 		_, err := stomp.SubscribeAs(t.Context(), c, "", stomp.JSON[int])
-		matches(t, err, stomp.ErrNoDestination)
+		rig.ErrorIs(t, err, stomp.ErrNoDestination)
 		_, err = stomp.SubscribeJSON[int](t.Context(), c, "/a", stomp.WithID(""))
-		matches(t, err, stomp.ErrNoID)
+		rig.ErrorIs(t, err, stomp.ErrNoID)
 		c.Close()
 		_, err = stomp.SubscribeJSON[int](t.Context(), c, "/a")
-		matches(t, err, stomp.ErrClosed)
+		rig.ErrorIs(t, err, stomp.ErrClosed)
 	})
 }
 
@@ -185,12 +174,12 @@ func TestSubscribeJSON(t *testing.T) {
 		Cents int
 	}
 	synctest.Test(t, func(t *testing.T) {
-		_, c := pipeRig(t)
+		_, c := rig.Pair(t)
 		in, err := stomp.SubscribeJSON[price](t.Context(), c, "/queue/a")
-		fine(t, err)
-		fine(t, c.SendJSON(t.Context(), "/queue/a", price{"tea", 250}))
-		fine(t, c.Send(t.Context(), "/queue/a", []byte(`{"Name":"broken`)))
-		fine(t, c.SendJSON(t.Context(), "/queue/a", price{"milk", 90}))
+		rig.OK(t, err)
+		rig.OK(t, c.SendJSON(t.Context(), "/queue/a", price{"tea", 250}))
+		rig.OK(t, c.Send(t.Context(), "/queue/a", []byte(`{"Name":"broken`)))
+		rig.OK(t, c.SendJSON(t.Context(), "/queue/a", price{"milk", 90}))
 		if m := <-in; m.Value != (price{"tea", 250}) || m.Err != nil || m.ContentType() != "application/json" {
 			t.Errorf("got %+v", m)
 		}
@@ -207,8 +196,8 @@ func TestSubscribeJSON(t *testing.T) {
 
 func TestJSON(t *testing.T) {
 	v, err := stomp.JSON[[]int](stomp.NewFrame("MESSAGE", nil, []byte("[1,2]")))
-	fine(t, err)
-	same(t, "value", v, []int{1, 2})
+	rig.OK(t, err)
+	rig.Equal(t, "value", v, []int{1, 2})
 	_, err = stomp.JSON[int](stomp.NewFrame("MESSAGE", nil, []byte(strings.Repeat("x", 10_000))))
 	if err == nil || len(err.Error()) > 300 {
 		t.Errorf("error of %d characters", len(err.Error()))

@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/webstomp/webstomp/internal/rig"
 	"github.com/webstomp/webstomp/internal/wire"
 	"github.com/webstomp/webstomp/stomp"
 	"github.com/webstomp/webstomp/stomp/stomptest"
@@ -14,8 +15,8 @@ import (
 
 func TestUnsubscribeAcked(t *testing.T) {
 	for _, mode := range []stomp.AckMode{stomp.AckClient, stomp.AckClientIndividual} {
-		bubble(t, fmt.Sprint("waits_for_acks_", mode), func(t *testing.T) {
-			b, c := pipeRig(t)
+		rig.Bubble(t, fmt.Sprint("waits_for_acks_", mode), func(t *testing.T) {
+			b, c := rig.Pair(t)
 			sub := waiting(t, b, c, 100, stomp.WithAck(mode))
 			done := make(chan error, 1)
 			go func() { done <- sub.Unsubscribe(t.Context()) }()
@@ -23,29 +24,29 @@ func TestUnsubscribeAcked(t *testing.T) {
 			n := 0
 			for f := range sub.C { // what is in the channel stays readable, and can be acked
 				n++
-				same(t, "the broker", took(b)[1:], repeat("ACK", n-1))
-				fine(t, c.Ack(t.Context(), f))
+				rig.Equal(t, "the broker", rig.Received(b)[1:], repeat("ACK", n-1))
+				rig.OK(t, c.Ack(t.Context(), f))
 				synctest.Wait()
 			}
-			fine(t, <-done)
+			rig.OK(t, <-done)
 			synctest.Wait()
 			if n != channelBuffer || b.QueueLen("/queue/a") != 100-n {
 				t.Errorf("%d frames were handed out, %d are back in the queue", n, b.QueueLen("/queue/a"))
 			}
-			same(t, "the broker", took(b)[1:], append(repeat("ACK", n), "UNSUBSCRIBE"))
+			rig.Equal(t, "the broker", rig.Received(b)[1:], append(repeat("ACK", n), "UNSUBSCRIBE"))
 			if c.Err() != nil || sub.Err() != nil || b.StaleAcks() != 0 {
 				t.Errorf("errors %v, %v; %d stale acks", c.Err(), sub.Err(), b.StaleAcks())
 			}
 		})
 	}
-	bubble(t, "ctx_ends_first", func(t *testing.T) {
-		b, c := pipeRig(t)
+	rig.Bubble(t, "ctx_ends_first", func(t *testing.T) {
+		b, c := rig.Pair(t)
 		sub := waiting(t, b, c, 3, stomp.WithAck(stomp.AckClientIndividual))
 		f := <-sub.C
-		matches(t, sub.Unsubscribe(within(t, time.Second)), context.DeadlineExceeded)
+		rig.ErrorIs(t, sub.Unsubscribe(rig.Within(t, time.Second)), context.DeadlineExceeded)
 		synctest.Wait()
-		same(t, "the broker", took(b), []string{"SUBSCRIBE", "UNSUBSCRIBE"})
-		matches(t, c.Ack(t.Context(), f), stomp.ErrStale)
+		rig.Equal(t, "the broker", rig.Received(b), []string{"SUBSCRIBE", "UNSUBSCRIBE"})
+		rig.ErrorIs(t, c.Ack(t.Context(), f), stomp.ErrStale)
 		if n := b.QueueLen("/queue/a"); n != 3 {
 			t.Errorf("%d messages are back in the queue", n)
 		}
@@ -54,12 +55,12 @@ func TestUnsubscribeAcked(t *testing.T) {
 		"its_ctx_ends_meanwhile":      func(_ *stomptest.Broker, cancel func()) { cancel() },
 		"broker_cancels_it_meanwhile": func(b *stomptest.Broker, _ func()) { b.Cancel("/queue/a") },
 	} {
-		bubble(t, name, func(t *testing.T) {
-			b, c := pipeRig(t, stomptest.WithProfile(stomptest.RabbitMQ))
+		rig.Bubble(t, name, func(t *testing.T) {
+			b, c := rig.Pair(t, stomptest.WithProfile(stomptest.RabbitMQ))
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			sub, err := c.NewSubscription(ctx, "/queue/a", stomp.WithAck(stomp.AckClient))
-			fine(t, err)
+			rig.OK(t, err)
 			b.Publish("/queue/a", nil, []byte("never acked"))
 			synctest.Wait()
 			done := make(chan error, 1)
@@ -69,7 +70,7 @@ func TestUnsubscribeAcked(t *testing.T) {
 			synctest.Wait()
 			select {
 			case err := <-done:
-				fine(t, err)
+				rig.OK(t, err)
 			default:
 				t.Error("Unsubscribe waits for an ack that nobody can send any more")
 				c.Close()
@@ -77,8 +78,8 @@ func TestUnsubscribeAcked(t *testing.T) {
 			}
 		})
 	}
-	bubble(t, "second_call_waits_as_well", func(t *testing.T) {
-		b, c := pipeRig(t)
+	rig.Bubble(t, "second_call_waits_as_well", func(t *testing.T) {
+		b, c := rig.Pair(t)
 		sub := waiting(t, b, c, 1, stomp.WithAck(stomp.AckClient))
 		f := <-sub.C
 		done := make(chan error, 2)
@@ -89,19 +90,19 @@ func TestUnsubscribeAcked(t *testing.T) {
 		if len(done) > 0 {
 			t.Error("a call has returned, and the frame is not acked")
 		}
-		fine(t, c.Ack(t.Context(), f))
-		fine(t, <-done)
-		fine(t, <-done)
+		rig.OK(t, c.Ack(t.Context(), f))
+		rig.OK(t, <-done)
+		rig.OK(t, <-done)
 		synctest.Wait()
-		same(t, "the broker", took(b), []string{"SUBSCRIBE", "ACK", "UNSUBSCRIBE"})
+		rig.Equal(t, "the broker", rig.Received(b), []string{"SUBSCRIBE", "ACK", "UNSUBSCRIBE"})
 	})
 	// The ACK waits for room in the outbox; UNSUBSCRIBE does not, and must not overtake it.
-	bubble(t, "M3_no_ACK_behind_UNSUBSCRIBE", func(t *testing.T) {
-		c, p := peerRig(t, nil)
+	rig.Bubble(t, "M3_no_ACK_behind_UNSUBSCRIBE", func(t *testing.T) {
+		p, c := rig.Session(t)
 		sub, f := acked(t, c, p)
 		big := make([]byte, 2<<20)
 		for range 2 { // one is being written, one fills the outbox
-			fine(t, c.Send(t.Context(), "/big", big))
+			rig.OK(t, c.Send(t.Context(), "/big", big))
 			synctest.Wait()
 		}
 		done := make(chan error, 2)
@@ -109,40 +110,40 @@ func TestUnsubscribeAcked(t *testing.T) {
 		synctest.Wait()
 		go func() { done <- sub.Unsubscribe(t.Context()) }()
 		synctest.Wait()
-		rest := p.rest()
-		fine(t, <-done)
-		fine(t, <-done)
-		fine(t, c.Flush(t.Context()))
+		rest := p.Rest()
+		rig.OK(t, <-done)
+		rig.OK(t, <-done)
+		rig.OK(t, c.Flush(t.Context()))
 		c.Close()
-		same(t, "frames", <-rest, []string{"SEND", "SEND", "ACK", "UNSUBSCRIBE"})
+		rig.Equal(t, "frames", <-rest, []string{"SEND", "SEND", "ACK", "UNSUBSCRIBE"})
 	})
-	bubble(t, "M3_ACK_too_late_is_stale", func(t *testing.T) {
-		c, p := peerRig(t, nil)
+	rig.Bubble(t, "M3_ACK_too_late_is_stale", func(t *testing.T) {
+		p, c := rig.Session(t)
 		sub, f := acked(t, c, p)
 		big := make([]byte, 2<<20)
 		for range 2 {
-			fine(t, c.Send(t.Context(), "/big", big))
+			rig.OK(t, c.Send(t.Context(), "/big", big))
 			synctest.Wait()
 		}
 		done := make(chan error, 1)
 		go func() { done <- c.Ack(t.Context(), f) }()
 		synctest.Wait()
-		matches(t, sub.Unsubscribe(within(t, time.Second)), context.DeadlineExceeded)
-		rest := p.rest()
-		matches(t, <-done, stomp.ErrStale)
-		fine(t, c.Flush(t.Context()))
+		rig.ErrorIs(t, sub.Unsubscribe(rig.Within(t, time.Second)), context.DeadlineExceeded)
+		rest := p.Rest()
+		rig.ErrorIs(t, <-done, stomp.ErrStale)
+		rig.OK(t, c.Flush(t.Context()))
 		c.Close()
-		same(t, "frames", <-rest, []string{"SEND", "SEND", "UNSUBSCRIBE"})
+		rig.Equal(t, "frames", <-rest, []string{"SEND", "SEND", "UNSUBSCRIBE"})
 	})
 }
 
 // acked subscribes in a client mode and lets one frame be delivered.
-func acked(t *testing.T, c *stomp.Client, p *peer) (*stomp.Subscription[stomp.Frame], stomp.Frame) {
+func acked(t *testing.T, c *stomp.Client, p *rig.Peer) (*stomp.Subscription[stomp.Frame], stomp.Frame) {
 	t.Helper()
 	sub, err := c.NewSubscription(t.Context(), "/a", stomp.WithAck(stomp.AckClientIndividual))
-	fine(t, err)
-	p.want(wire.Subscribe)
-	p.send(wire.Message, "", [2]string{"subscription", "s1"}, [2]string{"message-id", "1"}, [2]string{"ack", "a1"}, [2]string{"destination", "/a"})
+	rig.OK(t, err)
+	p.Want(wire.Subscribe)
+	p.Send(wire.Message, "", "subscription", "s1", "message-id", "1", "ack", "a1", "destination", "/a")
 	return sub, <-sub.C
 }
 

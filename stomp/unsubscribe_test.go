@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/webstomp/webstomp/internal/rig"
 	"github.com/webstomp/webstomp/internal/wire"
 	"github.com/webstomp/webstomp/stomp"
 	"github.com/webstomp/webstomp/stomp/stomptest"
@@ -16,10 +17,8 @@ import (
 func waiting(t *testing.T, b *stomptest.Broker, c *stomp.Client, n int, opts ...stomp.SubscribeOption) *stomp.Subscription[stomp.Frame] {
 	t.Helper()
 	sub, err := c.NewSubscription(t.Context(), "/queue/a", opts...)
-	fine(t, err)
-	for _, s := range numbers(1, n) {
-		b.Publish("/queue/a", nil, []byte(s))
-	}
+	rig.OK(t, err)
+	rig.Publish(b, "/queue/a", rig.Numbers(1, n)...)
 	synctest.Wait()
 	return sub
 }
@@ -28,22 +27,20 @@ func waiting(t *testing.T, b *stomptest.Broker, c *stomp.Client, n int, opts ...
 const channelBuffer = 8
 
 func TestSubscriptionEndsWithContext(t *testing.T) {
-	bubble(t, "M1_auto", func(t *testing.T) {
-		b, c := pipeRig(t)
+	rig.Bubble(t, "M1_auto", func(t *testing.T) {
+		b, c := rig.Pair(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		sub, err := c.NewSubscription(ctx, "/queue/a")
-		fine(t, err)
-		for _, s := range numbers(1, 40) {
-			b.Publish("/queue/a", nil, []byte(s))
-		}
+		rig.OK(t, err)
+		rig.Publish(b, "/queue/a", rig.Numbers(1, 40)...)
 		synctest.Wait()
 		cancel()
-		got, open := bodies(sub.C)
-		same(t, "what stays readable", got, numbers(1, channelBuffer))
+		got, open := rig.Bodies(sub.C)
+		rig.Equal(t, "what stays readable", got, rig.Numbers(1, channelBuffer))
 		if open || sub.Err() != nil {
 			t.Errorf("open %t, error %v", open, sub.Err())
 		}
-		same(t, "the broker", took(b, "id"), []string{"SUBSCRIBE id:s1", "UNSUBSCRIBE id:s1"})
+		rig.Equal(t, "the broker", rig.Received(b, "id"), []string{"SUBSCRIBE id:s1", "UNSUBSCRIBE id:s1"})
 		if s := sub.Stats(); s != (stomp.SubscriptionStats{Received: 40, Delivered: channelBuffer, Dropped: 40 - channelBuffer}) {
 			t.Errorf("stats %+v", s)
 		}
@@ -51,150 +48,137 @@ func TestSubscriptionEndsWithContext(t *testing.T) {
 			t.Errorf("stats %+v", s)
 		}
 	})
-	bubble(t, "client_mode_broker_delivers_again", func(t *testing.T) {
-		b, c := pipeRig(t)
+	rig.Bubble(t, "client_mode_broker_delivers_again", func(t *testing.T) {
+		b, c := rig.Pair(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		sub, err := c.NewSubscription(ctx, "/queue/a", stomp.WithAck(stomp.AckClient))
-		fine(t, err)
+		rig.OK(t, err)
 		b.Publish("/queue/a", nil, []byte("1"))
 		f := <-sub.C
 		cancel()
 		synctest.Wait()
-		matches(t, c.Ack(t.Context(), f), stomp.ErrStale)
+		rig.ErrorIs(t, c.Ack(t.Context(), f), stomp.ErrStale)
 		if n := b.QueueLen("/queue/a"); n != 1 {
 			t.Errorf("%d messages are back in the queue", n)
 		}
-		same(t, "the broker", took(b), []string{"SUBSCRIBE", "UNSUBSCRIBE"})
+		rig.Equal(t, "the broker", rig.Received(b), []string{"SUBSCRIBE", "UNSUBSCRIBE"})
 	})
-	bubble(t, "id_is_free_again", func(t *testing.T) {
-		b, c := pipeRig(t)
+	rig.Bubble(t, "id_is_free_again", func(t *testing.T) {
+		b, c := rig.Pair(t)
 		for range 2 {
 			ctx, cancel := context.WithCancel(t.Context())
 			_, err := c.Subscribe(ctx, "/a", stomp.WithID("x"))
-			fine(t, err)
+			rig.OK(t, err)
 			cancel()
 			synctest.Wait()
 		}
-		same(t, "the broker", took(b), []string{"SUBSCRIBE", "UNSUBSCRIBE", "SUBSCRIBE", "UNSUBSCRIBE"})
-		fine(t, c.Err())
+		rig.Equal(t, "the broker", rig.Received(b), []string{"SUBSCRIBE", "UNSUBSCRIBE", "SUBSCRIBE", "UNSUBSCRIBE"})
+		rig.OK(t, c.Err())
 	})
 	// A SUBSCRIBE that was withdrawn must not be followed by its UNSUBSCRIBE: brokers end sessions for less.
-	bubble(t, "withdrawn_SUBSCRIBE_is_not_unsubscribed_from", func(t *testing.T) {
-		c, p := peerRig(t, nil)
-		p.block(c)
-		_, err := c.Subscribe(within(t, time.Second), "/a", stomp.WithReceipt())
-		matches(t, err, context.DeadlineExceeded)
-		if !stomp.Unsent(err) {
-			t.Errorf("%v: may have been sent", err)
-		}
+	rig.Bubble(t, "withdrawn_SUBSCRIBE_is_not_unsubscribed_from", func(t *testing.T) {
+		p, c := rig.Session(t)
+		p.Block(c)
+		_, err := c.Subscribe(rig.Within(t, time.Second), "/a", stomp.WithReceipt())
+		rig.ErrorIs(t, err, context.DeadlineExceeded)
+		rig.Unsent(t, err)
 		synctest.Wait()
-		rest := p.rest()
-		fine(t, c.Flush(t.Context()))
+		rest := p.Rest()
+		rig.OK(t, c.Flush(t.Context()))
 		c.Close()
-		same(t, "frames", <-rest, []string{"SEND"})
+		rig.Equal(t, "frames", <-rest, []string{"SEND"})
 	})
-	bubble(t, "written_SUBSCRIBE_is_unsubscribed_from", func(t *testing.T) {
-		c, p := peerRig(t, nil)
-		rest := p.rest()
-		_, err := c.Subscribe(within(t, time.Second), "/a", stomp.WithReceipt())
-		matches(t, err, context.DeadlineExceeded)
-		if stomp.Unsent(err) {
-			t.Errorf("%v: was sent", err)
-		}
-		fine(t, c.Flush(t.Context()))
+	rig.Bubble(t, "written_SUBSCRIBE_is_unsubscribed_from", func(t *testing.T) {
+		p, c := rig.Session(t)
+		rest := p.Rest()
+		_, err := c.Subscribe(rig.Within(t, time.Second), "/a", stomp.WithReceipt())
+		rig.ErrorIs(t, err, context.DeadlineExceeded)
+		rig.MaySent(t, err)
+		rig.OK(t, c.Flush(t.Context()))
 		c.Close()
-		same(t, "frames", <-rest, []string{"SUBSCRIBE", "UNSUBSCRIBE"})
+		rig.Equal(t, "frames", <-rest, []string{"SUBSCRIBE", "UNSUBSCRIBE"})
 	})
 }
 
 func TestUnsubscribeAuto(t *testing.T) {
-	bubble(t, "everything_that_arrived_is_delivered", func(t *testing.T) {
-		b, c := pipeRig(t)
+	rig.Bubble(t, "everything_that_arrived_is_delivered", func(t *testing.T) {
+		b, c := rig.Pair(t)
 		sub := waiting(t, b, c, 100)
 		done := make(chan error, 1)
 		go func() { done <- sub.Unsubscribe(t.Context()) }()
 		synctest.Wait()
-		same(t, "the broker", took(b), []string{"SUBSCRIBE", "UNSUBSCRIBE"})
-		got, open := bodies(sub.C)
-		same(t, "bodies", got, numbers(1, 100))
-		fine(t, <-done)
+		rig.Equal(t, "the broker", rig.Received(b), []string{"SUBSCRIBE", "UNSUBSCRIBE"})
+		got, open := rig.Bodies(sub.C)
+		rig.Equal(t, "bodies", got, rig.Numbers(1, 100))
+		rig.OK(t, <-done)
 		if open || sub.Err() != nil || sub.Stats() != (stomp.SubscriptionStats{Received: 100, Delivered: 100}) {
 			t.Errorf("open %t, error %v, stats %+v", open, sub.Err(), sub.Stats())
 		}
-		fine(t, sub.Unsubscribe(t.Context())) // again: nothing happens
-		same(t, "the broker", took(b), []string{"SUBSCRIBE", "UNSUBSCRIBE"})
+		rig.OK(t, sub.Unsubscribe(t.Context())) // again: nothing happens
+		rig.Equal(t, "the broker", rig.Received(b), []string{"SUBSCRIBE", "UNSUBSCRIBE"})
 	})
-	bubble(t, "ctx_ends_first", func(t *testing.T) {
-		b, c := pipeRig(t)
+	rig.Bubble(t, "ctx_ends_first", func(t *testing.T) {
+		b, c := rig.Pair(t)
 		sub := waiting(t, b, c, 100)
 		start := time.Now()
-		err := sub.Unsubscribe(within(t, time.Second))
-		matches(t, err, context.DeadlineExceeded)
+		err := sub.Unsubscribe(rig.Within(t, time.Second))
+		rig.ErrorIs(t, err, context.DeadlineExceeded)
 		const text = "stomp: unsubscribe /queue/a: waiting for the consumer: context deadline exceeded (what it had not taken is dropped)"
 		if d := time.Since(start); d != time.Second || err.Error() != text {
 			t.Errorf("after %v: %v", d, err)
 		}
-		got, open := bodies(sub.C)
-		same(t, "what stays readable", got, numbers(1, channelBuffer))
+		got, open := rig.Bodies(sub.C)
+		rig.Equal(t, "what stays readable", got, rig.Numbers(1, channelBuffer))
 		if open || sub.Stats().Dropped != 100-channelBuffer {
 			t.Errorf("open %t, stats %+v", open, sub.Stats())
 		}
 	})
-	bubble(t, "receipts_known_are_waited_for", func(t *testing.T) {
-		b, c := pipeRig(t)
+	rig.Bubble(t, "receipts_known_are_waited_for", func(t *testing.T) {
+		b, c := rig.Pair(t)
 		sub := waiting(t, b, c, 0)
-		fine(t, sub.Confirmed(t.Context()))
+		rig.OK(t, sub.Confirmed(t.Context()))
 		b.Delay(time.Second)
-		start := time.Now()
-		fine(t, sub.Unsubscribe(t.Context()))
-		if d := time.Since(start); d != time.Second {
-			t.Errorf("returned after %v", d)
-		}
+		rig.Takes(t, time.Second, func() { rig.OK(t, sub.Unsubscribe(t.Context())) })
 	})
-	bubble(t, "refused_by_broker", func(t *testing.T) {
-		b, c := pipeRig(t)
+	rig.Bubble(t, "refused_by_broker", func(t *testing.T) {
+		b, c := rig.Pair(t)
 		sub := waiting(t, b, c, 0)
-		b.Intercept(func(e stomptest.Event) stomptest.Action {
-			if e.Frame.Command == "UNSUBSCRIBE" {
-				return stomptest.ReplyError("stay", [][2]string{{"receipt-id", e.Frame.Get("receipt")}}, nil, false)
-			}
-			return stomptest.Pass()
-		})
-		refusal(t, sub.Unsubscribe(t.Context(), stomp.WithReceipt()), "stay")
+		rig.On(b, "UNSUBSCRIBE", "", rig.Refuse("stay"))
+		rig.Refused(t, sub.Unsubscribe(t.Context(), stomp.WithReceipt()), "stay")
 		if _, open := <-sub.C; open || sub.Err() != nil || c.Err() != nil {
 			t.Errorf("open %t, error %v, client's %v", open, sub.Err(), c.Err())
 		}
 	})
 	// UNSUBSCRIBE goes out nevertheless.
-	bubble(t, "ctx_ends_before_it_is_written", func(t *testing.T) {
-		c, p := peerRig(t, nil)
+	rig.Bubble(t, "ctx_ends_before_it_is_written", func(t *testing.T) {
+		p, c := rig.Session(t)
 		sub, err := c.NewSubscription(t.Context(), "/a") // blocks the writer
-		fine(t, err)
+		rig.OK(t, err)
 		synctest.Wait()
-		matches(t, sub.Unsubscribe(within(t, time.Second), stomp.WithReceipt()), context.DeadlineExceeded)
-		rest := p.rest()
-		fine(t, c.Flush(t.Context()))
+		rig.ErrorIs(t, sub.Unsubscribe(rig.Within(t, time.Second), stomp.WithReceipt()), context.DeadlineExceeded)
+		rest := p.Rest()
+		rig.OK(t, c.Flush(t.Context()))
 		c.Close()
-		same(t, "frames", <-rest, []string{"SUBSCRIBE", "UNSUBSCRIBE"})
+		rig.Equal(t, "frames", <-rest, []string{"SUBSCRIBE", "UNSUBSCRIBE"})
 	})
-	bubble(t, "connection_lost_meanwhile", func(t *testing.T) {
-		b, c := pipeRig(t)
+	rig.Bubble(t, "connection_lost_meanwhile", func(t *testing.T) {
+		b, c := rig.Pair(t)
 		sub := waiting(t, b, c, 100)
 		done := make(chan error, 1)
 		go func() { done <- sub.Unsubscribe(t.Context()) }()
 		synctest.Wait()
 		b.Cut()
-		fine(t, <-done) // it is over, which is what was wanted
+		rig.OK(t, <-done) // it is over, which is what was wanted
 		<-c.Done()
 	})
-	bubble(t, "1.0_names_the_destination", func(t *testing.T) {
-		b := pipeBroker(t)
-		c := joinBroker(t, b, stomp.WithVersions(stomp.V10))
+	rig.Bubble(t, "1.0_names_the_destination", func(t *testing.T) {
+		b := rig.PipeBroker(t)
+		c := rig.Connect(t, b, stomp.WithVersions(stomp.V10))
 		sub, err := c.NewSubscription(t.Context(), "/a")
-		fine(t, err)
-		fine(t, sub.Unsubscribe(t.Context(), stomp.WithHeader("x", "y")))
+		rig.OK(t, err)
+		rig.OK(t, sub.Unsubscribe(t.Context(), stomp.WithHeader("x", "y")))
 		synctest.Wait()
-		same(t, "the broker", took(b, "id", "destination", "x"), []string{"SUBSCRIBE id:s1 destination:/a", "UNSUBSCRIBE id:s1 destination:/a x:y"})
+		rig.Equal(t, "the broker", rig.Received(b, "id", "destination", "x"), []string{"SUBSCRIBE id:s1 destination:/a", "UNSUBSCRIBE id:s1 destination:/a x:y"})
 	})
 }
 
@@ -202,23 +186,23 @@ func TestUnsubscribeAuto(t *testing.T) {
 // name. Artemis and others want one.
 func TestUnsubscribe_durable(t *testing.T) {
 	for server, want := range map[string]int{"ActiveMQ/6.1.8": 2, "ActiveMQ-Artemis/2.44.0 ActiveMQ Artemis Messaging Engine": 1, "": 1} {
-		bubble(t, server, func(t *testing.T) {
-			c, p := peerRig(t, [][2]string{{"version", "1.2"}, {"server", server}})
+		rig.Bubble(t, server, func(t *testing.T) {
+			p, c := rig.NewServer(t).Session("version:1.2\nserver:" + server)
 			sub, err := c.NewSubscription(t.Context(), "/topic/a", stomp.WithHeader("activemq.subscriptionName", "mine"))
-			fine(t, err)
-			p.want(wire.Subscribe)
+			rig.OK(t, err)
+			p.Want(wire.Subscribe)
 			done := make(chan error)
 			go func() {
 				done <- sub.Unsubscribe(t.Context(), stomp.WithHeader("activemq.subscriptionName", "mine"), stomp.WithReceipt())
 			}()
 			if want == 2 {
-				same(t, "the first", p.want(wire.Unsubscribe).Header, [][2]string{{"id", sub.ID()}})
+				rig.Equal(t, "the first", p.Want(wire.Unsubscribe).Header, [][2]string{{"id", sub.ID()}})
 			}
-			last := p.want(wire.Unsubscribe)
+			last := p.Want(wire.Unsubscribe)
 			receipt := wire.Get(last.Header, "receipt")
-			same(t, "the last", last.Header, [][2]string{{"id", sub.ID()}, {"activemq.subscriptionName", "mine"}, {"receipt", receipt}})
-			p.send(wire.Receipt, "", [2]string{"receipt-id", receipt})
-			fine(t, <-done)
+			rig.Equal(t, "the last", last.Header, [][2]string{{"id", sub.ID()}, {"activemq.subscriptionName", "mine"}, {"receipt", receipt}})
+			p.Send(wire.Receipt, "", "receipt-id", receipt)
+			rig.OK(t, <-done)
 		})
 	}
 }
@@ -226,11 +210,11 @@ func TestUnsubscribe_durable(t *testing.T) {
 // A subscription that has ended leaves nothing behind in its session, though its server (Spring's simple broker) answers
 // no receipt.
 func TestUnsubscribe_leaves_nothing_behind(t *testing.T) {
-	bubble(t, "without_receipts", func(t *testing.T) {
-		c, p := peerRig(t, nil)
+	rig.Bubble(t, "without_receipts", func(t *testing.T) {
+		p, c := rig.Session(t)
 		rest := make(chan struct{})
 		go func() { // ends with the connection
-			for p.next().Command != "" {
+			for p.Next().Command != "" {
 			}
 			close(rest)
 		}()
@@ -245,11 +229,11 @@ func TestUnsubscribe_leaves_nothing_behind(t *testing.T) {
 		cycle := func() {
 			ctx, cancel := context.WithCancel(t.Context())
 			_, err := c.Subscribe(ctx, "/topic/a")
-			fine(t, err)
+			rig.OK(t, err)
 			gentle, err := c.NewSubscription(t.Context(), "/topic/b")
-			fine(t, err)
+			rig.OK(t, err)
 			cancel()
-			fine(t, gentle.Unsubscribe(t.Context()))
+			rig.OK(t, gentle.Unsubscribe(t.Context()))
 			synctest.Wait()
 		}
 		cycle()

@@ -10,6 +10,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/webstomp/webstomp/internal/rig"
 	"github.com/webstomp/webstomp/internal/ws"
 	"github.com/webstomp/webstomp/stomp"
 	"github.com/webstomp/webstomp/stomp/stomptest"
@@ -24,11 +25,7 @@ func upgradeOf(t *testing.T, broker []stomptest.Option, opts ...stomp.ConnectOpt
 		return 0
 	}))...)
 	defer b.Close()
-	client, err := stomp.Connect(t.Context(), b.URL(), append(opts, stomp.WithHTTPClient(b.Client()), stomp.WithoutReconnect())...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Close()
+	client := rig.Connect(t, b, append(opts, stomp.WithHTTPClient(b.Client()), stomp.WithoutReconnect())...)
 	return header, client.Status().Session
 }
 
@@ -81,21 +78,16 @@ func TestConnect_upgrade_headers(t *testing.T) {
 func TestWithCompression(t *testing.T) {
 	for name, compress := range map[string]bool{"with": true, "without": false} {
 		t.Run(name, func(t *testing.T) {
-			b := stomptest.NewBroker(stomptest.WithPipe(), stomptest.WithCompression())
-			defer b.Close()
+			b := rig.PipeBroker(t, stomptest.WithCompression())
 			opts := []stomp.ConnectOption{stomp.WithHTTPClient(b.Client())}
 			if compress {
 				opts = append(opts, stomp.WithCompression())
 			}
-			client := connectTo(t, b.URL(), opts...)
+			client := rig.Connect(t, b, opts...)
 			messages, err := client.Subscribe(t.Context(), "/topic/a", stomp.WithReceipt())
-			if err != nil {
-				t.Fatal(err)
-			}
+			rig.OK(t, err)
 			body := bytes.Repeat([]byte("webstomp "), 10_000)
-			if err := client.Send(t.Context(), "/topic/a", body, stomp.WithReceipt()); err != nil {
-				t.Fatal(err)
-			}
+			rig.OK(t, client.Send(t.Context(), "/topic/a", body, stomp.WithReceipt()))
 			if f := <-messages; !bytes.Equal(f.Body, body) {
 				t.Errorf("a body of %d octets came back as %d", len(body), len(f.Body))
 			}
@@ -118,31 +110,26 @@ func TestWebSocket_W3_message_types(t *testing.T) {
 		"binary": {stomp.MessageBinary, ws.Binary, ws.Binary, ws.Binary},
 	} {
 		t.Run(name, func(t *testing.T) {
-			url, peers := webServer(t, ws.AcceptOptions{})
-			connect := startConnect(t, t.Context(), url, stomp.WithMessageType(c.typ), stomp.WithHeartBeat(time.Millisecond, 0))
-			p := <-peers
+			p, connect := rig.NewWebServer(t).Start(stomp.WithMessageType(c.typ), stomp.WithHeartBeat(time.Millisecond, 0))
 			want := func(what string, wantType ws.MessageType, prefix, suffix string) {
 				t.Helper()
-				typ, m := p.message()
+				typ, m := p.Message()
 				for m == "\n" && suffix != "\n" {
-					typ, m = p.message()
+					typ, m = p.Message()
 				}
 				if typ != wantType || !strings.HasPrefix(m, prefix) || !strings.HasSuffix(m, suffix) {
 					t.Errorf("%s came as %d, %q; want %d, %q…%q", what, typ, m, wantType, prefix, suffix)
 				}
 			}
 			want("CONNECT", c.connect, "CONNECT\n", "\n\n\x00")
-			p.send(ws.Binary, "CONNECTED\nversion:1.2\nheart-beat:0,1\n\n\x00") // both types are taken
-			client := connect.succeeds()
+			p.SendMessage(ws.Binary, "CONNECTED\nversion:1.2\nheart-beat:0,1\n\n\x00") // both types are taken
+			client := connect.Client()
 			want("W4: the heart-beat", c.text, "\n", "\n")
 			for _, body := range []string{"text", "\xff\xfe"} {
-				if err := client.Send(t.Context(), "/a", []byte(body)); err != nil {
-					t.Fatal(err)
-				}
+				rig.OK(t, client.Send(t.Context(), "/a", []byte(body)))
 			}
-			if _, err := client.Subscribe(t.Context(), "/ä"); err != nil {
-				t.Fatal(err)
-			}
+			_, err := client.Subscribe(t.Context(), "/ä")
+			rig.OK(t, err)
 			want("a text", c.text, "SEND\n", "\n\ntext\x00")
 			want("what is no text", c.invalid, "SEND\n", "\n\n\xff\xfe\x00")
 			want("SUBSCRIBE", c.text, "SUBSCRIBE\nid:s1\ndestination:/ä\n", "\n\n\x00")
@@ -165,13 +152,11 @@ func TestWebSocket_W2_incoming_messages(t *testing.T) {
 	} {
 		for _, typ := range []ws.MessageType{ws.Text, ws.Binary} {
 			t.Run(name, func(t *testing.T) {
-				p, client := webSession(t, connected12)
+				p, client := rig.NewWebServer(t).Session("version:1.2")
 				frames, err := client.Subscribe(t.Context(), "/a", stomp.WithID("x"))
-				if err != nil {
-					t.Fatal(err)
-				}
+				rig.OK(t, err)
 				for _, m := range messages {
-					p.send(typ, m)
+					p.SendMessage(typ, m)
 				}
 				for _, want := range []string{"1", "2", "3"} {
 					if f, open := <-frames; !open || string(f.Body) != want {
@@ -185,18 +170,13 @@ func TestWebSocket_W2_incoming_messages(t *testing.T) {
 
 // W6: the WebSocket library's read limit of 32 KiB is never what bounds a frame, and 64 KiB never what bounds ours.
 func TestWebSocket_W6_large_frames(t *testing.T) {
-	b := stomptest.NewBroker(stomptest.WithPipe())
-	defer b.Close()
-	client := connectTo(t, b.URL(), stomp.WithHTTPClient(b.Client()))
+	b := rig.PipeBroker(t)
+	client := rig.Connect(t, b)
 	messages, err := client.Subscribe(t.Context(), "/topic/a", stomp.WithReceipt())
-	if err != nil {
-		t.Fatal(err)
-	}
+	rig.OK(t, err)
 	for _, n := range []int{32 << 10, 1<<16 - 1, 1 << 16, 3 << 20} {
 		body := bytes.Repeat([]byte("ä"), n/2)
-		if err := client.Send(t.Context(), "/topic/a", body); err != nil {
-			t.Fatal(err)
-		}
+		rig.OK(t, client.Send(t.Context(), "/topic/a", body))
 		if f := <-messages; !bytes.Equal(f.Body, body) {
 			t.Errorf("a body of %d octets came back as %d", len(body), len(f.Body))
 		}
@@ -205,13 +185,11 @@ func TestWebSocket_W6_large_frames(t *testing.T) {
 
 // W8: a content-length too short is mended by the end of the message, and counted.
 func TestWebSocket_W8_repair(t *testing.T) {
-	p, client := webSession(t, connected12)
+	p, client := rig.NewWebServer(t).Session("version:1.2")
 	frames, err := client.Subscribe(t.Context(), "/a", stomp.WithID("x"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	p.send(ws.Text, "MESSAGE\nsubscription:x\ndestination:/a\nmessage-id:1\ncontent-length:2\n\n\ufffd\ufffd\x00\n")
-	p.send(ws.Text, "MESSAGE\nsubscription:x\ndestination:/a\nmessage-id:2\ncontent-length:2\n\nok\x00")
+	rig.OK(t, err)
+	p.SendMessage(ws.Text, "MESSAGE\nsubscription:x\ndestination:/a\nmessage-id:1\ncontent-length:2\n\n\ufffd\ufffd\x00\n")
+	p.SendMessage(ws.Text, "MESSAGE\nsubscription:x\ndestination:/a\nmessage-id:2\ncontent-length:2\n\nok\x00")
 	for _, want := range []string{"\ufffd\ufffd", "ok"} {
 		if f := <-frames; string(f.Body) != want {
 			t.Errorf("body %q, want %q", f.Body, want)
@@ -235,13 +213,11 @@ func TestWithMessageSplit(t *testing.T) {
 	} {
 		for _, limit := range []int{4, 7, 100} {
 			t.Run(name, func(t *testing.T) {
-				p, client := webSession(t, connected12, append(c.opts, stomp.WithMessageSplit(limit))...)
-				if err := client.Send(t.Context(), "/a", []byte(c.body)); err != nil {
-					t.Fatal(err)
-				}
+				p, client := rig.NewWebServer(t).Session("version:1.2", append(c.opts, stomp.WithMessageSplit(limit))...)
+				rig.OK(t, client.Send(t.Context(), "/a", []byte(c.body)))
 				var all strings.Builder
 				for !strings.HasSuffix(all.String(), "\x00") {
-					_, m := p.message()
+					_, m := p.Message()
 					if len(m) > limit || m == "" {
 						t.Fatalf("a message of %d octets, want 1 to %d", len(m), limit)
 					}
@@ -257,26 +233,19 @@ func TestWithMessageSplit(t *testing.T) {
 		}
 	}
 	t.Run("a_frame_within_the_limit_is_one_message", func(t *testing.T) {
-		p, client := webSession(t, connected12, stomp.WithMessageSplit(100))
-		if err := client.Send(t.Context(), "/a", []byte("short")); err != nil {
-			t.Fatal(err)
-		}
-		if _, m := p.message(); m != "SEND\ndestination:/a\ncontent-type:text/plain\ncontent-length:5\n\nshort\x00" {
+		p, client := rig.NewWebServer(t).Session("version:1.2", stomp.WithMessageSplit(100))
+		rig.OK(t, client.Send(t.Context(), "/a", []byte("short")))
+		if _, m := p.Message(); m != "SEND\ndestination:/a\ncontent-type:text/plain\ncontent-length:5\n\nshort\x00" {
 			t.Errorf("the message is %q", m)
 		}
 	})
 	t.Run("Promise13_lets_a_long_frame_through_to_Spring", func(t *testing.T) {
-		b := stomptest.NewBroker(stomptest.WithPipe(), stomptest.WithProfile(stomptest.Spring))
-		defer b.Close()
+		b := rig.PipeBroker(t, stomptest.WithProfile(stomptest.Spring))
 		for name, opts := range map[string][]stomp.ConnectOption{"split": {stomp.WithMessageSplit(16_000)}, "whole": nil} {
-			client := connectTo(t, b.URL(), append(opts, stomp.WithHTTPClient(b.Client()), stomp.WithoutReconnect())...)
+			client := rig.Connect(t, b, append(opts, stomp.WithHTTPClient(b.Client()), stomp.WithoutReconnect())...)
 			frames, err := client.Subscribe(t.Context(), "/topic/"+name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := client.Send(t.Context(), "/topic/"+name, bytes.Repeat([]byte("x"), 40_000)); err != nil {
-				t.Fatal(err)
-			}
+			rig.OK(t, err)
+			rig.OK(t, client.Send(t.Context(), "/topic/"+name, bytes.Repeat([]byte("x"), 40_000)))
 			f, open := <-frames
 			if split := opts != nil; open != split || open && len(f.Body) != 40_000 {
 				t.Errorf("%s: open %t, %d octets", name, open, len(f.Body))

@@ -1,51 +1,40 @@
 package stomp_test
 
 import (
-	"bufio"
 	"context"
-	"errors"
 	"net"
-	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/webstomp/webstomp/internal/rig"
 	"github.com/webstomp/webstomp/stomp"
 )
 
 // flooded is a session on a slow line (each write takes 100 ms) that four senders fill without a pause: the outbox never
 // runs empty. The server drops what it gets, but counts the heart-beats.
-func flooded(t *testing.T) (client *stomp.Client, beats func() int) {
-	near, far := net.Pipe()
-	slow := &fakeConn{Conn: near, write: func(p []byte) (int, error) {
-		time.Sleep(100 * time.Millisecond)
-		return near.Write(p)
-	}}
-	connect := startConnect(t, t.Context(), "tcp://broker.test", stomp.WithDialer(slow.dial), stomp.WithHeartBeat(10*time.Second, 0))
-	p := &streamPeer{t: t, nc: far, r: bufio.NewReader(far)}
-	p.read()
-	p.send("CONNECTED\nversion:1.2\nheart-beat:0,10000\n\n\x00")
-	client = connect.succeeds()
-
-	var mu sync.Mutex
-	n := 0
+func flooded(t *testing.T) (client *stomp.Client, beats func() uint64) {
+	server := rig.NewServer(t)
+	server.Wrap = func(near net.Conn) net.Conn {
+		return &rig.Conn{Conn: near, OnWrite: func(p []byte) (int, error) {
+			time.Sleep(100 * time.Millisecond)
+			return near.Write(p)
+		}}
+	}
+	p, client := server.Session("version:1.2\nheart-beat:0,10000", stomp.WithHeartBeat(10*time.Second, 0))
+	var n atomic.Uint64
 	var running sync.WaitGroup
 	running.Go(func() { // ended by the Client's end
-		for {
-			frame, err := p.r.ReadString(0)
-			if err != nil {
-				return
-			}
-			mu.Lock()
-			n += len(frame) - len(strings.TrimLeft(frame, "\n"))
-			mu.Unlock()
+		for p.Next().Command != "" {
+			n.Store(p.HeartBeats())
 		}
 	})
 	for range 4 {
 		running.Go(func() { // likewise
-			body := []byte(strings.Repeat("x", 10_000))
+			body := make([]byte, 10_000)
 			for client.Send(context.Background(), "/a", body) == nil {
 			}
 		})
@@ -54,11 +43,7 @@ func flooded(t *testing.T) (client *stomp.Client, beats func() int) {
 		client.Close()
 		running.Wait()
 	})
-	return client, func() int {
-		mu.Lock()
-		defer mu.Unlock()
-		return n
-	}
+	return client, n.Load
 }
 
 // M7, promise 8: however much there is to write, a heart-beat goes out when it is due.
@@ -80,12 +65,28 @@ func TestWriter_Flush_returns_under_load(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client, _ := flooded(t)
 		time.Sleep(time.Second)
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // the outbox holds 1 MiB: some 4 s on this line
-		defer cancel()
-		if err := client.Flush(ctx); err != nil {
-			t.Error(err)
-		}
+		rig.OK(t, client.Flush(rig.Within(t, time.Minute))) // the outbox holds 1 MiB: some 4 s on this line
 	})
+}
+
+// halfGone makes a session on a connection that fails every write from now on, and still reads.
+func halfGone(t *testing.T) (*rig.Peer, *stomp.Client) {
+	t.Helper()
+	var gone bool // set before the session stands
+	server := rig.NewServer(t)
+	server.Wrap = func(near net.Conn) net.Conn {
+		return &rig.Conn{Conn: near, OnWrite: func(p []byte) (int, error) {
+			if gone {
+				return 0, &net.OpError{Op: "write", Net: "pipe", Err: syscall.EPIPE}
+			}
+			return near.Write(p)
+		}}
+	}
+	p, connect := server.Start()
+	p.Raw()
+	gone = true
+	p.SendRaw(rig.Connected12)
+	return p, connect.Client()
 }
 
 // Promise 12: a server that closes after its last words leaves two traces, a write that fails and words that lie unread.
@@ -98,61 +99,26 @@ func TestWriter_Promise12_the_servers_last_words_beat_a_failed_write(t *testing.
 		"ERROR":   {"ERROR\nmessage:quota exceeded\n\n\x00", "quota exceeded"},
 		"nothing": {"", "EOF"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				near, far := net.Pipe()
-				var gone bool // set before the session stands
-				nc := &fakeConn{Conn: near, write: func(p []byte) (int, error) {
-					if gone {
-						return 0, &net.OpError{Op: "write", Net: "pipe", Err: syscall.EPIPE}
-					}
-					return near.Write(p)
-				}}
-				connect := startConnect(t, t.Context(), "tcp://broker.test", stomp.WithDialer(nc.dial))
-				p := &streamPeer{t: t, nc: far, r: bufio.NewReader(far)}
-				p.read()
-				gone = true
-				p.send(connected12)
-				client := connect.succeeds()
-				if err := client.Send(t.Context(), "/a", nil); err != nil {
-					t.Fatal(err)
-				}
-				synctest.Wait() // the write has failed by now
-				if c.words != "" {
-					p.send(c.words)
-				}
-				far.Close()
-				<-client.Done()
-				if err := client.Err(); !errors.Is(err, stomp.ErrConnectionLost) || !strings.Contains(err.Error(), c.want) {
-					t.Errorf("the Client ended with %v, want %q in it", err, c.want)
-				}
-			})
+		rig.Bubble(t, name, func(t *testing.T) {
+			p, client := halfGone(t)
+			rig.OK(t, client.Send(t.Context(), "/a", nil))
+			synctest.Wait() // the write has failed by now
+			if c.words != "" {
+				p.SendRaw(c.words)
+			}
+			p.Close()
+			<-client.Done()
+			rig.ErrorIs(t, client.Err(), stomp.ErrConnectionLost)
+			rig.ErrorSays(t, client.Err(), c.want)
 		})
 	}
-	t.Run("a_second_of_silence_ends_the_wait", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			near, far := net.Pipe()
-			var gone bool
-			nc := &fakeConn{Conn: near, write: func(p []byte) (int, error) {
-				if gone {
-					return 0, &net.OpError{Op: "write", Net: "pipe", Err: syscall.EPIPE}
-				}
-				return near.Write(p)
-			}}
-			connect := startConnect(t, t.Context(), "tcp://broker.test", stomp.WithDialer(nc.dial))
-			p := &streamPeer{t: t, nc: far, r: bufio.NewReader(far)}
-			p.read()
-			gone = true
-			p.send(connected12)
-			client := connect.succeeds()
-			start := time.Now()
-			if err := client.Send(t.Context(), "/a", nil); err != nil {
-				t.Fatal(err)
-			}
+	rig.Bubble(t, "a_second_of_silence_ends_the_wait", func(t *testing.T) {
+		p, client := halfGone(t)
+		defer p.Close()
+		rig.Takes(t, time.Second, func() {
+			rig.OK(t, client.Send(t.Context(), "/a", nil))
 			<-client.Done()
-			if took := time.Since(start); took != time.Second || !errors.Is(client.Err(), syscall.EPIPE) {
-				t.Errorf("after %v the Client ended with %v, want the write's error after 1s", took, client.Err())
-			}
 		})
+		rig.ErrorIs(t, client.Err(), syscall.EPIPE)
 	})
 }

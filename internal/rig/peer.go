@@ -17,6 +17,9 @@ import (
 	"github.com/webstomp/webstomp/stomp"
 )
 
+// Connected12 is the CONNECTED of a server that has nothing to say beyond its version.
+const Connected12 = "CONNECTED\nversion:1.2\n\n\x00"
+
 // Peer is the server's end of a connection, played by the test.
 type Peer struct {
 	Conn net.Conn // nil on a WebSocket

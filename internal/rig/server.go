@@ -64,14 +64,14 @@ func NewSocketServer(t testing.TB) *Server {
 }
 
 // NewWebServer returns a server of WebSockets on the loopback.
-func NewWebServer(t testing.TB, o ws.AcceptOptions) *Server {
+func NewWebServer(t testing.TB) *Server {
 	over := make(chan struct{}) // closed by the cleanup
 	var handlers sync.WaitGroup
 	s := newServer(t, "")
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		handlers.Add(1)
 		defer handlers.Done()
-		c, err := ws.Accept(w, r, o)
+		c, err := ws.Accept(w, r, ws.AcceptOptions{Subprotocols: []string{"v12.stomp"}, Compression: true})
 		if err != nil {
 			t.Errorf("accepting a WebSocket: %v", err)
 			return
