@@ -14,7 +14,7 @@ import (
 )
 
 // The entries by which each version names the message.
-func TestAck_M3(t *testing.T) {
+func TestAck_M3_entries_of_each_version(t *testing.T) {
 	for _, tc := range []struct {
 		version stomp.Version
 		want    string
@@ -53,8 +53,8 @@ func TestAck_M3(t *testing.T) {
 	}
 }
 
-func TestAck(t *testing.T) {
-	rig.Bubble(t, "M2_cumulative", func(t *testing.T) {
+func TestAck_M2_cumulative(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b, c := rig.Pair(t)
 		sub, err := c.Subscribe(t.Context(), "/queue/a", stomp.WithAck(stomp.AckClient))
 		rig.OK(t, err)
@@ -71,7 +71,10 @@ func TestAck(t *testing.T) {
 			t.Errorf("%d are unacked, client's error %v", n, c.Err())
 		}
 	})
-	rig.Bubble(t, "M2_individual_in_any_order", func(t *testing.T) {
+}
+
+func TestAck_M2_individual_in_any_order(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b, c := rig.Pair(t)
 		sub, err := c.Subscribe(t.Context(), "/queue/a", stomp.WithAck(stomp.AckClientIndividual))
 		rig.OK(t, err)
@@ -89,7 +92,10 @@ func TestAck(t *testing.T) {
 			}
 		}
 	})
-	rig.Bubble(t, "M3_NACK_is_delivered_again", func(t *testing.T) {
+}
+
+func TestAck_M3_NACK_is_delivered_again(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b, c := rig.Pair(t)
 		sub, err := c.Subscribe(t.Context(), "/queue/a", stomp.WithAck(stomp.AckClientIndividual))
 		rig.OK(t, err)
@@ -104,7 +110,10 @@ func TestAck(t *testing.T) {
 			t.Errorf("%d are left", n)
 		}
 	})
-	rig.Bubble(t, "refused_by_broker", func(t *testing.T) {
+}
+
+func TestAck_refused_by_broker(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b, c := rig.Pair(t)
 		sub, err := c.Subscribe(t.Context(), "/queue/a", stomp.WithAck(stomp.AckClientIndividual))
 		rig.OK(t, err)
@@ -112,7 +121,10 @@ func TestAck(t *testing.T) {
 		rig.On(b, "ACK", "", rig.Refuse("no"))
 		rig.Refused(t, c.Ack(t.Context(), f, stomp.WithReceipt()), "no")
 	})
-	rig.Bubble(t, "of_a_copy_whose_header_was_changed", func(t *testing.T) {
+}
+
+func TestAck_of_a_copy_whose_header_was_changed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b, c := rig.Pair(t)
 		sub, err := c.Subscribe(t.Context(), "/queue/a", stomp.WithAck(stomp.AckClientIndividual))
 		rig.OK(t, err)
@@ -122,8 +134,8 @@ func TestAck(t *testing.T) {
 	})
 }
 
-func TestAckRefuses(t *testing.T) {
-	rig.Bubble(t, "ErrNotAckable", func(t *testing.T) {
+func TestAck_ErrNotAckable(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b, c := rig.Pair(t)
 		other := rig.Connect(t, b)
 		auto, err := c.Subscribe(t.Context(), "/queue/auto")
@@ -156,7 +168,10 @@ func TestAckRefuses(t *testing.T) {
 		synctest.Wait()
 		rig.Equal(t, "the broker", rig.Received(b), []string{"SUBSCRIBE", "SUBSCRIBE"})
 	})
-	rig.Bubble(t, "Promise6_ErrStale", func(t *testing.T) {
+}
+
+func TestAck_promise6_ErrStale(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		for name, end := range map[string]func(b *stomptest.Broker, c *stomp.Client){
 			"cut":        func(b *stomptest.Broker, c *stomp.Client) { b.Cut(); <-c.Done() },
 			"Close":      func(_ *stomptest.Broker, c *stomp.Client) { c.Close() },
@@ -177,7 +192,10 @@ func TestAckRefuses(t *testing.T) {
 			}
 		}
 	})
-	rig.Bubble(t, "options_and_ctx", func(t *testing.T) {
+}
+
+func TestAck_options_and_ctx(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b, c := rig.Pair(t)
 		sub, err := c.Subscribe(t.Context(), "/queue/a", stomp.WithAck(stomp.AckClientIndividual))
 		rig.OK(t, err)

@@ -67,11 +67,11 @@ func (m *mischief) over() bool {
 	return m.left == 0
 }
 
-// TestChaos: one producer with WithRetry, one consumer with acks of its own,
+// TestClient_chaos: one producer with WithRetry, one consumer with acks of its own,
 // and connections that end at any point. Every message arrives at least once;
 // no ACK reaches a session that did not deliver its message; nothing is left
 // running (TestMain, and the bubble itself).
-func TestChaos(t *testing.T) {
+func TestClient_chaos(t *testing.T) {
 	for _, transport := range []string{"websocket", "stream"} {
 		t.Run(transport, func(t *testing.T) {
 			seed := *chaosSeed

@@ -17,7 +17,7 @@ import (
 )
 
 // Promise 1: ctx is honoured at once at each stage of Connect, and nothing is left behind.
-func TestConnect_Promise1_ctx_at_each_stage(t *testing.T) {
+func TestConnect_promise1_ctx_at_each_stage(t *testing.T) {
 	hang := func(ctx context.Context) error {
 		<-ctx.Done()
 		return ctx.Err()
@@ -84,20 +84,21 @@ func TestConnect_Promise1_ctx_at_each_stage(t *testing.T) {
 			}
 		})
 	}
-	t.Run("ended_before", func(t *testing.T) {
-		ctx, cancel := context.WithCancelCause(t.Context())
-		cancel(errors.New("the user left"))
-		err := rig.ConnectError(t, ctx, "ws://broker.test/ws", stomp.WithCredentials(func(context.Context) (string, string, error) {
-			t.Error("credentials were asked for")
-			return "", "", nil
-		}))
-		rig.ErrorText(t, err, "stomp: connect ws://broker.test/ws: context canceled: the user left")
-		rig.ErrorIs(t, err, context.Canceled)
-	})
+}
+
+func TestConnect_promise1_ctx_ended_before(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(errors.New("the user left"))
+	err := rig.ConnectError(t, ctx, "ws://broker.test/ws", stomp.WithCredentials(func(context.Context) (string, string, error) {
+		t.Error("credentials were asked for")
+		return "", "", nil
+	}))
+	rig.ErrorText(t, err, "stomp: connect ws://broker.test/ws: context canceled: the user left")
+	rig.ErrorIs(t, err, context.Canceled)
 }
 
 // Promise 1: a ctx that ends as CONNECTED comes has cut the connection: no Client comes back that is dead already.
-func TestConnect_Promise1_ctx_ends_with_CONNECTED(t *testing.T) {
+func TestConnect_promise1_ctx_ends_with_CONNECTED(t *testing.T) {
 	b := rig.PipeBroker(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -120,7 +121,7 @@ func (h *hookHandler) Handle(_ context.Context, r slog.Record) error {
 }
 
 // Promise 1: ctx bounds Connect alone, on every transport.
-func TestConnect_Promise1_the_end_of_ctx_does_not_touch_the_Client(t *testing.T) {
+func TestConnect_promise1_the_end_of_ctx_does_not_touch_the_Client(t *testing.T) {
 	for name, with := range map[string]func(b *stomptest.Broker) stomp.ConnectOption{
 		"WebSocket": func(b *stomptest.Broker) stomp.ConnectOption { return stomp.WithHTTPClient(b.Client()) },
 		"stream":    func(b *stomptest.Broker) stomp.ConnectOption { return stomp.WithDialer(b.Dial) },

@@ -16,7 +16,7 @@ import (
 	"github.com/webstomp/webstomp/stomp/stomptest"
 )
 
-func TestConnect_C1_the_octets_of_CONNECT(t *testing.T) {
+func TestConnect_C1_the_bytes_of_CONNECT(t *testing.T) {
 	const rest = "accept-version:1.0,1.1,1.2\nhost:/\nheart-beat:0,10000\n"
 	for name, c := range map[string]struct {
 		opts []stomp.ConnectOption
@@ -115,45 +115,50 @@ func TestConnect_ERROR_with_an_escape(t *testing.T) {
 	rig.ErrorText(t, err, `stomp: connect tcp://broker.test: broker says ERROR "Security Error occurred: User name [guest] or password is invalid"`)
 }
 
-func TestConnect_C4_anything_else_instead_of_CONNECTED(t *testing.T) {
-	t.Run("another_command", func(t *testing.T) {
-		p, connect := rig.NewServer(t).Start()
-		p.Raw()
-		p.SendRaw("RECEIPT\nreceipt-id:1\n\n\x00")
-		rig.ErrorText(t, connect.Err(), "stomp: connect tcp://broker.test: protocol error: the server answered CONNECT with RECEIPT (C4)")
-	})
-	t.Run("no_STOMP", func(t *testing.T) {
-		p, connect := rig.NewServer(t).Start()
-		p.Raw()
-		p.SendRaw("HTTP/1.1 400 Bad Request\r\n\r\n")
-		err := connect.Err()
-		rig.ErrorAs[stomp.ProtocolError](t, err)
-		rig.ErrorSays(t, err, "does a STOMP server listen there?")
-	})
-	t.Run("EOF", func(t *testing.T) {
-		p, connect := rig.NewServer(t).Start()
-		p.Raw()
-		p.Close()
-		err := connect.Err()
-		if !errors.Is(err, io.EOF) || !strings.Contains(err.Error(), "waiting for CONNECTED") {
-			t.Errorf("the error is %v, want one that says EOF and where", err)
-		}
-	})
-	t.Run("EOF_inside_CONNECTED", func(t *testing.T) {
-		p, connect := rig.NewServer(t).Start()
-		p.Raw()
-		p.SendRaw("CONNECTED\nversion:1.2\n")
-		p.Close()
-		rig.ErrorIs(t, connect.Err(), io.EOF)
-	})
-	t.Run("EOLs_are_no_answer_and_no_fault", func(t *testing.T) {
-		p, connect := rig.NewServer(t).Start()
-		p.Raw()
-		p.SendRaw("\n\n")
-		p.SendRaw("\n" + rig.Connected12)
-		connect.Client()
-	})
-	rig.Bubble(t, "silence_until_ctx_ends", func(t *testing.T) {
+func TestConnect_C4_another_command(t *testing.T) {
+	p, connect := rig.NewServer(t).Start()
+	p.Raw()
+	p.SendRaw("RECEIPT\nreceipt-id:1\n\n\x00")
+	rig.ErrorText(t, connect.Err(), "stomp: connect tcp://broker.test: protocol error: the server answered CONNECT with RECEIPT (C4)")
+}
+
+func TestConnect_C4_no_STOMP(t *testing.T) {
+	p, connect := rig.NewServer(t).Start()
+	p.Raw()
+	p.SendRaw("HTTP/1.1 400 Bad Request\r\n\r\n")
+	err := connect.Err()
+	rig.ErrorAs[stomp.ProtocolError](t, err)
+	rig.ErrorSays(t, err, "does a STOMP server listen there?")
+}
+
+func TestConnect_C4_EOF(t *testing.T) {
+	p, connect := rig.NewServer(t).Start()
+	p.Raw()
+	p.Close()
+	err := connect.Err()
+	if !errors.Is(err, io.EOF) || !strings.Contains(err.Error(), "waiting for CONNECTED") {
+		t.Errorf("the error is %v, want one that says EOF and where", err)
+	}
+}
+
+func TestConnect_C4_EOF_inside_CONNECTED(t *testing.T) {
+	p, connect := rig.NewServer(t).Start()
+	p.Raw()
+	p.SendRaw("CONNECTED\nversion:1.2\n")
+	p.Close()
+	rig.ErrorIs(t, connect.Err(), io.EOF)
+}
+
+func TestConnect_C4_EOLs_are_no_answer_and_no_fault(t *testing.T) {
+	p, connect := rig.NewServer(t).Start()
+	p.Raw()
+	p.SendRaw("\n\n")
+	p.SendRaw("\n" + rig.Connected12)
+	connect.Client()
+}
+
+func TestConnect_C4_silence_until_ctx_ends(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b := rig.PipeBroker(t)
 		rig.On(b, "CONNECT", "", rig.Always(stomptest.Drop()))
 		rig.Takes(t, 7*time.Second, func() {

@@ -10,8 +10,8 @@ import (
 	"github.com/webstomp/webstomp/stomp"
 )
 
-func TestDrain(t *testing.T) {
-	rig.Bubble(t, "consumers_finish_while_acks_and_sends_go_on", func(t *testing.T) {
+func TestDrain_consumers_finish_while_acks_and_sends_go_on(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b, c := rig.Pair(t)
 		auto := waiting(t, b, c, 100)
 		client, err := c.NewSubscription(t.Context(), "/queue/b", stomp.WithAck(stomp.AckClientIndividual))
@@ -43,7 +43,10 @@ func TestDrain(t *testing.T) {
 		rig.OK(t, auto.Err())
 		rig.OK(t, client.Err())
 	})
-	rig.Bubble(t, "ctx_ends_first", func(t *testing.T) {
+}
+
+func TestDrain_ctx_ends_first(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b, c := rig.Pair(t)
 		sub := waiting(t, b, c, 100)
 		rig.Takes(t, time.Second, func() { rig.ErrorIs(t, c.Drain(rig.Within(t, time.Second)), context.DeadlineExceeded) })
@@ -54,7 +57,10 @@ func TestDrain(t *testing.T) {
 			t.Error("the channel is open")
 		}
 	})
-	rig.Bubble(t, "waits_for_an_Unsubscribe_under_way", func(t *testing.T) {
+}
+
+func TestDrain_waits_for_an_Unsubscribe_under_way(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b, c := rig.Pair(t)
 		sub := waiting(t, b, c, 1, stomp.WithAck(stomp.AckClient))
 		f := <-sub.C
@@ -69,7 +75,10 @@ func TestDrain(t *testing.T) {
 		synctest.Wait()
 		rig.Equal(t, "the broker", rig.Received(b), []string{"SUBSCRIBE", "ACK", "UNSUBSCRIBE", "DISCONNECT"})
 	})
-	rig.Bubble(t, "twice_at_once_and_without_subscriptions", func(t *testing.T) {
+}
+
+func TestDrain_twice_at_once_and_without_subscriptions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b, c := rig.Pair(t)
 		done := make(chan error)
 		for range 2 {
@@ -81,8 +90,11 @@ func TestDrain(t *testing.T) {
 		synctest.Wait()
 		rig.Equal(t, "the broker", rig.Received(b), []string{"DISCONNECT"})
 	})
-	// SUBSCRIBE waits for room, and is overtaken: neither it nor its UNSUBSCRIBE may go out.
-	rig.Bubble(t, "ends_a_Subscribe_under_way", func(t *testing.T) {
+}
+
+// SUBSCRIBE waits for room, and is overtaken: neither it nor its UNSUBSCRIBE may go out.
+func TestDrain_ends_a_Subscribe_under_way(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		p, c := rig.Session(t)
 		big := make([]byte, 2<<20)
 		for range 2 { // one is being written, one fills the outbox
@@ -107,7 +119,10 @@ func TestDrain(t *testing.T) {
 		rig.OK(t, <-drained)
 		rig.Equal(t, "frames", <-rest, []string{"SEND", "SEND", "DISCONNECT"})
 	})
-	rig.Bubble(t, "connection_lost_meanwhile", func(t *testing.T) {
+}
+
+func TestDrain_connection_lost_meanwhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b, c := rig.Pair(t)
 		sub := waiting(t, b, c, 100)
 		done := make(chan error)

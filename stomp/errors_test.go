@@ -169,8 +169,8 @@ func TestErrors_types(t *testing.T) {
 }
 
 // Unsent, where a frame had been accepted: true as long as no octet of it was written.
-func TestErrors_Unsent_of_accepted_frames(t *testing.T) {
-	rig.Bubble(t, "never_taken_for_writing", func(t *testing.T) {
+func TestUnsent_never_taken_for_writing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		_, client := rig.Session(t)
 		if err := client.Send(t.Context(), "/first", nil); err != nil { // nobody reads: the writer hangs in this one
 			t.Fatal(err)
@@ -188,7 +188,10 @@ func TestErrors_Unsent_of_accepted_frames(t *testing.T) {
 			t.Errorf("the receipt of what was never written is %v, Unsent %t", err, stomp.Unsent(err))
 		}
 	})
-	rig.Bubble(t, "written_and_not_answered", func(t *testing.T) {
+}
+
+func TestUnsent_written_and_not_answered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b := stomptest.NewBroker(stomptest.WithPipe(), stomptest.WithProfile(stomptest.Spring)) // sends no receipts
 		defer b.Close()
 		client := rig.Connect(t, b)

@@ -11,7 +11,7 @@ import (
 )
 
 // 60,000 frames that nobody reads delay neither another subscription, nor a receipt, nor a beat.
-func TestPromise2_unread_subscription_delays_nobody(t *testing.T) {
+func TestSubscription_promise2_unread_delays_nobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := rig.PipeBroker(t, stomptest.WithHeartBeat(time.Second, time.Second))
 		c := rig.Connect(t, b, stomp.WithHeartBeat(time.Second, time.Second))
@@ -41,7 +41,7 @@ func TestPromise2_unread_subscription_delays_nobody(t *testing.T) {
 }
 
 // A consumer that sends with a receipt from its own loop, on a queue of 4 frames, never deadlocks.
-func TestPromise2_consumer_that_sends_with_receipts(t *testing.T) {
+func TestSubscription_promise2_consumer_that_sends_with_receipts(t *testing.T) {
 	const messages = 100_000
 	b := rig.NewBroker(t)
 	c := rig.Connect(t, b)

@@ -12,109 +12,109 @@ import (
 	"github.com/webstomp/webstomp/stomp"
 )
 
-func TestFrame(t *testing.T) {
-	t.Run("accessors", func(t *testing.T) {
-		f := stomp.NewFrame("MESSAGE", stomp.Header{{"destination", "/queue/a"}, {"message-id", "7"}, {"content-type", "text/plain"}, {"destination", "x"}}, []byte("body"))
-		for name, c := range map[string]struct{ got, want string }{
-			"Command": {f.Command, "MESSAGE"}, "Destination": {f.Destination(), "/queue/a"},
-			"MessageID": {f.MessageID(), "7"}, "ContentType": {f.ContentType(), "text/plain"}, "Body": {string(f.Body), "body"},
-		} {
-			if c.got != c.want {
-				t.Errorf("%s is %q, want %q", name, c.got, c.want)
-			}
+func TestFrame_accessors(t *testing.T) {
+	f := stomp.NewFrame("MESSAGE", stomp.Header{{"destination", "/queue/a"}, {"message-id", "7"}, {"content-type", "text/plain"}, {"destination", "x"}}, []byte("body"))
+	for name, c := range map[string]struct{ got, want string }{
+		"Command": {f.Command, "MESSAGE"}, "Destination": {f.Destination(), "/queue/a"},
+		"MessageID": {f.MessageID(), "7"}, "ContentType": {f.ContentType(), "text/plain"}, "Body": {string(f.Body), "body"},
+	} {
+		if c.got != c.want {
+			t.Errorf("%s is %q, want %q", name, c.got, c.want)
 		}
-		if f.Epoch != 0 {
-			t.Errorf("Epoch is %d: nobody delivered it", f.Epoch)
-		}
-	})
-	t.Run("AppendTo_F11_writes_the_true_content_length", func(t *testing.T) {
-		f := stomp.NewFrame("SEND", stomp.Header{{"destination", "/queue/a:b"}, {"content-length", "99"}, {"note", "1\n2\r\\"}}, []byte("a\x00b"))
-		got, err := f.AppendTo([]byte("before|"))
-		rig.OK(t, err)
-		want := "before|SEND\ndestination:/queue/a\\cb\nnote:1\\n2\\r\\\\\ncontent-length:3\n\na\x00b\x00"
-		if string(got) != want {
-			t.Errorf("AppendTo gives %q, want %q", got, want)
-		}
-	})
-	t.Run("AppendTo_refuses", func(t *testing.T) {
-		for name, c := range map[string]struct {
-			f      stomp.Frame
-			clause string
-		}{
-			"F14_unknown_command":  {stomp.NewFrame("PUBLISH", nil, nil), "F14"},
-			"F9_body_on_SUBSCRIBE": {stomp.NewFrame("SUBSCRIBE", nil, []byte("x")), "F9"},
-			"F13_NUL_in_a_value":   {stomp.NewFrame("SEND", stomp.Header{{"a", "b\x00"}}, nil), "F13"},
-			"F13_CR_on_CONNECT":    {stomp.NewFrame("CONNECT", stomp.Header{{"passcode", "secret\r"}}, nil), "F13"},
-			"F13_empty_name":       {stomp.NewFrame("SEND", stomp.Header{{"", "b"}}, nil), "F13"},
-			"F10_not_UTF8":         {stomp.NewFrame("SEND", stomp.Header{{"a", "\xff"}}, nil), "F10"},
-		} {
-			t.Run(name, func(t *testing.T) {
-				got, err := c.f.AppendTo([]byte("before"))
-				rig.ErrorClause(t, err, c.clause)
-				if string(got) != "before" {
-					t.Errorf("dst came back as %q", got)
-				}
-				if strings.Contains(fmt.Sprint(err), "secret") {
-					t.Errorf("the error holds a passcode: %v", err)
-				}
-			})
-		}
-		_, err := stomp.NewFrame("SEND", stomp.Header{{"a", strings.Repeat("x", 70_000)}}, nil).AppendTo(nil)
-		limit := rig.ErrorAs[stomp.LimitError](t, err)
-		if limit.What != "header" || limit.Limit != 64<<10 {
-			t.Errorf("a header above 64 KiB gives %v, want a *LimitError", err)
-		}
-	})
+	}
+	if f.Epoch != 0 {
+		t.Errorf("Epoch is %d: nobody delivered it", f.Epoch)
+	}
 }
 
-func TestParseFrame(t *testing.T) {
-	t.Run("takes_frames_of_both_sides", func(t *testing.T) {
-		payload := []byte("\n\r\nMESSAGE\r\nsubscription:s1\r\nnote:a\\cb\\n\r\ncontent-length:3\r\n\r\na\x00b\x00\n")
-		f, err := stomp.ParseFrame(payload)
-		rig.OK(t, err)
-		clear(payload) // the frame shares no memory with it
-		want := stomp.Header{{"subscription", "s1"}, {"note", "a:b\n"}, {"content-length", "3"}}
-		if f.Command != "MESSAGE" || !slices.Equal(f.Header, want) || string(f.Body) != "a\x00b" {
-			t.Errorf("ParseFrame gives %q %q %q", f.Command, f.Header, f.Body)
-		}
-		if f, err = stomp.ParseFrame([]byte("SEND\ndestination:/queue/a\n\nhello\x00")); err != nil || f.Command != "SEND" || string(f.Body) != "hello" {
-			t.Errorf("ParseFrame gives %v, %v", f, err)
-		}
-	})
-	t.Run("refuses", func(t *testing.T) {
-		for name, c := range map[string]struct{ payload, clause string }{
-			"F4_nothing":               {"", "F4"},
-			"F4_line_ends_only":        {"\n\n", "F4"},
-			"F4_no_NUL":                {"SEND\ndestination:/a\n\nhello", "F4"},
-			"F4_head_only":             {"SEND\ndest", "F4"},
-			"F4_two_frames":            {"RECEIPT\nreceipt-id:1\n\n\x00RECEIPT\nreceipt-id:2\n\n\x00", "F4"},
-			"F4_octets_behind":         {"RECEIPT\nreceipt-id:1\n\n\x00X", "F4"},
-			"F14_unknown_command":      {"HELLO\n\n\x00", "F14"},
-			"F3_no_NUL_at_its_length":  {"SEND\ncontent-length:2\n\nhello\x00", "F3"},
-			"F6_escape_that_is_none":   {"SEND\na:\\t\n\n\x00", "F6"},
-			"F9_body_on_RECEIPT":       {"RECEIPT\nreceipt-id:1\n\nbody\x00", "F9"},
-			"F2_header_without_colons": {"SEND\nnonsense\n\n\x00", "F2"},
-		} {
-			t.Run(name, func(t *testing.T) {
-				f, err := stomp.ParseFrame([]byte(c.payload))
-				rig.ErrorClause(t, err, c.clause)
-				if f.Command != "" || f.Header != nil || f.Body != nil {
-					t.Errorf("a frame came with the error: %v", f)
-				}
-			})
-		}
-		_, err := stomp.ParseFrame([]byte("SEND\ncontent-length:1000000000\n\n"))
-		limit := rig.ErrorAs[stomp.LimitError](t, err)
-		if limit.What != "body" || limit.Size != 1_000_000_000 {
-			t.Errorf("F12: a body of 1 GB announced gives %v, want a *LimitError", err)
-		}
-	})
-	t.Run("F7_CONNECT_is_not_unescaped", func(t *testing.T) {
-		f, err := stomp.ParseFrame([]byte("CONNECT\npasscode:a\\nb:c\n\n\x00"))
-		if err != nil || f.Header.Get("passcode") != `a\nb:c` {
-			t.Errorf("passcode is %q, %v", f.Header.Get("passcode"), err)
-		}
-	})
+func TestFrame_AppendTo_F11_writes_the_true_content_length(t *testing.T) {
+	f := stomp.NewFrame("SEND", stomp.Header{{"destination", "/queue/a:b"}, {"content-length", "99"}, {"note", "1\n2\r\\"}}, []byte("a\x00b"))
+	got, err := f.AppendTo([]byte("before|"))
+	rig.OK(t, err)
+	want := "before|SEND\ndestination:/queue/a\\cb\nnote:1\\n2\\r\\\\\ncontent-length:3\n\na\x00b\x00"
+	if string(got) != want {
+		t.Errorf("AppendTo gives %q, want %q", got, want)
+	}
+}
+
+func TestFrame_AppendTo_refuses(t *testing.T) {
+	for name, c := range map[string]struct {
+		f      stomp.Frame
+		clause string
+	}{
+		"F14_unknown_command":  {stomp.NewFrame("PUBLISH", nil, nil), "F14"},
+		"F9_body_on_SUBSCRIBE": {stomp.NewFrame("SUBSCRIBE", nil, []byte("x")), "F9"},
+		"F13_NUL_in_a_value":   {stomp.NewFrame("SEND", stomp.Header{{"a", "b\x00"}}, nil), "F13"},
+		"F13_CR_on_CONNECT":    {stomp.NewFrame("CONNECT", stomp.Header{{"passcode", "secret\r"}}, nil), "F13"},
+		"F13_empty_name":       {stomp.NewFrame("SEND", stomp.Header{{"", "b"}}, nil), "F13"},
+		"F10_not_UTF8":         {stomp.NewFrame("SEND", stomp.Header{{"a", "\xff"}}, nil), "F10"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := c.f.AppendTo([]byte("before"))
+			rig.ErrorClause(t, err, c.clause)
+			if string(got) != "before" {
+				t.Errorf("dst came back as %q", got)
+			}
+			if strings.Contains(fmt.Sprint(err), "secret") {
+				t.Errorf("the error holds a passcode: %v", err)
+			}
+		})
+	}
+	_, err := stomp.NewFrame("SEND", stomp.Header{{"a", strings.Repeat("x", 70_000)}}, nil).AppendTo(nil)
+	limit := rig.ErrorAs[stomp.LimitError](t, err)
+	if limit.What != "header" || limit.Limit != 64<<10 {
+		t.Errorf("a header above 64 KiB gives %v, want a *LimitError", err)
+	}
+}
+
+func TestParseFrame_takes_frames_of_both_sides(t *testing.T) {
+	payload := []byte("\n\r\nMESSAGE\r\nsubscription:s1\r\nnote:a\\cb\\n\r\ncontent-length:3\r\n\r\na\x00b\x00\n")
+	f, err := stomp.ParseFrame(payload)
+	rig.OK(t, err)
+	clear(payload) // the frame shares no memory with it
+	want := stomp.Header{{"subscription", "s1"}, {"note", "a:b\n"}, {"content-length", "3"}}
+	if f.Command != "MESSAGE" || !slices.Equal(f.Header, want) || string(f.Body) != "a\x00b" {
+		t.Errorf("ParseFrame gives %q %q %q", f.Command, f.Header, f.Body)
+	}
+	if f, err = stomp.ParseFrame([]byte("SEND\ndestination:/queue/a\n\nhello\x00")); err != nil || f.Command != "SEND" || string(f.Body) != "hello" {
+		t.Errorf("ParseFrame gives %v, %v", f, err)
+	}
+}
+
+func TestParseFrame_refuses(t *testing.T) {
+	for name, c := range map[string]struct{ payload, clause string }{
+		"F4_nothing":               {"", "F4"},
+		"F4_line_ends_only":        {"\n\n", "F4"},
+		"F4_no_NUL":                {"SEND\ndestination:/a\n\nhello", "F4"},
+		"F4_head_only":             {"SEND\ndest", "F4"},
+		"F4_two_frames":            {"RECEIPT\nreceipt-id:1\n\n\x00RECEIPT\nreceipt-id:2\n\n\x00", "F4"},
+		"F4_octets_behind":         {"RECEIPT\nreceipt-id:1\n\n\x00X", "F4"},
+		"F14_unknown_command":      {"HELLO\n\n\x00", "F14"},
+		"F3_no_NUL_at_its_length":  {"SEND\ncontent-length:2\n\nhello\x00", "F3"},
+		"F6_escape_that_is_none":   {"SEND\na:\\t\n\n\x00", "F6"},
+		"F9_body_on_RECEIPT":       {"RECEIPT\nreceipt-id:1\n\nbody\x00", "F9"},
+		"F2_header_without_colons": {"SEND\nnonsense\n\n\x00", "F2"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f, err := stomp.ParseFrame([]byte(c.payload))
+			rig.ErrorClause(t, err, c.clause)
+			if f.Command != "" || f.Header != nil || f.Body != nil {
+				t.Errorf("a frame came with the error: %v", f)
+			}
+		})
+	}
+	_, err := stomp.ParseFrame([]byte("SEND\ncontent-length:1000000000\n\n"))
+	limit := rig.ErrorAs[stomp.LimitError](t, err)
+	if limit.What != "body" || limit.Size != 1_000_000_000 {
+		t.Errorf("F12: a body of 1 GB announced gives %v, want a *LimitError", err)
+	}
+}
+
+func TestParseFrame_F7_CONNECT_is_not_unescaped(t *testing.T) {
+	f, err := stomp.ParseFrame([]byte("CONNECT\npasscode:a\\nb:c\n\n\x00"))
+	if err != nil || f.Header.Get("passcode") != `a\nb:c` {
+		t.Errorf("passcode is %q, %v", f.Header.Get("passcode"), err)
+	}
 }
 
 // The faults of webstompy, the library's ancestor, in frames.

@@ -93,7 +93,7 @@ func TestHeartBeat_M7_unasked(t *testing.T) {
 }
 
 // Promise 8: the server is silent after exactly twice the agreed interval without an octet, and is cut at once.
-func TestHeartBeat_Promise8_silence(t *testing.T) {
+func TestHeartBeat_promise8_silence(t *testing.T) {
 	for name, c := range map[string]struct {
 		sends string // by the server, every 15 s until one minute has passed
 		want  time.Duration
@@ -126,7 +126,7 @@ func TestHeartBeat_Promise8_silence(t *testing.T) {
 
 // Promise 8: servers that leave beats out get an interval more. Spring's simple broker is the one without a name, and
 // there on WebSockets alone.
-func TestHeartBeat_Promise8_servers_that_leave_beats_out(t *testing.T) {
+func TestHeartBeat_promise8_servers_that_leave_beats_out(t *testing.T) {
 	for name, c := range map[string]struct {
 		connected string // on a stream; "": on a WebSocket
 		profile   stomptest.Profile
@@ -157,7 +157,7 @@ func TestHeartBeat_Promise8_servers_that_leave_beats_out(t *testing.T) {
 }
 
 // Promise 8: a session that falls silent is cut, not shaken hands with: a peer that reads nothing costs no second.
-func TestHeartBeat_Promise8_cut_at_once(t *testing.T) {
+func TestHeartBeat_promise8_cut_at_once(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := rig.PipeBroker(t)
 		client := rig.Connect(t, b, stomp.WithHeartBeat(time.Second, 3*time.Second))
@@ -172,7 +172,7 @@ func TestHeartBeat_Promise8_cut_at_once(t *testing.T) {
 
 // Promises 2 and 8: while OverflowBlock keeps us from reading, the server is not called silent, and its time begins anew
 // when reading goes on.
-func TestHeartBeat_Promise8_a_stalled_reader_is_not_silence(t *testing.T) {
+func TestHeartBeat_promise8_a_stalled_reader_is_not_silence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, client := rig.NewServer(t).Session(connectedBeats)
 		messages, err := client.Subscribe(t.Context(), "/a", stomp.WithBuffer(2, 0, stomp.OverflowBlock), stomp.WithID("x"))

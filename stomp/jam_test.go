@@ -15,7 +15,7 @@ import (
 
 // Promise 2: a consumer that sends on what it receives, without receipts, on a queue of 4 frames, from a server that reads
 // nothing before it has written everything: the server waits for us, the consumer for the server, and all the same it ends.
-func TestPromise2_consumer_that_sends_to_a_server_that_does_not_read(t *testing.T) {
+func TestSubscription_promise2_consumer_that_sends_to_a_server_that_does_not_read(t *testing.T) {
 	const messages = 10_000
 	rig.Bubble(t, "", func(t *testing.T) {
 		near, far := net.Pipe()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/webstomp/webstomp/internal/rig"
@@ -12,8 +13,8 @@ import (
 )
 
 // WithLifetime: the end of that ctx disconnects, as Disconnect with 5 s.
-func TestWithLifetime(t *testing.T) {
-	rig.Bubble(t, "leaves_graciously", func(t *testing.T) {
+func TestWithLifetime_leaves_graciously(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b := rig.PipeBroker(t)
 		lifetime, end := context.WithCancelCause(context.Background())
 		client := rig.Connect(t, b, stomp.WithLifetime(lifetime))
@@ -32,7 +33,10 @@ func TestWithLifetime(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	rig.Bubble(t, "cuts_after_5s", func(t *testing.T) {
+}
+
+func TestWithLifetime_cuts_after_5s(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b := rig.PipeBroker(t)
 		lifetime, end := context.WithCancel(context.Background())
 		client := rig.Connect(t, b, stomp.WithLifetime(lifetime), stomp.WithHeartBeat(0, 0))
@@ -45,14 +49,15 @@ func TestWithLifetime(t *testing.T) {
 		}
 		rig.ErrorIs(t, client.Err(), stomp.ErrClosed, context.Canceled)
 	})
-	t.Run("leaves_nothing_behind_when_the_Client_ends_first", func(t *testing.T) {
-		b := rig.PipeBroker(t)
-		lifetime, end := context.WithCancel(context.Background())
-		client := rig.Connect(t, b, stomp.WithLifetime(lifetime))
-		client.Close()
-		end()
-		if err := client.Err(); err != stomp.ErrClosed {
-			t.Errorf("the Client ended with %v, want ErrClosed alone", err)
-		}
-	})
+}
+
+func TestWithLifetime_leaves_nothing_behind_when_the_Client_ends_first(t *testing.T) {
+	b := rig.PipeBroker(t)
+	lifetime, end := context.WithCancel(context.Background())
+	client := rig.Connect(t, b, stomp.WithLifetime(lifetime))
+	client.Close()
+	end()
+	if err := client.Err(); err != stomp.ErrClosed {
+		t.Errorf("the Client ended with %v, want ErrClosed alone", err)
+	}
 }

@@ -71,31 +71,34 @@ func TestWithLimits_F12_received(t *testing.T) {
 			rig.ErrorIs(t, client.Err(), stomp.ErrConnectionLost)
 		})
 	}
-	t.Run("CONNECTED", func(t *testing.T) {
-		p, connect := rig.NewServer(t).Start(stomp.WithLimits(stomp.Limits{Header: 300}))
-		p.Raw()
-		p.SendRaw("CONNECTED\nx:" + strings.Repeat("v", 300))
-		err := connect.Err()
-		limit := rig.ErrorAs[stomp.LimitError](t, err)
-		if limit.What != "header" {
-			t.Errorf("the error is %v, want a *LimitError", err)
-		}
-	})
-	t.Run("CONNECT", func(t *testing.T) {
-		err := rig.ConnectError(t, t.Context(), "tcp://broker.test", stomp.WithLimits(stomp.Limits{Header: 100}), stomp.WithLogin("u", strings.Repeat("s", 100)))
-		rig.ErrorAs[stomp.LimitError](t, err)
-		rig.ErrorHides(t, err, "ssss")
-	})
-	t.Run("zero_fields_keep_their_defaults", func(t *testing.T) {
-		p, client := rig.Session(t, stomp.WithLimits(stomp.Limits{Body: 10}))
-		unmatched := client.Unmatched(t.Context())
-		var header strings.Builder
-		for i := range 999 {
-			fmt.Fprintf(&header, "h%d:%060d\n", i, i)
-		}
-		p.SendRaw("MESSAGE\nsubscription:x\n" + header.String()[:60_000][:strings.LastIndexByte(header.String()[:60_000], '\n')+1] + "\n1234567890\x00")
-		if f := <-unmatched; len(f.Body) != 10 {
-			t.Errorf("a frame within the limits came as %v (%v)", f, client.Err())
-		}
-	})
+}
+
+func TestWithLimits_F12_CONNECTED(t *testing.T) {
+	p, connect := rig.NewServer(t).Start(stomp.WithLimits(stomp.Limits{Header: 300}))
+	p.Raw()
+	p.SendRaw("CONNECTED\nx:" + strings.Repeat("v", 300))
+	err := connect.Err()
+	limit := rig.ErrorAs[stomp.LimitError](t, err)
+	if limit.What != "header" {
+		t.Errorf("the error is %v, want a *LimitError", err)
+	}
+}
+
+func TestWithLimits_F12_CONNECT(t *testing.T) {
+	err := rig.ConnectError(t, t.Context(), "tcp://broker.test", stomp.WithLimits(stomp.Limits{Header: 100}), stomp.WithLogin("u", strings.Repeat("s", 100)))
+	rig.ErrorAs[stomp.LimitError](t, err)
+	rig.ErrorHides(t, err, "ssss")
+}
+
+func TestWithLimits_F12_zero_fields_keep_their_defaults(t *testing.T) {
+	p, client := rig.Session(t, stomp.WithLimits(stomp.Limits{Body: 10}))
+	unmatched := client.Unmatched(t.Context())
+	var header strings.Builder
+	for i := range 999 {
+		fmt.Fprintf(&header, "h%d:%060d\n", i, i)
+	}
+	p.SendRaw("MESSAGE\nsubscription:x\n" + header.String()[:60_000][:strings.LastIndexByte(header.String()[:60_000], '\n')+1] + "\n1234567890\x00")
+	if f := <-unmatched; len(f.Body) != 10 {
+		t.Errorf("a frame within the limits came as %v (%v)", f, client.Err())
+	}
 }

@@ -16,44 +16,44 @@ import (
 	"github.com/webstomp/webstomp/stomp/stomptest"
 )
 
-func TestWithLogger_begin_and_end(t *testing.T) {
-	t.Run("a_wished_end", func(t *testing.T) {
-		var l rig.Log
-		b := rig.PipeBroker(t)
-		client := rig.Connect(t, "ws://u:secret@pipe.test/ws", stomp.WithHTTPClient(b.Client()), stomp.WithLogger(l.Logger(slog.LevelInfo)))
-		rig.OK(t, client.Send(t.Context(), "/queue/a", nil, stomp.WithReceipt()))
-		rig.OK(t, client.Disconnect(t.Context()))
-		all := l.Lines("")
-		if len(all) != 2 || !strings.Contains(all[0], "level=INFO msg=\"stomp: connected\" url=ws://u@pipe.test/ws version=1.2 server=stomptest/1") ||
-			!strings.Contains(all[1], "level=INFO msg=\"stomp: closed\"") {
-			t.Errorf("the log is %q, want one line for the begin and one for the end", all)
-		}
-	})
-	t.Run("a_fault", func(t *testing.T) {
-		var l rig.Log
-		p, client := rig.Session(t, stomp.WithLogger(l.Logger(slog.LevelInfo)))
-		p.SendRaw("ERROR\nmessage:denied\n\n\x00")
-		<-client.Done()
-		if lines := l.Lines("level=ERROR"); len(lines) != 1 || !strings.Contains(lines[0], `stomp: connection lost`) || !strings.Contains(lines[0], "denied") {
-			t.Errorf("the log is %q", l.Lines(""))
-		}
-	})
-	t.Run("once_per_kind_of_trouble", func(t *testing.T) {
-		var l rig.Log
-		p, client := rig.Session(t, stomp.WithLogger(l.Logger(slog.LevelWarn)))
-		for range 10 {
-			p.SendRaw("MESSAGE\nsubscription:nobody\ndestination:/a\nmessage-id:1\n\n\x00")
-		}
-		p.SendRaw("ERROR\nmessage:late\nreceipt-id:r9\n\n\x00")
-		p.Close()
-		<-client.Done()
-		if n := len(l.Lines("matches no subscription")); n != 1 {
-			t.Errorf("S3: %d lines for 10 frames, want 1", n)
-		}
-		if n := len(l.Lines("that is over")); n != 1 {
-			t.Errorf("promise 12: %d lines for a stray ERROR, want 1", n)
-		}
-	})
+func TestWithLogger_a_wished_end(t *testing.T) {
+	var l rig.Log
+	b := rig.PipeBroker(t)
+	client := rig.Connect(t, "ws://u:secret@pipe.test/ws", stomp.WithHTTPClient(b.Client()), stomp.WithLogger(l.Logger(slog.LevelInfo)))
+	rig.OK(t, client.Send(t.Context(), "/queue/a", nil, stomp.WithReceipt()))
+	rig.OK(t, client.Disconnect(t.Context()))
+	all := l.Lines("")
+	if len(all) != 2 || !strings.Contains(all[0], "level=INFO msg=\"stomp: connected\" url=ws://u@pipe.test/ws version=1.2 server=stomptest/1") ||
+		!strings.Contains(all[1], "level=INFO msg=\"stomp: closed\"") {
+		t.Errorf("the log is %q, want one line for the begin and one for the end", all)
+	}
+}
+
+func TestWithLogger_a_fault(t *testing.T) {
+	var l rig.Log
+	p, client := rig.Session(t, stomp.WithLogger(l.Logger(slog.LevelInfo)))
+	p.SendRaw("ERROR\nmessage:denied\n\n\x00")
+	<-client.Done()
+	if lines := l.Lines("level=ERROR"); len(lines) != 1 || !strings.Contains(lines[0], `stomp: connection lost`) || !strings.Contains(lines[0], "denied") {
+		t.Errorf("the log is %q", l.Lines(""))
+	}
+}
+
+func TestWithLogger_once_per_kind_of_trouble(t *testing.T) {
+	var l rig.Log
+	p, client := rig.Session(t, stomp.WithLogger(l.Logger(slog.LevelWarn)))
+	for range 10 {
+		p.SendRaw("MESSAGE\nsubscription:nobody\ndestination:/a\nmessage-id:1\n\n\x00")
+	}
+	p.SendRaw("ERROR\nmessage:late\nreceipt-id:r9\n\n\x00")
+	p.Close()
+	<-client.Done()
+	if n := len(l.Lines("matches no subscription")); n != 1 {
+		t.Errorf("S3: %d lines for 10 frames, want 1", n)
+	}
+	if n := len(l.Lines("that is over")); n != 1 {
+		t.Errorf("promise 12: %d lines for a stray ERROR, want 1", n)
+	}
 }
 
 // Every frame is logged at debug level, either way, and no line at any level holds a passcode or an Authorization.

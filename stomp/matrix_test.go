@@ -141,9 +141,9 @@ func deeds() []deed {
 	}
 }
 
-// TestMatrix: each call, with the connection ending at each moment: what the caller gets, whether repeating is safe, and
+// TestClient_fault_matrix: each call, with the connection ending at each moment: what the caller gets, whether repeating is safe, and
 // exactly what the next session carries.
-func TestMatrix(t *testing.T) {
+func TestClient_fault_matrix(t *testing.T) {
 	for _, d := range deeds() {
 		t.Run(d.name, func(t *testing.T) {
 			for m, want := range d.want {

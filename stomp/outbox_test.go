@@ -12,25 +12,27 @@ import (
 	"github.com/webstomp/webstomp/stomp"
 )
 
-// The peer does not read: what waits is bounded, and Send waits within ctx.
-func TestSendWaitsForRoom(t *testing.T) {
-	fill := func(t *testing.T, c *stomp.Client, p *rig.Peer) int {
-		p.Block(c)
-		body := make([]byte, 1<<10)
-		for n := 0; ; n++ {
-			start := time.Now()
-			err := c.Send(rig.Within(t, time.Second), "/a", body)
-			if err == nil {
-				continue
-			}
-			rig.ErrorIs(t, err, context.DeadlineExceeded)
-			if d := time.Since(start); d != time.Second || !stomp.Unsent(err) {
-				t.Errorf("%v (unsent %t) after %v", err, stomp.Unsent(err), d)
-			}
-			return n
+// fill sends until there is no room within a second, and returns how many frames of 1 KiB were accepted.
+func fill(t *testing.T, c *stomp.Client, p *rig.Peer) int {
+	p.Block(c)
+	body := make([]byte, 1<<10)
+	for n := 0; ; n++ {
+		start := time.Now()
+		err := c.Send(rig.Within(t, time.Second), "/a", body)
+		if err == nil {
+			continue
 		}
+		rig.ErrorIs(t, err, context.DeadlineExceeded)
+		if d := time.Since(start); d != time.Second || !stomp.Unsent(err) {
+			t.Errorf("%v (unsent %t) after %v", err, stomp.Unsent(err), d)
+		}
+		return n
 	}
-	rig.Bubble(t, "bounded_and_within_ctx", func(t *testing.T) {
+}
+
+// The peer does not read: what waits is bounded, and Send waits within ctx.
+func TestSend_waits_for_room_bounded_and_within_ctx(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		p, c := rig.Session(t)
 		if n := fill(t, c, p); n < 900 || n > 1100 {
 			t.Errorf("%d frames of 1 KiB were accepted, the bound is 1 MiB", n)
@@ -44,7 +46,10 @@ func TestSendWaitsForRoom(t *testing.T) {
 		c.Close()
 		<-rest
 	})
-	rig.Bubble(t, "ends_with_Close", func(t *testing.T) {
+}
+
+func TestSend_waits_for_room_ends_with_Close(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		p, c := rig.Session(t)
 		fill(t, c, p)
 		done := make(chan error)
@@ -58,7 +63,10 @@ func TestSendWaitsForRoom(t *testing.T) {
 			rig.Unsent(t, err)
 		}
 	})
-	rig.Bubble(t, "ends_with_the_connection", func(t *testing.T) {
+}
+
+func TestSend_waits_for_room_ends_with_the_connection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		p, c := rig.Session(t)
 		fill(t, c, p)
 		done := make(chan error)
@@ -73,7 +81,7 @@ func TestSendWaitsForRoom(t *testing.T) {
 }
 
 // A Send without options allocates nothing.
-func TestSendAllocates(t *testing.T) {
+func TestSend_allocates_nothing(t *testing.T) {
 	near, far := net.Pipe()
 	defer far.Close()
 	go func() { // ends with the connection: a server that says CONNECTED and discards the rest

@@ -13,7 +13,7 @@ import (
 
 // What each policy keeps of 100 messages that nobody reads, and what it counts. A bound of 10 frames is 5 in the channel
 // and 5 behind it.
-func TestPromise2_policies(t *testing.T) {
+func TestWithBuffer_promise2_policies(t *testing.T) {
 	for _, tc := range []struct {
 		name    string
 		bound   stomp.SubscribeOption
@@ -77,7 +77,7 @@ func TestPromise2_policies(t *testing.T) {
 }
 
 // A burst that is put faster than the feeder goroutine runs must drop the oldest all the same.
-func TestPromise2_DropOldest_keeps_the_newest(t *testing.T) {
+func TestWithBuffer_promise2_DropOldest_keeps_the_newest(t *testing.T) {
 	for _, frames := range []int{1, 2, 3, 4, 7, 70} {
 		for range 30 {
 			synctest.Test(t, func(t *testing.T) {
@@ -104,8 +104,8 @@ func burst(p *rig.Peer, first, last int) {
 	p.SendRaw(all.String())
 }
 
-func TestPromise2_OverflowFail(t *testing.T) {
-	rig.Bubble(t, "ends_alone_and_says_why", func(t *testing.T) {
+func TestWithBuffer_promise2_OverflowFail_ends_alone_and_says_why(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b, c := rig.Pair(t)
 		other, err := c.NewSubscription(t.Context(), "/queue/b")
 		rig.OK(t, err)
@@ -130,8 +130,8 @@ func TestPromise2_OverflowFail(t *testing.T) {
 }
 
 // The bound in octets counts header and body.
-func TestPromise2_bytes(t *testing.T) {
-	rig.Bubble(t, "bound", func(t *testing.T) {
+func TestWithBuffer_promise2_bound_in_bytes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b, c := rig.Pair(t)
 		sub, err := c.NewSubscription(t.Context(), "/queue/a", stomp.WithBuffer(0, 10_000, stomp.OverflowDropNewest))
 		rig.OK(t, err)
@@ -156,6 +156,9 @@ func TestPromise2_bytes(t *testing.T) {
 			t.Errorf("there was room again: %+v", s)
 		}
 	})
+}
+
+func TestWithBuffer_promise2_single_big_frame_is_let_in(t *testing.T) {
 	for name, policy := range map[string]stomp.Overflow{
 		"Block": stomp.OverflowBlock, "DropOldest": stomp.OverflowDropOldest, "DropNewest": stomp.OverflowDropNewest, "Fail": stomp.OverflowFail,
 	} {
@@ -178,7 +181,7 @@ func TestPromise2_bytes(t *testing.T) {
 }
 
 // WithBuffer given to Connect holds for every subscription that has none of its own.
-func TestWithBufferOfConnect(t *testing.T) {
+func TestWithBuffer_of_Connect(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := rig.PipeBroker(t)
 		c := rig.Connect(t, b, stomp.WithBuffer(3, 0, stomp.OverflowDropNewest))
@@ -196,7 +199,7 @@ func TestWithBufferOfConnect(t *testing.T) {
 }
 
 // Whatever a policy drops in a client mode, the broker has it still: nothing waits for an ack of it.
-func TestPromise2_dropped_in_client_mode(t *testing.T) {
+func TestWithBuffer_promise2_dropped_in_client_mode(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, c := rig.Pair(t, stomptest.WithPrefetch(100))
 		sub, err := c.NewSubscription(t.Context(), "/queue/a", stomp.WithAck(stomp.AckClientIndividual), stomp.WithBuffer(2, 0, stomp.OverflowDropNewest))

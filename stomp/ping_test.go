@@ -2,17 +2,17 @@ package stomp_test
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/webstomp/webstomp/internal/rig"
 	"github.com/webstomp/webstomp/stomp"
 )
 
-func TestWithPing(t *testing.T) {
-	quiet := stomp.WithHeartBeat(0, 0)
-	rig.Bubble(t, "keeps_a_session_that_is_answered", func(t *testing.T) {
+func TestWithPing_keeps_a_session_that_is_answered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b := rig.PipeBroker(t)
-		client := rig.Connect(t, b, quiet, stomp.WithPing(10*time.Second))
+		client := rig.Connect(t, b, stomp.WithHeartBeat(0, 0), stomp.WithPing(10*time.Second))
 		before := client.Stats()
 		time.Sleep(time.Hour)
 		after := client.Stats()
@@ -24,18 +24,24 @@ func TestWithPing(t *testing.T) {
 			t.Errorf("the session ended: %v", st.Err)
 		}
 	})
-	rig.Bubble(t, "off_by_default", func(t *testing.T) {
+}
+
+func TestWithPing_off_by_default(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b := rig.PipeBroker(t)
-		client := rig.Connect(t, b, quiet)
+		client := rig.Connect(t, b, stomp.WithHeartBeat(0, 0))
 		before := client.Stats().BytesSent
 		time.Sleep(time.Hour)
 		if sent := client.Stats().BytesSent - before; sent != 0 {
 			t.Errorf("%d octets were sent", sent)
 		}
 	})
-	rig.Bubble(t, "ends_a_session_that_is_not", func(t *testing.T) {
+}
+
+func TestWithPing_ends_a_session_that_is_not(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b := rig.PipeBroker(t)
-		client := rig.Connect(t, b, quiet, stomp.WithPing(10*time.Second))
+		client := rig.Connect(t, b, stomp.WithHeartBeat(0, 0), stomp.WithPing(10*time.Second))
 		start := time.Now()
 		b.Silence(true)
 		<-client.Done()
@@ -45,9 +51,12 @@ func TestWithPing(t *testing.T) {
 		rig.ErrorIs(t, client.Err(), stomp.ErrHeartBeat, stomp.ErrConnectionLost)
 		rig.ErrorText(t, client.Err(), "connection lost: no heart-beat from the server: nothing came for 10s after a WebSocket ping")
 	})
-	rig.Bubble(t, "a_stalled_reader_is_not_silence", func(t *testing.T) {
+}
+
+func TestWithPing_a_stalled_reader_is_not_silence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b := rig.PipeBroker(t)
-		client := rig.Connect(t, b, quiet, stomp.WithPing(10*time.Second))
+		client := rig.Connect(t, b, stomp.WithHeartBeat(0, 0), stomp.WithPing(10*time.Second))
 		messages, err := client.Subscribe(t.Context(), "/topic/a", stomp.WithBuffer(2, 0, stomp.OverflowBlock), stomp.WithReceipt())
 		rig.OK(t, err)
 		for range 3 {
@@ -67,10 +76,13 @@ func TestWithPing(t *testing.T) {
 			t.Errorf("the session ended: %v", st.Err)
 		}
 	})
-	rig.Bubble(t, "W5_does_not_hide_why_the_server_closed", func(t *testing.T) {
+}
+
+func TestWithPing_W5_does_not_hide_why_the_server_closed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		for range 50 { // ping loop and read loop learn of it at the same time
 			b := rig.PipeBroker(t)
-			client := rig.Connect(t, b, quiet, stomp.WithPing(10*time.Second))
+			client := rig.Connect(t, b, stomp.WithHeartBeat(0, 0), stomp.WithPing(10*time.Second))
 			b.Silence(true)
 			time.Sleep(15 * time.Second) // a ping waits for its pong
 			b.CloseConnections(1001, "going away")

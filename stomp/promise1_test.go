@@ -75,7 +75,7 @@ func newWaiter(t *testing.T, b *stomptest.Broker) waiter {
 }
 
 // A ctx bounds every wait, is honoured at once, and never reaches the socket.
-func TestPromise1_ctx_bounds_waiting(t *testing.T) {
+func TestClient_promise1_ctx_bounds_waiting(t *testing.T) {
 	for name, call := range waits {
 		rig.Bubble(t, name, func(t *testing.T) {
 			b := rig.PipeBroker(t)
@@ -115,7 +115,7 @@ func newSilent(t *testing.T, b *stomptest.Broker, old waiter) waiter {
 }
 
 // A ctx that has ended already: its error, and nothing is written.
-func TestPromise1_ctx_over_already(t *testing.T) {
+func TestClient_promise1_ctx_over_already(t *testing.T) {
 	for name, call := range waits {
 		if name == "Confirmed" || name == "Receipt.Wait" {
 			continue // they write with another ctx

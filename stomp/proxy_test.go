@@ -21,7 +21,7 @@ import (
 
 // A WebSocket goes through a tunnel of the proxy's, with TLS and without (RFC 6455, section 4.1), and so does the next
 // one after an outage.
-func TestProxy(t *testing.T) {
+func TestProxy_tunnels_WebSockets(t *testing.T) {
 	ca := rig.NewAuthority(t)
 	cert := ca.Server(t)
 	b, urls := rig.ProxiedBrokers(t, ca)

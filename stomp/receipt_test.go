@@ -15,8 +15,8 @@ import (
 	"github.com/webstomp/webstomp/stomp/stomptest"
 )
 
-func TestReceipt(t *testing.T) {
-	rig.Bubble(t, "M5_SendAsync", func(t *testing.T) {
+func TestReceipt_M5_SendAsync(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b, c := rig.Pair(t)
 		b.Delay(time.Second)
 		r, err := c.SendAsync(t.Context(), "/queue/a", []byte("x"))
@@ -32,7 +32,10 @@ func TestReceipt(t *testing.T) {
 			t.Errorf("%d receipts pending", n)
 		}
 	})
-	rig.Bubble(t, "M5_ERROR_answers_it_and_the_session_goes_on", func(t *testing.T) {
+}
+
+func TestReceipt_M5_ERROR_answers_it_and_the_session_goes_on(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b, c := rig.Pair(t)
 		b.Intercept(func(e stomptest.Event) stomptest.Action {
 			if e.Frame.Command == "SEND" && e.Frame.Get("destination") == "/no" {
@@ -48,7 +51,10 @@ func TestReceipt(t *testing.T) {
 		}
 		rig.OK(t, c.Send(t.Context(), "/yes", nil, stomp.WithReceipt()))
 	})
-	rig.Bubble(t, "Promise10_thousands_outstanding_none_waits_for_another", func(t *testing.T) {
+}
+
+func TestReceipt_promise10_thousands_outstanding_none_waits_for_another(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		const n = 5000
 		p, c := rig.Session(t)
 		ids := make(chan string, n)
@@ -82,7 +88,10 @@ func TestReceipt(t *testing.T) {
 			rig.OK(t, r.Wait(t.Context()))
 		}
 	})
-	rig.Bubble(t, "Promise10_many_waiters_at_once", func(t *testing.T) {
+}
+
+func TestReceipt_promise10_many_waiters_at_once(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b, c := rig.Pair(t)
 		b.Delay(time.Millisecond)
 		var all sync.WaitGroup
@@ -99,8 +108,11 @@ func TestReceipt(t *testing.T) {
 			t.Errorf("%d sent in %v", b.QueueLen("/queue/a"), d)
 		}
 	})
-	// A waiter leaves with its ctx. What comes for it later harms nobody: neither RECEIPT nor ERROR.
-	rig.Bubble(t, "waiter_leaves_with_its_ctx", func(t *testing.T) {
+}
+
+// A waiter leaves with its ctx. What comes for it later harms nobody: neither RECEIPT nor ERROR.
+func TestReceipt_waiter_leaves_with_its_ctx(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		p, c := rig.Session(t)
 		rest := p.Rest()
 		start := time.Now()
@@ -128,7 +140,10 @@ func TestReceipt(t *testing.T) {
 		c.Close()
 		<-rest
 	})
-	rig.Bubble(t, "Wait_leaves_the_receipt_pending", func(t *testing.T) {
+}
+
+func TestReceipt_Wait_leaves_the_receipt_pending(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		p, c := rig.Session(t)
 		rest := p.Rest()
 		r, err := c.SendAsync(t.Context(), "/queue/a", nil)
@@ -145,6 +160,9 @@ func TestReceipt(t *testing.T) {
 		c.Close()
 		<-rest
 	})
+}
+
+func TestReceipt_session_ends(t *testing.T) {
 	for name, end := range map[string]struct {
 		how  func(c *stomp.Client, p *rig.Peer)
 		want error
@@ -183,8 +201,8 @@ func TestReceipt(t *testing.T) {
 }
 
 // A frame is withdrawn when its ctx ends before it was taken for writing.
-func TestWithdraw(t *testing.T) {
-	rig.Bubble(t, "Unsent", func(t *testing.T) {
+func TestSend_withdrawn_is_Unsent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		p, c := rig.Session(t)
 		p.Block(c)
 		start := time.Now()
@@ -207,7 +225,10 @@ func TestWithdraw(t *testing.T) {
 			t.Errorf("%d frames were sent", n)
 		}
 	})
-	rig.Bubble(t, "Ack_can_be_repeated", func(t *testing.T) {
+}
+
+func TestAck_withdrawn_can_be_repeated(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		p, c := rig.Session(t)
 		_, f := acked(t, c, p)
 		p.Block(c)
@@ -218,7 +239,10 @@ func TestWithdraw(t *testing.T) {
 		p.Want(wire.Send)
 		p.Want(wire.Ack)
 	})
-	rig.Bubble(t, "Commit_can_be_repeated", func(t *testing.T) {
+}
+
+func TestTransaction_withdrawn_Commit_can_be_repeated(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		p, c := rig.Session(t)
 		tx, err := c.Begin(t.Context())
 		rig.OK(t, err)
@@ -234,7 +258,10 @@ func TestWithdraw(t *testing.T) {
 			p.Want(command)
 		}
 	})
-	rig.Bubble(t, "Begin_leaves_nothing_open", func(t *testing.T) {
+}
+
+func TestBegin_withdrawn_leaves_nothing_open(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		p, c := rig.Session(t)
 		rest := p.Rest()
 		_, err := c.Begin(rig.Within(t, time.Second), stomp.WithReceipt())

@@ -15,7 +15,7 @@ import (
 
 // While the connection is lost again and again, at intervals of the back-off's own size, the Client ends at once at
 // whatever instant its user wishes it.
-func TestReconnect_end_at_any_time(t *testing.T) {
+func TestWithReconnect_end_at_any_time(t *testing.T) {
 	for how, end := range ends {
 		t.Run(how, func(t *testing.T) {
 			seed := rand.Uint64()

@@ -42,7 +42,7 @@ func wantEnded(t *testing.T, c *stomp.Client, sub *stomp.Subscription[stomp.Fram
 }
 
 // However far an outage has come, the Client ends at once when its user wishes it, and nothing is left (the bubble).
-func TestReconnect_end_at_each_step(t *testing.T) {
+func TestWithReconnect_end_at_each_step(t *testing.T) {
 	for step, outage := range map[string]struct {
 		backoff stomp.Backoff
 		script  []rig.Trouble
@@ -88,7 +88,7 @@ func TestReconnect_end_at_each_step(t *testing.T) {
 }
 
 // The same while a new session is being restored: it is not standing yet.
-func TestReconnect_end_while_restoring(t *testing.T) {
+func TestWithReconnect_end_while_restoring(t *testing.T) {
 	for how, end := range ends {
 		rig.Bubble(t, "header_function/"+how, func(t *testing.T) {
 			route := rig.NewRoute(t)
@@ -142,7 +142,7 @@ func TestReconnect_end_while_restoring(t *testing.T) {
 }
 
 // Disconnect during an outage: ErrConnectionLost where frames that had been accepted are dropped.
-func TestReconnect_Disconnect_drops_accepted_frames(t *testing.T) {
+func TestWithReconnect_Disconnect_drops_accepted_frames(t *testing.T) {
 	for name, send := range map[string]func(t *testing.T, c *stomp.Client) *stomp.Receipt{
 		"WithRetry": func(t *testing.T, c *stomp.Client) *stomp.Receipt {
 			r, err := c.SendAsync(t.Context(), "/queue/a", []byte("x"), stomp.WithRetry())
@@ -172,7 +172,7 @@ func TestReconnect_Disconnect_drops_accepted_frames(t *testing.T) {
 }
 
 // WithoutReconnect: a lost connection is the end, and nothing is dialled.
-func TestWithoutReconnect(t *testing.T) {
+func TestWithoutReconnect_a_lost_connection_is_the_end(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		route := rig.NewRoute(t)
 		c := rig.Connect(t, route, stomp.WithReconnect(rig.QuickBackoff), stomp.WithoutReconnect())

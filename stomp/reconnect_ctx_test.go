@@ -79,7 +79,7 @@ var calls = map[string]func(ctx context.Context, c *stomp.Client) error{
 }
 
 // Promise 1: ctx ends each wait for a session, at whichever step of the outage, and what was not sent never is.
-func TestOutage_ctx_ends(t *testing.T) {
+func TestWithReconnect_promise1_ctx_ends_the_wait(t *testing.T) {
 	for step := range outageSteps {
 		for name, call := range calls {
 			rig.Bubble(t, step+"/"+name, func(t *testing.T) {
@@ -114,7 +114,7 @@ func TestOutage_ctx_ends(t *testing.T) {
 }
 
 // Confirmed waits for the next session, within its own ctx; the subscription goes on.
-func TestOutage_Confirmed(t *testing.T) {
+func TestConfirmed_waits_through_an_outage(t *testing.T) {
 	for step := range outageSteps {
 		rig.Bubble(t, step, func(t *testing.T) {
 			route, c, gate := inOutage(t, step)
@@ -169,7 +169,7 @@ var callsWithoutWaiting = map[string]func(ctx context.Context, c *stomp.Client) 
 }
 
 // WithoutWaiting: ErrNotConnected at once, with why, and nothing is ever sent.
-func TestOutage_WithoutWaiting(t *testing.T) {
+func TestWithoutWaiting_in_an_outage(t *testing.T) {
 	for name, call := range callsWithoutWaiting {
 		for step := range outageSteps {
 			rig.Bubble(t, step+"/"+name, func(t *testing.T) {
@@ -201,7 +201,7 @@ func TestOutage_WithoutWaiting(t *testing.T) {
 }
 
 // The text of the two errors says why there is no session.
-func TestOutage_texts(t *testing.T) {
+func TestWithReconnect_error_texts_in_an_outage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		route := rig.NewRoute(t)
 		c := rig.Connect(t, route, stomp.WithReconnect(stomp.Backoff{Min: time.Nanosecond, Max: time.Hour, Factor: 1e15}))

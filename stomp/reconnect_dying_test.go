@@ -34,7 +34,7 @@ func dying(t *testing.T) (b *stomptest.Broker, c *stomp.Client, gate chan struct
 }
 
 // A call that meets a session which is just ending waits for the next one, as any other in an outage.
-func TestOutage_session_just_ending(t *testing.T) {
+func TestWithReconnect_session_just_ending(t *testing.T) {
 	wait := map[string]func(ctx context.Context, c *stomp.Client) error{
 		"Commit": func(ctx context.Context, c *stomp.Client) error {
 			tx, err := c.Begin(ctx)
@@ -89,7 +89,7 @@ func TestOutage_session_just_ending(t *testing.T) {
 }
 
 // WithoutWaiting does not wait for the end of that session either.
-func TestOutage_session_just_ending_WithoutWaiting(t *testing.T) {
+func TestWithoutWaiting_session_just_ending(t *testing.T) {
 	for name, call := range callsWithoutWaiting {
 		rig.Bubble(t, name, func(t *testing.T) {
 			b, c, gate := dying(t)

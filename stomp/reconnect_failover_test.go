@@ -14,7 +14,7 @@ import (
 var withThree = stomp.WithFailover("ws://two.test/ws", "ws://three.test/ws")
 
 // Connect tries each endpoint once, in the order given.
-func TestWithFailover_Connect(t *testing.T) {
+func TestWithFailover_Connect_tries_each_endpoint_once(t *testing.T) {
 	for name, c := range map[string]struct {
 		script []rig.Trouble
 		hosts  []string
@@ -35,7 +35,10 @@ func TestWithFailover_Connect(t *testing.T) {
 			rig.Equal(t, "endpoints", route.Hosts(), c.hosts)
 		})
 	}
-	rig.Bubble(t, "none", func(t *testing.T) {
+}
+
+func TestWithFailover_Connect_finds_none(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		route := rig.NewRoute(t)
 		route.Plan(rig.Mute, rig.NoDial, rig.Mute)
 		start := time.Now()
@@ -49,7 +52,10 @@ func TestWithFailover_Connect(t *testing.T) {
 		}
 		rig.Equal(t, "endpoints", route.Hosts(), []string{"one.test", "two.test", "three.test"})
 	})
-	rig.Bubble(t, "ctx_ends_the_round", func(t *testing.T) {
+}
+
+func TestWithFailover_Connect_ctx_ends_the_round(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		route := rig.NewRoute(t)
 		route.Plan(rig.Mute, rig.Mute, rig.Mute)
 		rig.Takes(t, 20*time.Second, func() {
@@ -160,7 +166,10 @@ func TestWithInitialRetry_ends(t *testing.T) {
 			}
 		})
 	}
-	rig.Bubble(t, "ctx_says_what_the_last_attempt_met", func(t *testing.T) {
+}
+
+func TestWithInitialRetry_ctx_says_what_the_last_attempt_met(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		route := rig.NewRoute(t)
 		route.Plan(rig.RefusedUpgrade(503))
 		err := rig.ConnectError(t, rig.Within(t, time.Minute), route, stomp.WithInitialRetry(),

@@ -18,7 +18,7 @@ import (
 
 // When reconnecting, where all of it worked before, only the refusal of who we are ends the Client, the third time in a
 // row; everything else goes on.
-func TestReconnect_what_ends_the_Client(t *testing.T) {
+func TestWithReconnect_what_ends_the_Client(t *testing.T) {
 	for name, c := range map[string]struct {
 		script []rig.Trouble
 		dials  int // at which the Client ends; 0: it lives
@@ -78,7 +78,7 @@ func TestReconnect_what_ends_the_Client(t *testing.T) {
 }
 
 // Two refusals, a session, two more: not three in a row.
-func TestReconnect_refusals_start_afresh_with_a_session(t *testing.T) {
+func TestWithReconnect_refusals_start_afresh_with_a_session(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		route := rig.NewRoute(t)
 		c := rig.Connect(t, route, stomp.WithReconnect(rig.QuickBackoff), stomp.WithHeartBeat(0, 0))
@@ -95,7 +95,7 @@ func TestReconnect_refusals_start_afresh_with_a_session(t *testing.T) {
 }
 
 // A broker that accepts and says nothing is given up after 15 s.
-func TestReconnect_attempt_is_bounded(t *testing.T) {
+func TestWithReconnect_attempt_is_bounded(t *testing.T) {
 	for name, trouble := range map[string]rig.Trouble{"dial": rig.Hangs, "upgrade": rig.Silent, "handshake": rig.Mute} {
 		rig.Bubble(t, name, func(t *testing.T) {
 			route := rig.NewRoute(t)
@@ -121,7 +121,7 @@ type contextKey struct{}
 
 // Credentials and headers are asked before every attempt, with the values of Connect's ctx, and what they say then is
 // what the broker gets.
-func TestReconnect_asks_afresh(t *testing.T) {
+func TestWithReconnect_asks_afresh(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var logins, tokens []string
 		b := rig.PipeBroker(t, stomptest.WithHTTPAuth(func(r *http.Request) int {

@@ -16,8 +16,8 @@ import (
 )
 
 // Promise 8: a session that falls silent is cut at once, not shaken hands with, and the next one is made.
-func TestReconnect_Promise8_silence(t *testing.T) {
-	rig.Bubble(t, "websocket", func(t *testing.T) {
+func TestWithReconnect_promise8_silence_on_a_websocket(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		route := rig.NewRoute(t)
 		c := rig.Connect(t, route, stomp.WithReconnect(rig.QuickBackoff), stomp.WithHeartBeat(time.Second, time.Second))
 		sub, err := c.NewSubscription(t.Context(), "/topic/a")
@@ -45,8 +45,11 @@ func TestReconnect_Promise8_silence(t *testing.T) {
 			t.Errorf("the dead were talked to: %v", commands)
 		}
 	})
-	// On the wire: heart-beats to the end, and not a byte more.
-	rig.Bubble(t, "stream", func(t *testing.T) {
+}
+
+// On the wire: heart-beats to the end, and not a byte more.
+func TestWithReconnect_promise8_silence_on_a_stream(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		const connected = "version:1.2\nheart-beat:1000,1000"
 		server := rig.NewServer(t)
 		p, c := server.Session(connected, stomp.WithReconnect(rig.QuickBackoff), stomp.WithHeartBeat(time.Second, time.Second))
@@ -86,7 +89,7 @@ func blackHole(nc net.Conn) net.Conn {
 }
 
 // A dialer's connection whose Close waits for its peer does not hold up the next session.
-func TestReconnect_Promise8_no_handshake_with_the_dead(t *testing.T) {
+func TestWithReconnect_promise8_no_handshake_with_the_dead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := rig.PipeBroker(t)
 		dial := func(ctx context.Context, url string) (net.Conn, error) {
@@ -104,7 +107,7 @@ func TestReconnect_Promise8_no_handshake_with_the_dead(t *testing.T) {
 }
 
 // The beat goes on while a consumer is blocked, however long: the session stays, on a broker that enforces it.
-func TestReconnect_beat_while_a_consumer_is_blocked(t *testing.T) {
+func TestWithReconnect_beat_while_a_consumer_is_blocked(t *testing.T) {
 	for name, policy := range map[string]stomp.Overflow{"queue_full": stomp.OverflowBlock, "dropping": stomp.OverflowDropOldest} {
 		rig.Bubble(t, name, func(t *testing.T) {
 			route := rig.NewRoute(t, stomptest.WithHeartBeat(time.Second, time.Second))

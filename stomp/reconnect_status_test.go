@@ -14,7 +14,7 @@ import (
 )
 
 // Status and Watch at each step of an outage: what is tried, when, and why.
-func TestReconnect_Status(t *testing.T) {
+func TestWithReconnect_Status(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		route := rig.NewRoute(t)
 		c := rig.Connect(t, route, stomp.WithReconnect(stomp.Backoff{Min: time.Minute, Max: time.Minute}), stomp.WithHeartBeat(0, 0))
@@ -77,7 +77,7 @@ func TestReconnect_Status(t *testing.T) {
 }
 
 // One line when it breaks, one when it is back, however many attempts there were.
-func TestReconnect_log(t *testing.T) {
+func TestWithReconnect_log(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log rig.Log
 		route := rig.NewRoute(t)
@@ -107,7 +107,7 @@ func TestReconnect_log(t *testing.T) {
 }
 
 // When the Client gives up, one line at error level says why.
-func TestReconnect_log_of_the_end(t *testing.T) {
+func TestWithReconnect_log_of_the_end(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log rig.Log
 		route := rig.NewRoute(t)

@@ -27,7 +27,7 @@ func answer(t *testing.T, c *stomp.Client) {
 	}()
 }
 
-func TestRequest(t *testing.T) {
+func TestRequest_each_server(t *testing.T) {
 	for _, profile := range []stomptest.Profile{stomptest.Generic, stomptest.RabbitMQ, stomptest.Classic, stomptest.Artemis} {
 		rig.Bubble(t, "round_trip_"+profile.String(), func(t *testing.T) {
 			b, c := rig.Pair(t, stomptest.WithProfile(profile))
@@ -53,7 +53,7 @@ func TestRequest(t *testing.T) {
 				t.Errorf("%d unmatched, %d subscriptions", n, c.Stats().Subscriptions)
 			}
 		})
-		rig.Bubble(t, "Promise10_many_at_once_"+profile.String(), func(t *testing.T) {
+		rig.Bubble(t, "promise10_many_at_once_"+profile.String(), func(t *testing.T) {
 			b, c := rig.Pair(t, stomptest.WithProfile(profile))
 			answer(t, rig.Connect(t, b))
 			var all sync.WaitGroup
@@ -69,7 +69,10 @@ func TestRequest(t *testing.T) {
 			all.Wait()
 		})
 	}
-	rig.Bubble(t, "WithReplyTo", func(t *testing.T) {
+}
+
+func TestRequest_WithReplyTo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b, c := rig.Pair(t, stomptest.WithProfile(stomptest.RabbitMQ))
 		answer(t, rig.Connect(t, b))
 		for range 2 {
@@ -81,7 +84,10 @@ func TestRequest(t *testing.T) {
 		}
 		rig.Equal(t, "SUBSCRIBEs", only(rig.Received(b, "destination"), "SUBSCRIBE"), []string{"SUBSCRIBE destination:/queue/rpc", "SUBSCRIBE destination:/queue/mine"})
 	})
-	rig.Bubble(t, "correlation_id_of_the_caller", func(t *testing.T) {
+}
+
+func TestRequest_correlation_id_of_the_caller(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b, c := rig.Pair(t)
 		answer(t, rig.Connect(t, b))
 		f, err := c.Request(t.Context(), "/queue/rpc", nil, stomp.WithHeader("correlation-id", "mine"))
@@ -102,7 +108,10 @@ func TestRequest(t *testing.T) {
 		}
 		rig.ErrorIs(t, <-done, context.DeadlineExceeded)
 	})
-	rig.Bubble(t, "1.0_reply_without_subscription", func(t *testing.T) {
+}
+
+func TestRequest_reply_without_subscription_in_1_0(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		p, c := rig.NewServer(t).Session("version:1.0")
 		done := make(chan error)
 		go func() {
@@ -129,8 +138,8 @@ func only(list []string, prefix string) (some []string) {
 	return some
 }
 
-func TestRequestFails(t *testing.T) {
-	rig.Bubble(t, "ctx_bounds_it_and_a_late_reply_is_unmatched", func(t *testing.T) {
+func TestRequest_ctx_bounds_it_and_a_late_reply_is_unmatched(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b, c := rig.Pair(t)
 		late := c.Unmatched(t.Context())
 		server := rig.Connect(t, b)
@@ -152,7 +161,10 @@ func TestRequestFails(t *testing.T) {
 			t.Errorf("%d unmatched", n)
 		}
 	})
-	rig.Bubble(t, "refused_reply_queue", func(t *testing.T) {
+}
+
+func TestRequest_refused_reply_queue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b, c := rig.Pair(t)
 		refuse := true
 		b.Intercept(func(e stomptest.Event) stomptest.Action {
@@ -168,7 +180,10 @@ func TestRequestFails(t *testing.T) {
 		_, err = c.Request(t.Context(), "/queue/rpc", nil) // tries again
 		rig.OK(t, err)
 	})
-	rig.Bubble(t, "reply_queue_cancelled", func(t *testing.T) {
+}
+
+func TestRequest_reply_queue_cancelled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b, c := rig.Pair(t, stomptest.WithProfile(stomptest.RabbitMQ))
 		done := make(chan error)
 		go func() {
@@ -180,6 +195,9 @@ func TestRequestFails(t *testing.T) {
 		rig.Refused(t, <-done, "Server cancelled subscription")
 		rig.OK(t, c.Err())
 	})
+}
+
+func TestRequest_session_ends(t *testing.T) {
 	for name, end := range map[string]struct {
 		how  func(b *stomptest.Broker, c *stomp.Client)
 		want error
@@ -204,13 +222,19 @@ func TestRequestFails(t *testing.T) {
 			rig.ErrorIs(t, err, stomp.ErrClosed, end.want)
 		})
 	}
-	rig.Bubble(t, "refused_by_broker_with_receipt", func(t *testing.T) {
+}
+
+func TestRequest_refused_by_broker_with_receipt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b, c := rig.Pair(t)
 		rig.On(b, "SEND", "", rig.Refuse("no"))
 		_, err := c.Request(t.Context(), "/queue/rpc", nil, stomp.WithReceipt())
 		rig.Refused(t, err, "no")
 	})
-	rig.Bubble(t, "what_makes_no_sense", func(t *testing.T) {
+}
+
+func TestRequest_what_makes_no_sense(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		_, c := rig.Pair(t)
 		over, cancel := context.WithCancel(t.Context())
 		cancel()

@@ -22,7 +22,7 @@ func suspect(t *testing.T, server *rig.Server, p *rig.Peer) *rig.Peer {
 }
 
 // The end of a Client, or of a subscription, while subscriptions are restored.
-func TestRestore_Ends(t *testing.T) {
+func TestClient_ends_while_one_SUBSCRIBE_is_tried_alone(t *testing.T) {
 	for _, end := range []struct {
 		name string
 		call func(context.Context, *stomp.Client) error
@@ -44,7 +44,10 @@ func TestRestore_Ends(t *testing.T) {
 			rig.ErrorIs(t, c.Err(), stomp.ErrClosed)
 		})
 	}
-	rig.Bubble(t, "a_ctx_that_ends_while_its_SUBSCRIBE_is_tried_alone", func(t *testing.T) {
+}
+
+func TestSubscription_ctx_ends_while_its_SUBSCRIBE_is_tried_alone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		server, p, c := rig.Reconnecting(t, wire.V12)
 		ctx, cancel := context.WithCancel(t.Context())
 		first, err := c.NewSubscription(ctx, "/queue/a")
@@ -66,7 +69,10 @@ func TestRestore_Ends(t *testing.T) {
 		rig.OK(t, first.Err())
 		server.Attend(p)
 	})
-	rig.Bubble(t, "Promise5_likewise_while_its_Subscribe_waits_for_the_receipt", func(t *testing.T) {
+}
+
+func TestSubscribe_promise5_ctx_ends_while_its_SUBSCRIBE_is_tried_alone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		server, p, c := rig.Reconnecting(t, wire.V12)
 		ctx, cancel := context.WithCancel(t.Context())
 		first := make(chan error, 1)
@@ -91,7 +97,10 @@ func TestRestore_Ends(t *testing.T) {
 		rig.OK(t, other.Err())
 		server.Attend(p)
 	})
-	rig.Bubble(t, "Promise4_WithoutResubscribe_ended_by_its_user_has_no_error", func(t *testing.T) {
+}
+
+func TestWithoutResubscribe_promise4_ended_by_its_user_has_no_error(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		_, p, c := rig.Reconnecting(t, wire.V12)
 		sub, err := c.NewSubscription(t.Context(), "/queue/a", stomp.WithoutResubscribe())
 		rig.OK(t, err)
@@ -100,7 +109,10 @@ func TestRestore_Ends(t *testing.T) {
 		rig.Closed(t, sub.C)
 		rig.OK(t, sub.Err())
 	})
-	rig.Bubble(t, "Promise4_the_Client_ends_before_the_channel_does", func(t *testing.T) {
+}
+
+func TestClient_promise4_ends_before_the_channel_does(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		_, p, c := rig.Reconnecting(t, wire.V12, stomp.WithoutReconnect())
 		sub, err := c.NewSubscription(t.Context(), "/queue/a", stomp.WithoutResubscribe())
 		rig.OK(t, err)
@@ -113,8 +125,8 @@ func TestRestore_Ends(t *testing.T) {
 }
 
 // What happens to callers while a session ends or begins.
-func TestRestore_Meanwhile(t *testing.T) {
-	rig.Bubble(t, "Promise5_ERROR_while_a_Subscribe_waits_for_room", func(t *testing.T) {
+func TestSubscribe_promise5_ERROR_while_it_waits_for_room(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		server, p, c := rig.Reconnecting(t, wire.V12)
 		p.Block(c)
 		rig.OK(t, c.Send(t.Context(), "/queue/big", make([]byte, 2<<20)))
@@ -128,7 +140,10 @@ func TestRestore_Meanwhile(t *testing.T) {
 			t.Errorf("%d frames, %.40q", len(got), got)
 		}
 	})
-	rig.Bubble(t, "Promise2_a_consumer_that_sends_from_its_own_loop_while_its_queue_is_full", func(t *testing.T) {
+}
+
+func TestSubscription_promise2_restored_while_its_consumer_sends(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		server, p, c := rig.Reconnecting(t, wire.V12, stomp.WithBuffer(1, 0, stomp.OverflowBlock))
 		sub, err := c.NewSubscription(t.Context(), "/queue/a")
 		rig.OK(t, err)
@@ -165,7 +180,10 @@ func TestRestore_Meanwhile(t *testing.T) {
 			t.Errorf("%d messages", n)
 		}
 	})
-	rig.Bubble(t, "Promise7_a_session_that_ends_as_its_subscriptions_are_restored_loses_no_frame", func(t *testing.T) {
+}
+
+func TestClient_promise7_session_that_ends_while_restoring_loses_no_frame(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		server, p, c := rig.Reconnecting(t, wire.V12)
 		_, err := c.Subscribe(t.Context(), "/queue/a")
 		rig.OK(t, err)
@@ -193,7 +211,10 @@ func TestRestore_Meanwhile(t *testing.T) {
 		rig.OK(t, retried.Wait(t.Context()))
 		rig.Equal(t, "the last session", server.Carried(), []string{"SUBSCRIBE /queue/a", "SUBSCRIBE /queue/b", "SEND /queue/x 1", "SEND /queue/x 2"})
 	})
-	rig.Bubble(t, "Promise1_a_call_without_session_says_so_when_its_ctx_ends", func(t *testing.T) {
+}
+
+func TestSend_promise1_without_session_says_so_when_its_ctx_ends(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		_, p, c := rig.Reconnecting(t, wire.V12)
 		p.Close()
 		synctest.Wait()

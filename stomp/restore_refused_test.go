@@ -28,7 +28,7 @@ func refusing(t *testing.T, profile stomptest.Profile, answer func(stomptest.Eve
 }
 
 // Promise 5: a subscription that the broker refuses ends alone, with the broker's words, and is never replayed.
-func TestPromise5_Refused(t *testing.T) {
+func TestSubscription_promise5_refused_ends_alone(t *testing.T) {
 	words := []byte("RESOURCE_LOCKED")
 	errorNobody := func(closeAfter bool) func(stomptest.Event) stomptest.Action {
 		return func(stomptest.Event) stomptest.Action { return stomptest.ReplyError("refused", nil, words, closeAfter) }
@@ -121,8 +121,8 @@ func tries(b *stomptest.Broker) (n int) {
 }
 
 // Promise 5: who is not refused does not end.
-func TestPromise5_Innocent(t *testing.T) {
-	rig.Bubble(t, "plain_cuts_while_SUBSCRIBE_is_unanswered", func(t *testing.T) {
+func TestSubscription_promise5_survives_plain_cuts_while_SUBSCRIBE_is_unanswered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		cuts := 0
 		b := rig.PipeBroker(t)
 		b.Intercept(func(e stomptest.Event) stomptest.Action {
@@ -151,7 +151,10 @@ func TestPromise5_Innocent(t *testing.T) {
 			t.Errorf("epoch %d", f.Epoch)
 		}
 	})
-	rig.Bubble(t, "cuts_between_refusals", func(t *testing.T) {
+}
+
+func TestSubscription_promise5_survives_cuts_between_refusals(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		n := 0
 		b := refusing(t, stomptest.Generic, func(stomptest.Event) stomptest.Action {
 			if n++; n%2 == 1 {
@@ -172,7 +175,10 @@ func TestPromise5_Innocent(t *testing.T) {
 		}
 		rig.OK(t, good.Err())
 	})
-	rig.Bubble(t, "an_ERROR_before_its_SUBSCRIBE_is_sent", func(t *testing.T) {
+}
+
+func TestSubscription_promise5_survives_an_ERROR_before_its_SUBSCRIBE_is_sent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		server, p, c := rig.Reconnecting(t, wire.V12)
 		held := make(chan struct{})
 		asked := 0
@@ -197,7 +203,10 @@ func TestPromise5_Innocent(t *testing.T) {
 		rig.OK(t, innocent.Confirmed(t.Context()))
 		rig.OK(t, innocent.Err())
 	})
-	rig.Bubble(t, "an_ERROR_about_a_SEND", func(t *testing.T) {
+}
+
+func TestSubscription_promise5_survives_an_ERROR_about_a_SEND(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		server, p, c := rig.Reconnecting(t, wire.V12)
 		sub, err := c.NewSubscription(t.Context(), "/queue/a")
 		rig.OK(t, err)
@@ -213,7 +222,10 @@ func TestPromise5_Innocent(t *testing.T) {
 		}
 		rig.OK(t, sub.Err())
 	})
-	rig.Bubble(t, "Promise12_Server_cancelled_subscription", func(t *testing.T) {
+}
+
+func TestSubscription_promise12_server_cancels_it(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b := rig.PipeBroker(t, stomptest.WithProfile(stomptest.RabbitMQ))
 		c := rig.Connect(t, b, stomp.WithReconnect(rig.QuickBackoff))
 		cancelled, err := c.NewSubscription(t.Context(), "/queue/a", stomp.WithReceipt())
@@ -239,8 +251,8 @@ func TestPromise5_Innocent(t *testing.T) {
 }
 
 // Promise 11: a server that sends no receipts costs one second of probation, however many subscriptions there are.
-func TestPromise11_Probation(t *testing.T) {
-	rig.Bubble(t, "Spring", func(t *testing.T) {
+func TestSubscription_promise11_probation_takes_a_second(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b := rig.PipeBroker(t, stomptest.WithProfile(stomptest.Spring))
 		c := rig.Connect(t, b, stomp.WithReconnect(rig.QuickBackoff))
 		for i := range 20 {

@@ -13,8 +13,8 @@ import (
 )
 
 // Promise 3: a channel survives a reconnect.
-func TestPromise3_Restore(t *testing.T) {
-	rig.Bubble(t, "order_SUBSCRIBEs_then_carried_frames_then_waiting_sends", func(t *testing.T) {
+func TestSubscription_promise3_order_SUBSCRIBEs_then_carried_frames_then_waiting_sends(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		server, p, c := rig.Reconnecting(t, wire.V12)
 		offset := 0
 		for _, d := range []string{"/queue/c", "/queue/a", "/queue/b"} {
@@ -50,7 +50,10 @@ func TestPromise3_Restore(t *testing.T) {
 			}
 		}
 	})
-	rig.Bubble(t, "what_was_ended_while_offline_is_not_restored", func(t *testing.T) {
+}
+
+func TestSubscription_promise3_what_was_ended_while_offline_is_not_restored(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		server, p, c := rig.Reconnecting(t, wire.V12)
 		ctx, cancel := context.WithCancel(t.Context())
 		first, err := c.NewSubscription(ctx, "/queue/ctx")
@@ -77,7 +80,10 @@ func TestPromise3_Restore(t *testing.T) {
 			rig.OK(t, sub.Err())
 		}
 	})
-	rig.Bubble(t, "WithoutResubscribe", func(t *testing.T) {
+}
+
+func TestSubscription_promise3_WithoutResubscribe(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		server, p, c := rig.Reconnecting(t, wire.V12)
 		sub, err := c.NewSubscription(t.Context(), "/queue/a", stomp.WithoutResubscribe())
 		rig.OK(t, err)
@@ -98,7 +104,10 @@ func TestPromise3_Restore(t *testing.T) {
 		server.Attend(server.AcceptSession(wire.V12))
 		rig.Equal(t, "the last session", server.Carried(), nil)
 	})
-	rig.Bubble(t, "Epoch_changes_in_order_with_the_data", func(t *testing.T) {
+}
+
+func TestSubscription_promise3_Epoch_changes_in_order_with_the_data(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b := rig.PipeBroker(t)
 		c := rig.Connect(t, b, stomp.WithReconnect(rig.QuickBackoff))
 		sub, err := c.NewSubscription(t.Context(), "/topic/a", stomp.WithReceipt())
@@ -125,7 +134,10 @@ func TestPromise3_Restore(t *testing.T) {
 			t.Errorf("%+v, %+v", stats, sub.Stats())
 		}
 	})
-	rig.Bubble(t, "Confirmed_waits_for_the_next_session", func(t *testing.T) {
+}
+
+func TestSubscription_promise3_Confirmed_waits_for_the_next_session(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		server, p, c := rig.Reconnecting(t, wire.V12)
 		sub, err := c.NewSubscription(t.Context(), "/queue/a")
 		rig.OK(t, err)
@@ -142,7 +154,7 @@ func TestPromise3_Restore(t *testing.T) {
 }
 
 // Promise 6, and transactions: what belongs to a session ends with it.
-func TestPromise6_OtherSession(t *testing.T) {
+func TestAck_promise6_of_another_session(t *testing.T) {
 	for _, mode := range []stomp.AckMode{stomp.AckClient, stomp.AckClientIndividual} {
 		rig.Bubble(t, fmt.Sprint("acks_", mode), func(t *testing.T) {
 			b := rig.PipeBroker(t)
@@ -181,7 +193,10 @@ func TestPromise6_OtherSession(t *testing.T) {
 			}
 		})
 	}
-	rig.Bubble(t, "Stats_add_up", func(t *testing.T) {
+}
+
+func TestStats_add_up_over_sessions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b := rig.PipeBroker(t)
 		c := rig.Connect(t, b, stomp.WithReconnect(rig.QuickBackoff))
 		for range 3 {

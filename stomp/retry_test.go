@@ -23,8 +23,8 @@ func sends(server *rig.Server) (list []string) {
 }
 
 // WithRetry: at least once.
-func TestRetry(t *testing.T) {
-	rig.Bubble(t, "the_same_frame_until_its_receipt_comes", func(t *testing.T) {
+func TestWithRetry_the_same_frame_until_its_receipt_comes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		server, p, c := rig.Reconnecting(t, wire.V12)
 		server.Release()
 		body := []byte("payload")
@@ -52,7 +52,10 @@ func TestRetry(t *testing.T) {
 			t.Errorf("%d receipts are pending", n)
 		}
 	})
-	rig.Bubble(t, "an_ERROR_ends_it", func(t *testing.T) {
+}
+
+func TestWithRetry_an_ERROR_ends_it(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		server, p, c := rig.Reconnecting(t, wire.V12)
 		r, err := c.SendAsync(t.Context(), "/queue/x", nil, stomp.WithRetry())
 		rig.OK(t, err)
@@ -64,7 +67,10 @@ func TestRetry(t *testing.T) {
 		server.Attend(server.AcceptSession(wire.V12))
 		rig.Equal(t, "the next session", server.Carried(), nil)
 	})
-	rig.Bubble(t, "order_of_retried_and_unwritten_frames_is_that_of_acceptance", func(t *testing.T) {
+}
+
+func TestWithRetry_order_of_retried_and_unwritten_frames_is_that_of_acceptance(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		server, p, c := rig.Reconnecting(t, wire.V12)
 		send := func(body string, opts ...stomp.SendOption) {
 			_, err := c.SendAsync(t.Context(), "/queue/x", []byte(body), opts...)
@@ -94,8 +100,8 @@ func TestRetry(t *testing.T) {
 }
 
 // Several sessions that take a part of what is sent again, or nothing, change nothing about its order.
-func TestRetry_Order(t *testing.T) {
-	rig.Bubble(t, "over_several_sessions", func(t *testing.T) {
+func TestWithRetry_order_over_several_sessions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		server, p, c := rig.Reconnecting(t, wire.V12)
 		server.Release()
 		for i := range 5 {
@@ -124,7 +130,7 @@ func TestRetry_Order(t *testing.T) {
 }
 
 // The ctx of a frame that is sent again.
-func TestRetry_Ctx(t *testing.T) {
+func TestWithRetry_ctx(t *testing.T) {
 	for _, async := range []bool{false, true} {
 		start := func(ctx context.Context, c *stomp.Client) <-chan error {
 			done := make(chan error, 1)
@@ -227,8 +233,8 @@ func TestRetry_Ctx(t *testing.T) {
 }
 
 // What WithRetry excludes.
-func TestRetry_Excluded(t *testing.T) {
-	rig.Bubble(t, "transactions_and_Request", func(t *testing.T) {
+func TestWithRetry_is_refused_in_transactions_and_Request(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		server, p, c := rig.Reconnecting(t, wire.V12)
 		server.Attend(p)
 		tx, err := c.Begin(t.Context())
@@ -243,7 +249,10 @@ func TestRetry_Excluded(t *testing.T) {
 		}
 		rig.Equal(t, "the session", server.Carried(), []string{"BEGIN"})
 	})
-	rig.Bubble(t, "Disconnect_says_that_accepted_frames_are_dropped", func(t *testing.T) {
+}
+
+func TestDisconnect_says_that_accepted_frames_are_dropped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		_, p, c := rig.Reconnecting(t, wire.V12)
 		p.Block(c)
 		rig.OK(t, c.Send(t.Context(), "/queue/x", nil))
@@ -252,7 +261,10 @@ func TestRetry_Excluded(t *testing.T) {
 		rig.ErrorIs(t, c.Disconnect(t.Context()), stomp.ErrConnectionLost)
 		rig.OK(t, c.Disconnect(t.Context()))
 	})
-	rig.Bubble(t, "Disconnect_with_nothing_accepted", func(t *testing.T) {
+}
+
+func TestDisconnect_in_an_outage_with_nothing_accepted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		_, p, c := rig.Reconnecting(t, wire.V12)
 		p.Close()
 		synctest.Wait()

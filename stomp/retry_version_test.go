@@ -11,7 +11,7 @@ import (
 )
 
 // Frames that are carried to a session of another version are encoded anew.
-func TestRetry_Version(t *testing.T) {
+func TestWithRetry_version_F6_F13_encoded_anew(t *testing.T) {
 	for _, c := range []struct {
 		name     string
 		from, to wire.Version
@@ -68,7 +68,10 @@ func TestRetry_Version(t *testing.T) {
 			})
 		}
 	}
-	rig.Bubble(t, "F11_WithoutContentLength_stays_without", func(t *testing.T) {
+}
+
+func TestWithRetry_version_F11_WithoutContentLength_stays_without(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		server, p, c := rig.Reconnecting(t, wire.V12)
 		p.Block(c)
 		rig.OK(t, c.Send(t.Context(), "/queue/x", []byte("text"), stomp.WithoutContentLength()))
@@ -83,7 +86,10 @@ func TestRetry_Version(t *testing.T) {
 			t.Errorf("%v %q", f.Header, f.Body)
 		}
 	})
-	rig.Bubble(t, "an_unwritten_frame_without_receipt_that_cannot_be_encoded_holds_up_no_other", func(t *testing.T) {
+}
+
+func TestWithRetry_version_an_unwritten_frame_without_receipt_that_cannot_be_encoded_holds_up_no_other(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		server, p, c := rig.Reconnecting(t, wire.V12)
 		p.Block(c)
 		rig.OK(t, c.Send(t.Context(), "/queue/x", []byte("1"), stomp.WithHeader("k", "\r")))
@@ -94,7 +100,10 @@ func TestRetry_Version(t *testing.T) {
 		synctest.Wait()
 		rig.Equal(t, "the next session", server.Carried(), []string{"SEND /queue/x 2"})
 	})
-	rig.Bubble(t, "M2_a_subscription_that_the_version_does_not_have_ends_alone", func(t *testing.T) {
+}
+
+func TestWithRetry_version_M2_a_subscription_that_the_version_does_not_have_ends_alone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		server, p, c := rig.Reconnecting(t, wire.V12)
 		sub, err := c.NewSubscription(t.Context(), "/queue/a", stomp.WithAck(stomp.AckClientIndividual))
 		rig.OK(t, err)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/webstomp/webstomp/internal/rig"
@@ -15,7 +16,7 @@ import (
 )
 
 // What each option puts on the wire.
-func TestSendFrame(t *testing.T) {
+func TestSend_frame_of_each_option(t *testing.T) {
 	send := func(body string, opts ...stomp.SendOption) func(context.Context, *stomp.Client) error {
 		return func(ctx context.Context, c *stomp.Client) error { return c.Send(ctx, "/a", []byte(body), opts...) }
 	}
@@ -52,7 +53,7 @@ func TestSendFrame(t *testing.T) {
 }
 
 // What is refused alone, before a byte is written.
-func TestSendRefuses(t *testing.T) {
+func TestSend_refuses(t *testing.T) {
 	over, cancel := context.WithCancel(context.Background())
 	cancel()
 	limited := stomp.WithLimits(stomp.Limits{Body: 100, Header: 200, Entries: 5})
@@ -114,29 +115,38 @@ func TestSendRefuses(t *testing.T) {
 			rig.Equal(t, "the broker", rig.Received(b, "destination"), []string{"SEND destination:/b"})
 		})
 	}
-	rig.Bubble(t, "SendJSON_that_does_not_encode", func(t *testing.T) {
+}
+
+func TestSendJSON_that_does_not_encode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		_, c := rig.Pair(t)
 		err := c.SendJSON(t.Context(), "/a", func() {})
 		if err == nil || !strings.HasPrefix(err.Error(), "stomp: send /a: encoding JSON: json: unsupported type") || !stomp.Unsent(err) {
 			t.Error(err)
 		}
 	})
-	rig.Bubble(t, "F13_1.0_has_no_escapes", func(t *testing.T) {
+}
+
+func TestSend_F13_1_0_has_no_escapes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b := rig.PipeBroker(t)
 		c := rig.Connect(t, b, stomp.WithVersions(stomp.V10))
 		for _, h := range [][2]string{{"a:b", "c"}, {"a", "b\nc"}, {"a", "b\rc"}} {
 			rig.ErrorClause(t, c.Send(t.Context(), "/a", nil, stomp.WithHeader(h[0], h[1])), "F13")
 		}
 	})
-	rig.Bubble(t, "F13_1.1_has_no_CR", func(t *testing.T) {
+}
+
+func TestSend_F13_1_1_has_no_CR(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b := rig.PipeBroker(t)
 		c := rig.Connect(t, b, stomp.WithVersions(stomp.V11))
 		rig.ErrorClause(t, c.Send(t.Context(), "/a", nil, stomp.WithHeader("a", "b\rc")), "F13")
 	})
 }
 
-func TestSend(t *testing.T) {
-	rig.Bubble(t, "body_is_copied", func(t *testing.T) {
+func TestSend_body_is_copied(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		p, c := rig.Session(t)
 		p.Block(c)
 		for _, n := range []int{10, 200 << 10} {
@@ -153,24 +163,28 @@ func TestSend(t *testing.T) {
 			}
 		}
 	})
-	t.Run("large_bodies", func(t *testing.T) {
-		b := rig.NewBroker(t, stomptest.WithTCP())
-		for _, url := range []string{b.URL(), b.TCPURL()} {
-			c, err := stomp.Connect(t.Context(), url, stomp.WithoutReconnect())
-			rig.OK(t, err)
-			in, err := c.Subscribe(t.Context(), "/queue/a")
-			rig.OK(t, err)
-			text, octets := bytes.Repeat([]byte("12345678"), 5<<17), bytes.Repeat([]byte{0, 0xff, '\n', '\r', 0x80}, 1<<20)
-			for _, body := range [][]byte{text, octets} {
-				rig.OK(t, c.Send(t.Context(), "/queue/a", body, stomp.WithReceipt()))
-				if f := <-in; !bytes.Equal(f.Body, body) {
-					t.Errorf("%s: %d octets came of %d", url, len(f.Body), len(body))
-				}
+}
+
+func TestSend_large_bodies(t *testing.T) {
+	b := rig.NewBroker(t, stomptest.WithTCP())
+	for _, url := range []string{b.URL(), b.TCPURL()} {
+		c, err := stomp.Connect(t.Context(), url, stomp.WithoutReconnect())
+		rig.OK(t, err)
+		in, err := c.Subscribe(t.Context(), "/queue/a")
+		rig.OK(t, err)
+		text, octets := bytes.Repeat([]byte("12345678"), 5<<17), bytes.Repeat([]byte{0, 0xff, '\n', '\r', 0x80}, 1<<20)
+		for _, body := range [][]byte{text, octets} {
+			rig.OK(t, c.Send(t.Context(), "/queue/a", body, stomp.WithReceipt()))
+			if f := <-in; !bytes.Equal(f.Body, body) {
+				t.Errorf("%s: %d octets came of %d", url, len(f.Body), len(body))
 			}
-			rig.OK(t, c.Close())
 		}
-	})
-	rig.Bubble(t, "small_and_large_stay_in_order", func(t *testing.T) {
+		rig.OK(t, c.Close())
+	}
+}
+
+func TestSend_small_and_large_stay_in_order(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		_, c := rig.Pair(t)
 		in, err := c.Subscribe(t.Context(), "/queue/a")
 		rig.OK(t, err)
@@ -190,7 +204,10 @@ func TestSend(t *testing.T) {
 			}
 		}
 	})
-	rig.Bubble(t, "Flush", func(t *testing.T) {
+}
+
+func TestFlush_waits_for_the_socket(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		p, c := rig.Session(t)
 		rig.OK(t, c.Flush(t.Context())) // nothing to do
 		rig.OK(t, c.Send(t.Context(), "/a", nil))

@@ -47,7 +47,7 @@ func TestWithEscapedConnect_on_RabbitMQ(t *testing.T) {
 }
 
 // WithHTTPHeaderFunc replaces what WithHTTPHeader has by the same name, and leaves the rest.
-func TestWithHTTPHeaderFunc(t *testing.T) {
+func TestWithHTTPHeaderFunc_replaces_by_name(t *testing.T) {
 	header, _ := upgradeOf(t, nil,
 		stomp.WithHTTPHeader(http.Header{"Authorization": {"Bearer old"}, "X-Tenant": {"a"}}),
 		stomp.WithHTTPHeaderFunc(func(context.Context) (http.Header, error) {
@@ -63,7 +63,7 @@ func TestWithHTTPHeaderFunc(t *testing.T) {
 
 // Promise 13: long frames reach a server that takes no large fragments; one that takes no large messages says so, and the
 // error names its limit.
-func TestSend_Promise13_sizes(t *testing.T) {
+func TestSend_promise13_sizes(t *testing.T) {
 	for name, c := range map[string]struct {
 		profile stomptest.Profile
 		hint    string // "": it passes
@@ -96,7 +96,7 @@ func TestSend_Promise13_sizes(t *testing.T) {
 }
 
 // The states and modes have names, for logs.
-func TestNames(t *testing.T) {
+func TestState_and_AckMode_have_names(t *testing.T) {
 	for got, want := range map[string]string{
 		stomp.StateConnecting.String(): "connecting", stomp.StateConnected.String(): "connected",
 		stomp.StateReconnecting.String(): "reconnecting", stomp.StateClosed.String(): "closed", stomp.State(9).String(): "State(9)",

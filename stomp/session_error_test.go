@@ -16,7 +16,7 @@ import (
 
 // Promises 4 and 12: an ERROR that names nobody ends the session, which we close ourselves; whoever was waiting gets the
 // *Error, and Err is set before any channel closes.
-func TestSession_Promise12_ERROR_that_names_nobody(t *testing.T) {
+func TestSession_promise12_ERROR_that_names_nobody(t *testing.T) {
 	p, client := rig.Session(t)
 	messages, err := client.NewSubscription(t.Context(), "/a")
 	rig.OK(t, err)
@@ -56,7 +56,7 @@ func TestSession_Promise12_ERROR_that_names_nobody(t *testing.T) {
 
 // Promise 12: ERROR with the receipt-id of a frame answers that one; of what is over already it is counted and logged.
 // The session goes on.
-func TestSession_Promise12_ERROR_that_names_a_receipt(t *testing.T) {
+func TestSession_promise12_ERROR_that_names_a_receipt(t *testing.T) {
 	p, client := rig.Session(t)
 	receipt, err := client.SendAsync(t.Context(), "/a", nil)
 	rig.OK(t, err)
@@ -144,31 +144,33 @@ func TestSession_W5_close_frames(t *testing.T) {
 			rig.ErrorText(t, err, "connection lost: "+c.want)
 		})
 	}
-	t.Run("instead_of_CONNECTED", func(t *testing.T) {
-		server := rig.NewWebServer(t)
-		p, connect := server.Start()
-		p.Message()
-		rig.OK(t, p.Web.Close(t.Context(), 1008, "who are you?"))
-		err := connect.Err()
-		closed := rig.ErrorAs[stomp.CloseError](t, err)
-		if closed.Code != 1008 {
-			t.Errorf("the error is %v, want the server's close", err)
-		}
-		rig.ErrorText(t, err, "stomp: connect "+server.URL+`: waiting for CONNECTED: the server closed the WebSocket with code 1008, "who are you?"`)
-	})
-	t.Run("without_a_close_frame", func(t *testing.T) {
-		p, client := rig.NewWebServer(t).Session("version:1.2")
-		p.Close()
-		<-client.Done()
-		var closed *stomp.CloseError
-		if err := client.Err(); errors.As(err, &closed) || !errors.Is(err, io.EOF) {
-			t.Errorf("the Client ended with %v, want EOF and no close", err)
-		}
-	})
+}
+
+func TestSession_W5_instead_of_CONNECTED(t *testing.T) {
+	server := rig.NewWebServer(t)
+	p, connect := server.Start()
+	p.Message()
+	rig.OK(t, p.Web.Close(t.Context(), 1008, "who are you?"))
+	err := connect.Err()
+	closed := rig.ErrorAs[stomp.CloseError](t, err)
+	if closed.Code != 1008 {
+		t.Errorf("the error is %v, want the server's close", err)
+	}
+	rig.ErrorText(t, err, "stomp: connect "+server.URL+`: waiting for CONNECTED: the server closed the WebSocket with code 1008, "who are you?"`)
+}
+
+func TestSession_W5_without_a_close_frame(t *testing.T) {
+	p, client := rig.NewWebServer(t).Session("version:1.2")
+	p.Close()
+	<-client.Done()
+	var closed *stomp.CloseError
+	if err := client.Err(); errors.As(err, &closed) || !errors.Is(err, io.EOF) {
+		t.Errorf("the Client ended with %v, want EOF and no close", err)
+	}
 }
 
 // Artemis deadlocks when the client closes while it is about to: after an ERROR in 1.2 it is given a second.
-func TestSession_Promise12_Artemis_closes_first(t *testing.T) {
+func TestSession_promise12_Artemis_closes_first(t *testing.T) {
 	const artemis = "ActiveMQ-Artemis/2.44.0 ActiveMQ Artemis Messaging Engine"
 	for name, c := range map[string]struct {
 		version, server string
@@ -196,7 +198,7 @@ func TestSession_Promise12_Artemis_closes_first(t *testing.T) {
 }
 
 // Promise 12: what waits when a session breaks learns why, not only that.
-func TestSession_Promise12_everybody_who_waits_learns_why(t *testing.T) {
+func TestSession_promise12_everybody_who_waits_learns_why(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, client := rig.Session(t)
 		body := make([]byte, 1<<20)
@@ -223,7 +225,7 @@ func TestSession_Promise12_everybody_who_waits_learns_why(t *testing.T) {
 }
 
 // Promise 4: a Client ended by a fault closes every kind of channel, and has its error set before.
-func TestSession_Promise4_Err_before_channels(t *testing.T) {
+func TestSession_promise4_Err_before_channels(t *testing.T) {
 	b := rig.PipeBroker(t)
 	client := rig.Connect(t, b)
 	sub, err := client.NewSubscription(t.Context(), "/topic/a")

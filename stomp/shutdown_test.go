@@ -28,8 +28,8 @@ func over(t *testing.T, c *stomp.Client) {
 	}
 }
 
-func TestDisconnect(t *testing.T) {
-	rig.Bubble(t, "M6_receipts_first_then_DISCONNECT_then_nothing", func(t *testing.T) {
+func TestDisconnect_M6_receipts_first_then_DISCONNECT_then_nothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		p, c := rig.Session(t)
 		r, err := c.SendAsync(t.Context(), "/a", nil)
 		rig.OK(t, err)
@@ -64,7 +64,10 @@ func TestDisconnect(t *testing.T) {
 		}
 		rig.OK(t, c.Disconnect(t.Context())) // again
 	})
-	// Whatever the server says to DISCONNECT is a clean end.
+}
+
+// Whatever the server says to DISCONNECT is a clean end.
+func TestDisconnect_M6_any_answer_is_a_clean_end(t *testing.T) {
 	for name, answer := range map[string]stomptest.Action{
 		"RECEIPT":                      stomptest.Pass(),
 		"close_1000":                   stomptest.CloseWith(1000, "STOMP died"),
@@ -94,9 +97,12 @@ func TestDisconnect(t *testing.T) {
 			})
 		}
 	}
-	// A server that is not known to send receipts is waited for as well: a relay drops what it has not passed on when the
-	// connection closes before its RECEIPT. One that answers nothing at all costs five seconds, and the close handshake
-	// has to do.
+}
+
+// A server that is not known to send receipts is waited for as well: a relay drops what it has not passed on when the
+// connection closes before its RECEIPT. One that answers nothing at all costs five seconds, and the close handshake
+// has to do.
+func TestDisconnect_M6_server_not_known_to_answer(t *testing.T) {
 	for name, c := range map[string]struct {
 		answer stomptest.Action
 		takes  time.Duration
@@ -112,7 +118,10 @@ func TestDisconnect(t *testing.T) {
 			over(t, client)
 		})
 	}
-	rig.Bubble(t, "M6_server_that_never_answers", func(t *testing.T) {
+}
+
+func TestDisconnect_M6_server_that_never_answers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b, c := rig.Pair(t)
 		rig.OK(t, c.Send(t.Context(), "/a", nil, stomp.WithReceipt()))
 		b.Silence(true)
@@ -124,7 +133,10 @@ func TestDisconnect(t *testing.T) {
 		}
 		over(t, c)
 	})
-	rig.Bubble(t, "M6_receipts_outstanding_when_ctx_ends", func(t *testing.T) {
+}
+
+func TestDisconnect_M6_receipts_outstanding_when_ctx_ends(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		p, c := rig.Session(t)
 		rest := p.Rest()
 		r, err := c.SendAsync(t.Context(), "/a", nil)
@@ -139,7 +151,10 @@ func TestDisconnect(t *testing.T) {
 		rig.Equal(t, "frames", <-rest, []string{"SEND"})
 		over(t, c)
 	})
-	rig.Bubble(t, "ctx_over_already", func(t *testing.T) {
+}
+
+func TestDisconnect_ctx_over_already(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b, c := rig.Pair(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
@@ -148,7 +163,10 @@ func TestDisconnect(t *testing.T) {
 		synctest.Wait()
 		rig.Equal(t, "the broker", rig.Received(b), nil)
 	})
-	rig.Bubble(t, "what_was_accepted_is_written_first", func(t *testing.T) {
+}
+
+func TestDisconnect_what_was_accepted_is_written_first(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b, c := rig.Pair(t)
 		for range 500 {
 			rig.OK(t, c.Send(t.Context(), "/queue/a", make([]byte, 1000)))
@@ -159,7 +177,10 @@ func TestDisconnect(t *testing.T) {
 			t.Errorf("%d arrived", n)
 		}
 	})
-	rig.Bubble(t, "lost_before_all_was_written", func(t *testing.T) {
+}
+
+func TestDisconnect_lost_before_all_was_written(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		p, c := rig.Session(t)
 		p.Block(c)
 		rig.OK(t, c.Send(t.Context(), "/a", nil))
@@ -170,7 +191,10 @@ func TestDisconnect(t *testing.T) {
 		rig.ErrorIs(t, <-done, stomp.ErrConnectionLost)
 		over(t, c)
 	})
-	rig.Bubble(t, "twice_at_once", func(t *testing.T) {
+}
+
+func TestDisconnect_twice_at_once(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b, c := rig.Pair(t)
 		b.Delay(time.Second)
 		var all sync.WaitGroup
@@ -186,7 +210,10 @@ func TestDisconnect(t *testing.T) {
 		rig.Equal(t, "the broker", rig.Received(b), []string{"DISCONNECT"})
 		over(t, c)
 	})
-	rig.Bubble(t, "after_the_connection_was_lost", func(t *testing.T) {
+}
+
+func TestDisconnect_after_the_connection_was_lost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b, c := rig.Pair(t)
 		b.Cut()
 		<-c.Done()
@@ -195,8 +222,8 @@ func TestDisconnect(t *testing.T) {
 	})
 }
 
-func TestClose(t *testing.T) {
-	rig.Bubble(t, "idempotent_concurrent_joins", func(t *testing.T) {
+func TestClose_idempotent_concurrent_joins(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b, c := rig.Pair(t)
 		sub := waiting(t, b, c, 100)
 		var all sync.WaitGroup
@@ -220,7 +247,10 @@ func TestClose(t *testing.T) {
 			t.Errorf("%d connections", b.Connections())
 		}
 	})
-	rig.Bubble(t, "ends_a_Disconnect_that_waits", func(t *testing.T) {
+}
+
+func TestClose_ends_a_Disconnect_that_waits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b, c := rig.Pair(t)
 		b.Silence(true)
 		done := make(chan error)
@@ -233,7 +263,10 @@ func TestClose(t *testing.T) {
 			t.Errorf("took %v", d)
 		}
 	})
-	rig.Bubble(t, "every_call_after_it", func(t *testing.T) {
+}
+
+func TestClose_every_call_after_it(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		_, c := rig.Pair(t)
 		sub, err := c.NewSubscription(t.Context(), "/a")
 		rig.OK(t, err)
@@ -255,7 +288,7 @@ func TestClose(t *testing.T) {
 }
 
 // Promise 4: Done is closed, and Close returns, when the connection is closed and not before, whoever ended it.
-func TestPromise4_Done_comes_after_the_connection_is_closed(t *testing.T) {
+func TestClient_promise4_Done_comes_after_the_connection_is_closed(t *testing.T) {
 	for name, end := range map[string]func(*stomp.Client){
 		"silence": func(*stomp.Client) {},
 		"Close":   func(c *stomp.Client) { go c.Close() }, // joined by Done
@@ -286,8 +319,8 @@ func TestPromise4_Done_comes_after_the_connection_is_closed(t *testing.T) {
 }
 
 // Promise 8: a silent connection that does not close either holds up no reconnect.
-func TestPromise8_a_Close_that_hangs_holds_up_nothing(t *testing.T) {
-	rig.Bubble(t, "reconnects", func(t *testing.T) {
+func TestWithReconnect_promise8_a_Close_that_hangs_holds_up_nothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		const connected = "version:1.2\nheart-beat:10000,0"
 		free := make(chan struct{})
 		server := rig.NewServer(t)
@@ -311,7 +344,7 @@ func TestPromise8_a_Close_that_hangs_holds_up_nothing(t *testing.T) {
 
 // A SUBSCRIBE that was given up, and that the server never answers, holds up no Disconnect.
 func TestDisconnect_does_not_wait_for_what_was_given_up(t *testing.T) {
-	rig.Bubble(t, "Subscribe", func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		p, c := rig.Session(t)
 		go func() { // ends with the connection
 			for f := p.Next(); f.Command != ""; f = p.Next() {

@@ -12,13 +12,9 @@ import (
 )
 
 // A broker that answers no receipt but DISCONNECT's costs nothing but what asked for one.
-func TestPromise11_Spring(t *testing.T) {
-	spring := func(t *testing.T) (*stomptest.Broker, *stomp.Client) {
-		t.Helper()
-		return rig.Pair(t, stomptest.WithProfile(stomptest.Spring))
-	}
-	rig.Bubble(t, "nothing_waits", func(t *testing.T) {
-		b, c := spring(t)
+func TestClient_promise11_Spring_nothing_waits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, c := rig.Pair(t, stomptest.WithProfile(stomptest.Spring))
 		start := time.Now()
 		sub, err := c.NewSubscription(t.Context(), "/topic/a")
 		rig.OK(t, err)
@@ -40,8 +36,11 @@ func TestPromise11_Spring(t *testing.T) {
 			t.Errorf("took %v; %d connections are left", d, b.Connections())
 		}
 	})
-	rig.Bubble(t, "Drain", func(t *testing.T) {
-		b, c := spring(t)
+}
+
+func TestClient_promise11_Spring_Drain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, c := rig.Pair(t, stomptest.WithProfile(stomptest.Spring))
 		for range 10 {
 			ch, err := c.Subscribe(t.Context(), "/topic/a")
 			rig.OK(t, err)
@@ -53,8 +52,11 @@ func TestPromise11_Spring(t *testing.T) {
 		b.Publish("/topic/a", nil, []byte("x"))
 		rig.Takes(t, 0, func() { rig.OK(t, c.Drain(t.Context())) })
 	})
-	rig.Bubble(t, "what_asks_for_a_receipt_waits_within_ctx", func(t *testing.T) {
-		_, c := spring(t)
+}
+
+func TestClient_promise11_Spring_what_asks_for_a_receipt_waits_within_ctx(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, c := rig.Pair(t, stomptest.WithProfile(stomptest.Spring))
 		rig.ErrorIs(t, c.Send(rig.Within(t, time.Second), "/topic/a", nil, stomp.WithReceipt()), context.DeadlineExceeded)
 		sub, err := c.NewSubscription(t.Context(), "/topic/a")
 		rig.OK(t, err)
@@ -62,8 +64,11 @@ func TestPromise11_Spring(t *testing.T) {
 		rig.ErrorIs(t, sub.Unsubscribe(rig.Within(t, time.Second), stomp.WithReceipt()), context.DeadlineExceeded)
 		rig.OK(t, c.Disconnect(t.Context())) // nobody waits for these any more
 	})
-	rig.Bubble(t, "Request_WithReplyTo", func(t *testing.T) {
-		b, c := spring(t)
+}
+
+func TestClient_promise11_Spring_Request_WithReplyTo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, c := rig.Pair(t, stomptest.WithProfile(stomptest.Spring))
 		server := rig.Connect(t, b)
 		requests, err := server.Subscribe(t.Context(), "/topic/rpc")
 		rig.OK(t, err)

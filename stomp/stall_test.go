@@ -28,8 +28,8 @@ func stalled(t *testing.T, b *stomptest.Broker, opts ...stomp.ConnectOption) (*s
 	return c, sub
 }
 
-func TestPromise2_stall(t *testing.T) {
-	rig.Bubble(t, "lifts_when_half_empty", func(t *testing.T) {
+func TestWithBuffer_promise2_stall_lifts_when_half_empty(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		var log rig.Log
 		c, sub := stalled(t, rig.PipeBroker(t), stomp.WithLogger(log.Logger(slog.LevelInfo)))
 		for range 5 {
@@ -51,7 +51,10 @@ func TestPromise2_stall(t *testing.T) {
 			t.Errorf("%+v, log:\n%s", s, &log)
 		}
 	})
-	rig.Bubble(t, "one_line_and_one_count_per_episode", func(t *testing.T) {
+}
+
+func TestWithBuffer_promise2_stall_one_line_and_one_count_per_episode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		var log rig.Log
 		b := rig.PipeBroker(t)
 		c, sub := stalled(t, b, stomp.WithLogger(log.Logger(slog.LevelInfo)))
@@ -67,7 +70,10 @@ func TestPromise2_stall(t *testing.T) {
 			t.Errorf("log:\n%s", &log)
 		}
 	})
-	rig.Bubble(t, "Promise8_heart_beats_go_on_and_silence_is_not_counted", func(t *testing.T) {
+}
+
+func TestWithBuffer_promise8_heart_beats_go_on_in_a_stall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b := rig.PipeBroker(t, stomptest.WithHeartBeat(time.Second, time.Second))
 		c, sub := stalled(t, b, stomp.WithHeartBeat(time.Second, time.Second))
 		before := c.Stats()
@@ -91,7 +97,10 @@ func TestPromise2_stall(t *testing.T) {
 			t.Errorf("declared silent after %v", d)
 		}
 	})
-	rig.Bubble(t, "Promise8_silence_counts_from_the_end_of_the_stall", func(t *testing.T) {
+}
+
+func TestWithBuffer_promise8_silence_counts_from_the_end_of_a_stall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b := rig.PipeBroker(t, stomptest.WithHeartBeat(time.Second, time.Second))
 		c, sub := stalled(t, b, stomp.WithHeartBeat(0, time.Second))
 		time.Sleep(1300 * time.Millisecond)
@@ -105,6 +114,9 @@ func TestPromise2_stall(t *testing.T) {
 			t.Errorf("declared silent %v after reading went on", d)
 		}
 	})
+}
+
+func TestWithBuffer_promise2_stall_lifted_by_a_call(t *testing.T) {
 	for name, wait := range map[string]func(ctx context.Context, c *stomp.Client, sub *stomp.Subscription[stomp.Frame]) error{
 		"Send_with_receipt": func(ctx context.Context, c *stomp.Client, _ *stomp.Subscription[stomp.Frame]) error {
 			return c.Send(ctx, "/queue/b", nil, stomp.WithReceipt())
@@ -159,7 +171,10 @@ func TestPromise2_stall(t *testing.T) {
 			rig.Takes(t, 0, func() { rig.OK(t, wait(rig.Within(t, time.Minute), c, sub)) })
 		})
 	}
-	rig.Bubble(t, "ends_with_the_subscription", func(t *testing.T) {
+}
+
+func TestWithBuffer_promise2_stall_ends_with_the_subscription(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b := rig.PipeBroker(t)
 		c := rig.Connect(t, b)
 		other, err := c.Subscribe(t.Context(), "/queue/b")
@@ -176,7 +191,10 @@ func TestPromise2_stall(t *testing.T) {
 		got, _ = rig.Bodies(other)
 		rig.Equal(t, "bodies", got, []string{"at last"})
 	})
-	rig.Bubble(t, "Close_at_once", func(t *testing.T) {
+}
+
+func TestWithBuffer_promise2_stall_Close_at_once(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		c, sub := stalled(t, rig.PipeBroker(t))
 		c.Close()
 		got, open := rig.Bodies(sub.C)

@@ -12,8 +12,8 @@ import (
 	"github.com/webstomp/webstomp/stomp/stomptest"
 )
 
-func TestWatch(t *testing.T) {
-	rig.Bubble(t, "present_value_at_once_then_changes_then_closed", func(t *testing.T) {
+func TestWatch_present_value_at_once_then_changes_then_closed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		_, c := rig.Pair(t)
 		w := c.Watch(t.Context())
 		if s := <-w; s.State != stomp.StateConnected || s.Epoch != 1 || s.Session.Version != stomp.V12 || s.Err != nil {
@@ -33,7 +33,10 @@ func TestWatch(t *testing.T) {
 		rig.ErrorIs(t, s.Err, stomp.ErrClosed)
 		rig.Closed(t, w)
 	})
-	rig.Bubble(t, "newest_wins_for_who_does_not_read", func(t *testing.T) {
+}
+
+func TestWatch_newest_wins_for_who_does_not_read(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b, c := rig.Pair(t)
 		w := c.Watch(t.Context())
 		synctest.Wait()
@@ -45,7 +48,10 @@ func TestWatch(t *testing.T) {
 		}
 		rig.ErrorIs(t, s.Err, stomp.ErrConnectionLost)
 	})
-	rig.Bubble(t, "closes_with_ctx", func(t *testing.T) {
+}
+
+func TestWatch_closes_with_ctx(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		_, c := rig.Pair(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		w := c.Watch(ctx)
@@ -54,7 +60,10 @@ func TestWatch(t *testing.T) {
 		rig.Closed(t, w)
 		rig.OK(t, c.Err())
 	})
-	rig.Bubble(t, "of_a_Client_that_is_closed", func(t *testing.T) {
+}
+
+func TestWatch_of_a_Client_that_is_closed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		_, c := rig.Pair(t)
 		c.Close()
 		w := c.Watch(t.Context())
@@ -66,7 +75,7 @@ func TestWatch(t *testing.T) {
 }
 
 // Promise 4: Err is set before any channel is closed on its account, and Done is the last of all.
-func TestPromise4_order(t *testing.T) {
+func TestClient_promise4_Err_before_channels_before_Done(t *testing.T) {
 	for name, end := range map[string]struct {
 		how            func(b *stomptest.Broker, c *stomp.Client)
 		client, single error
@@ -116,8 +125,8 @@ func TestPromise4_order(t *testing.T) {
 	}
 }
 
-func TestStats(t *testing.T) {
-	rig.Bubble(t, "frames_octets_and_heart_beats_each_way", func(t *testing.T) {
+func TestStats_frames_bytes_and_heart_beats_each_way(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		p, c := rig.NewServer(t).Session("heart-beat:1000,1000\nversion:1.2", stomp.WithHeartBeat(time.Second, time.Second))
 		const connect = uint64(len("CONNECT\naccept-version:1.0,1.1,1.2\nhost:/\nheart-beat:1000,1000\n\n\x00"))
 		const connected = uint64(len("CONNECTED\nheart-beat:1000,1000\nversion:1.2\n\n\x00"))
@@ -142,7 +151,10 @@ func TestStats(t *testing.T) {
 			t.Errorf("after Close %+v\nwant %+v", s, want)
 		}
 	})
-	rig.Bubble(t, "queued_and_subscriptions", func(t *testing.T) {
+}
+
+func TestStats_queued_and_subscriptions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		p, c := rig.Session(t)
 		rest := p.Rest()
 		ctx, cancel := context.WithCancel(t.Context())

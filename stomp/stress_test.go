@@ -180,7 +180,7 @@ func (s *stress) unsubscribes(topic string) {
 	}
 }
 
-func TestStress(t *testing.T) {
+func TestClient_many_goroutines_at_once(t *testing.T) {
 	for name, end := range map[string]func(s *stress){
 		"to_the_end": func(*stress) {},
 		"Drain":      func(s *stress) { s.c.Drain(s.ctx) },

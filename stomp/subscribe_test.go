@@ -15,7 +15,7 @@ import (
 )
 
 // The frame that each option makes.
-func TestSubscribeFrame(t *testing.T) {
+func TestSubscribe_frame_of_each_option(t *testing.T) {
 	for _, tc := range []struct {
 		name string
 		opts []stomp.SubscribeOption
@@ -51,7 +51,7 @@ func TestSubscribeFrame(t *testing.T) {
 }
 
 // What is refused before anything is written.
-func TestSubscribeRefuses(t *testing.T) {
+func TestSubscribe_refuses(t *testing.T) {
 	over, cancel := context.WithCancel(context.Background())
 	cancel()
 	for _, tc := range []struct {
@@ -96,8 +96,8 @@ func TestSubscribeRefuses(t *testing.T) {
 	}
 }
 
-func TestSubscribe(t *testing.T) {
-	rig.Bubble(t, "M8_ids_of_our_own", func(t *testing.T) {
+func TestSubscribe_M8_ids_of_our_own(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b, c := rig.Pair(t)
 		_, err := c.Subscribe(t.Context(), "/a", stomp.WithID("s2")) // as if it were ours
 		rig.OK(t, err)
@@ -113,7 +113,10 @@ func TestSubscribe(t *testing.T) {
 			}
 		}
 	})
-	rig.Bubble(t, "S1_delivers_in_order_with_epoch", func(t *testing.T) {
+}
+
+func TestSubscribe_S1_delivers_in_order_with_epoch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		_, c := rig.Pair(t)
 		sub, err := c.NewSubscription(t.Context(), "/queue/a")
 		rig.OK(t, err)
@@ -135,7 +138,10 @@ func TestSubscribe(t *testing.T) {
 			t.Errorf("stats %+v", s)
 		}
 	})
-	rig.Bubble(t, "S1_1.0_routes_by_destination", func(t *testing.T) {
+}
+
+func TestSubscribe_S1_1_0_routes_by_destination(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		p, c := rig.NewServer(t).Session("version:1.0")
 		rest := p.Rest()
 		a, err := c.Subscribe(t.Context(), "/a")
@@ -152,7 +158,10 @@ func TestSubscribe(t *testing.T) {
 		c.Close()
 		<-rest
 	})
-	rig.Bubble(t, "M2_no_client_individual_in_1.0", func(t *testing.T) {
+}
+
+func TestSubscribe_M2_no_client_individual_in_1_0(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b := rig.PipeBroker(t)
 		c := rig.Connect(t, b, stomp.WithVersions(stomp.V10))
 		_, err := c.Subscribe(t.Context(), "/a", stomp.WithAck(stomp.AckClientIndividual))
@@ -160,7 +169,10 @@ func TestSubscribe(t *testing.T) {
 		synctest.Wait()
 		rig.Equal(t, "the broker", rig.Received(b), nil)
 	})
-	rig.Bubble(t, "S3_after_UNSUBSCRIBE_dropped_quietly", func(t *testing.T) {
+}
+
+func TestSubscribe_S3_after_UNSUBSCRIBE_dropped_quietly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		p, c := rig.Session(t)
 		rest := p.Rest()
 		for _, opts := range [][]stomp.SubscribeOption{nil, {stomp.WithID("mine")}} {
@@ -183,7 +195,10 @@ func TestSubscribe(t *testing.T) {
 		c.Close()
 		<-rest
 	})
-	rig.Bubble(t, "S4_copied_headers_mean_nothing", func(t *testing.T) {
+}
+
+func TestSubscribe_S4_copied_headers_mean_nothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		p, c := rig.Session(t)
 		rest := p.Rest()
 		sub, err := c.NewSubscription(t.Context(), "/a")
@@ -205,18 +220,10 @@ func TestSubscribe(t *testing.T) {
 }
 
 // Promise 5, with each way that brokers have of saying no.
-func TestSubscribeRefusedByBroker(t *testing.T) {
-	refuse := func(b *stomptest.Broker) {
-		b.Intercept(func(e stomptest.Event) stomptest.Action {
-			if e.Direction == stomptest.In && e.Frame.Command == "SUBSCRIBE" && e.Frame.Get("destination") == "/no" {
-				return stomptest.ReplyError("not you", [][2]string{{"receipt-id", e.Frame.Get("receipt")}}, nil, false)
-			}
-			return stomptest.Pass()
-		})
-	}
-	rig.Bubble(t, "Promise5_ends_alone", func(t *testing.T) {
+func TestSubscribe_promise5_refused_ends_alone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b, c := rig.Pair(t)
-		refuse(b)
+		rig.On(b, "SUBSCRIBE", "/no", rig.Refuse("not you"))
 		yes, err := c.NewSubscription(t.Context(), "/yes")
 		rig.OK(t, err)
 		no, err := c.NewSubscription(t.Context(), "/no")
@@ -235,20 +242,24 @@ func TestSubscribeRefusedByBroker(t *testing.T) {
 		}
 		rig.Equal(t, "the broker", rig.Received(b), []string{"SUBSCRIBE", "SUBSCRIBE", "SEND"}) // no UNSUBSCRIBE for what never was
 	})
-	// Who waits for the receipt must not send an UNSUBSCRIBE either. It would cost the session.
-	t.Run("Promise5_with_receipt", func(t *testing.T) {
-		for range 50 {
-			synctest.Test(t, func(t *testing.T) {
-				b, c := rig.Pair(t)
-				refuse(b)
-				_, err := c.Subscribe(t.Context(), "/no", stomp.WithReceipt())
-				rig.Refused(t, err, "not you")
-				synctest.Wait()
-				rig.Equal(t, "the broker", rig.Received(b), []string{"SUBSCRIBE"})
-			})
-		}
-	})
-	rig.Bubble(t, "Promise12_server_cancels", func(t *testing.T) {
+}
+
+// Who waits for the receipt must not send an UNSUBSCRIBE either. It would cost the session.
+func TestSubscribe_promise5_refused_with_receipt(t *testing.T) {
+	for range 50 {
+		synctest.Test(t, func(t *testing.T) {
+			b, c := rig.Pair(t)
+			rig.On(b, "SUBSCRIBE", "/no", rig.Refuse("not you"))
+			_, err := c.Subscribe(t.Context(), "/no", stomp.WithReceipt())
+			rig.Refused(t, err, "not you")
+			synctest.Wait()
+			rig.Equal(t, "the broker", rig.Received(b), []string{"SUBSCRIBE"})
+		})
+	}
+}
+
+func TestSubscribe_promise12_server_cancels(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b, c := rig.Pair(t, stomptest.WithProfile(stomptest.RabbitMQ))
 		gone, err := c.NewSubscription(t.Context(), "/queue/gone", stomp.WithReceipt())
 		rig.OK(t, err)
@@ -268,8 +279,8 @@ func TestSubscribeRefusedByBroker(t *testing.T) {
 	})
 }
 
-func TestConfirmed(t *testing.T) {
-	rig.Bubble(t, "waits_within_ctx", func(t *testing.T) {
+func TestConfirmed_waits_within_ctx(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b, c := rig.Pair(t)
 		b.Delay(3 * time.Second)
 		start := time.Now()
@@ -284,7 +295,10 @@ func TestConfirmed(t *testing.T) {
 			t.Errorf("confirmed after %v", d)
 		}
 	})
-	rig.Bubble(t, "connection_lost_meanwhile", func(t *testing.T) {
+}
+
+func TestConfirmed_connection_lost_meanwhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		p, c := rig.Session(t)
 		rest := p.Rest()
 		sub, err := c.NewSubscription(t.Context(), "/a")

@@ -12,8 +12,8 @@ import (
 	"github.com/webstomp/webstomp/stomp/stomptest"
 )
 
-func TestTransaction(t *testing.T) {
-	rig.Bubble(t, "M4_commit", func(t *testing.T) {
+func TestTransaction_M4_commit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b, c := rig.Pair(t)
 		sub, err := c.Subscribe(t.Context(), "/queue/a", stomp.WithAck(stomp.AckClientIndividual))
 		rig.OK(t, err)
@@ -36,7 +36,10 @@ func TestTransaction(t *testing.T) {
 		rig.Equal(t, "the broker", rig.Received(b, "transaction", "x", "n")[1:], []string{
 			"BEGIN transaction:t1 x:y", "SEND transaction:t1", "SEND transaction:t1 n:2", "ACK transaction:t1", "NACK transaction:t1", "COMMIT transaction:t1"})
 	})
-	rig.Bubble(t, "M4_abort_gives_acks_back", func(t *testing.T) {
+}
+
+func TestTransaction_M4_abort_gives_acks_back(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b, c := rig.Pair(t)
 		sub, err := c.Subscribe(t.Context(), "/queue/a", stomp.WithAck(stomp.AckClient))
 		rig.OK(t, err)
@@ -56,7 +59,10 @@ func TestTransaction(t *testing.T) {
 			t.Errorf("%d are unacked, client's error %v", n, c.Err())
 		}
 	})
-	rig.Bubble(t, "M4_ids_are_unique", func(t *testing.T) {
+}
+
+func TestTransaction_M4_ids_are_unique(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b, c := rig.Pair(t)
 		for range 3 {
 			_, err := c.Begin(t.Context())
@@ -65,7 +71,10 @@ func TestTransaction(t *testing.T) {
 		synctest.Wait()
 		rig.Equal(t, "the broker", rig.Received(b, "transaction"), []string{"BEGIN transaction:t1", "BEGIN transaction:t2", "BEGIN transaction:t3"})
 	})
-	rig.Bubble(t, "refused_by_broker", func(t *testing.T) {
+}
+
+func TestTransaction_refused_by_broker(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b, c := rig.Pair(t)
 		rig.On(b, "COMMIT", "", rig.Refuse("no"))
 		tx, err := c.Begin(t.Context())
@@ -75,8 +84,11 @@ func TestTransaction(t *testing.T) {
 		synctest.Wait()
 		rig.Equal(t, "the broker", rig.Received(b), []string{"BEGIN", "COMMIT"})
 	})
-	// An ACK within a transaction counts when that has ended: UNSUBSCRIBE must wait for COMMIT.
-	rig.Bubble(t, "M4_Unsubscribe_waits_for_Commit", func(t *testing.T) {
+}
+
+// An ACK within a transaction counts when that has ended: UNSUBSCRIBE must wait for COMMIT.
+func TestTransaction_M4_Unsubscribe_waits_for_Commit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b, c := rig.Pair(t)
 		sub, err := c.NewSubscription(t.Context(), "/queue/a", stomp.WithAck(stomp.AckClientIndividual))
 		rig.OK(t, err)
@@ -95,8 +107,11 @@ func TestTransaction(t *testing.T) {
 			t.Errorf("client's error %v, %d are back in the queue", c.Err(), b.QueueLen("/queue/a"))
 		}
 	})
-	// A SEND that waits for room while Commit is called from another goroutine must not go out behind COMMIT.
-	rig.Bubble(t, "M4_nothing_behind_COMMIT", func(t *testing.T) {
+}
+
+// A SEND that waits for room while Commit is called from another goroutine must not go out behind COMMIT.
+func TestTransaction_M4_nothing_behind_COMMIT(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		p, c := rig.Session(t)
 		sub, f := acked(t, c, p)
 		tx, err := c.Begin(t.Context())
@@ -134,7 +149,7 @@ func TestTransaction(t *testing.T) {
 }
 
 // What each call returns in each state.
-func TestTransactionStates(t *testing.T) {
+func TestTransaction_each_call_in_each_state(t *testing.T) {
 	type state struct {
 		name            string
 		end             func(t *testing.T, tx *stomp.Transaction, b *stomptest.Broker, c *stomp.Client)
@@ -184,7 +199,10 @@ func TestTransactionStates(t *testing.T) {
 			})
 		}
 	}
-	rig.Bubble(t, "errors", func(t *testing.T) {
+}
+
+func TestTransaction_errors(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		_, c := rig.Pair(t)
 		over, cancel := context.WithCancel(t.Context())
 		cancel()

@@ -40,8 +40,8 @@ func upTo(n int) (list []int) {
 	return list
 }
 
-func TestSubscribeAs(t *testing.T) {
-	rig.Bubble(t, "decodes_in_order_and_goes_on_after_what_does_not_decode", func(t *testing.T) {
+func TestSubscribeAs_decodes_in_order_and_goes_on_after_what_does_not_decode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b, c := rig.Pair(t)
 		sub := typed(t, t.Context(), b, c, 2, stomp.WithAck(stomp.AckClientIndividual))
 		b.Publish("/queue/a", nil, []byte("three"))
@@ -67,7 +67,10 @@ func TestSubscribeAs(t *testing.T) {
 			t.Errorf("%+v", s)
 		}
 	})
-	rig.Bubble(t, "ctx_ends_while_a_message_waits", func(t *testing.T) {
+}
+
+func TestSubscribeAs_ctx_ends_while_a_message_waits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b, c := rig.Pair(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		sub := typed(t, ctx, b, c, 3)
@@ -78,7 +81,10 @@ func TestSubscribeAs(t *testing.T) {
 			t.Errorf("%+v, error %v", s, sub.Err())
 		}
 	})
-	rig.Bubble(t, "Close_while_a_message_waits", func(t *testing.T) {
+}
+
+func TestSubscribeAs_Close_while_a_message_waits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b, c := rig.Pair(t)
 		sub := typed(t, t.Context(), b, c, 3)
 		c.Close()
@@ -87,7 +93,10 @@ func TestSubscribeAs(t *testing.T) {
 			t.Errorf("%+v, error %v", s, sub.Err())
 		}
 	})
-	rig.Bubble(t, "Promise4_lost", func(t *testing.T) {
+}
+
+func TestSubscribeAs_promise4_lost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b, c := rig.Pair(t)
 		sub := typed(t, t.Context(), b, c, 0)
 		b.Cut()
@@ -95,6 +104,9 @@ func TestSubscribeAs(t *testing.T) {
 		rig.ErrorIs(t, sub.Err(), stomp.ErrConnectionLost)
 		rig.ErrorIs(t, c.Err(), stomp.ErrConnectionLost)
 	})
+}
+
+func TestSubscribeAs_Unsubscribe_and_Drain(t *testing.T) {
 	for name, end := range map[string]func(ctx context.Context, c *stomp.Client, sub *stomp.Subscription[stomp.Message[int]]) error{
 		"Unsubscribe": func(ctx context.Context, _ *stomp.Client, sub *stomp.Subscription[stomp.Message[int]]) error {
 			return sub.Unsubscribe(ctx)
@@ -141,8 +153,11 @@ func TestSubscribeAs(t *testing.T) {
 			}
 		})
 	}
-	// What has left the queue waits in the converter's hands: the end of ctx reaches that too.
-	rig.Bubble(t, "ctx_ends_while_Drain_waits_for_the_consumer", func(t *testing.T) {
+}
+
+// What has left the queue waits in the converter's hands: the end of ctx reaches that too.
+func TestSubscribeAs_ctx_ends_while_Drain_waits_for_the_consumer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b, c := rig.Pair(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		sub := typed(t, ctx, b, c, 3)
@@ -156,7 +171,10 @@ func TestSubscribeAs(t *testing.T) {
 			t.Errorf("took %v, stats %+v", d, sub.Stats())
 		}
 	})
-	rig.Bubble(t, "errors_are_those_of_Subscribe", func(t *testing.T) {
+}
+
+func TestSubscribeAs_errors_are_those_of_Subscribe(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		_, c := rig.Pair(t)
 		_, err := stomp.SubscribeAs(t.Context(), c, "", stomp.JSON[int])
 		rig.ErrorIs(t, err, stomp.ErrNoDestination)
@@ -168,7 +186,7 @@ func TestSubscribeAs(t *testing.T) {
 	})
 }
 
-func TestSubscribeJSON(t *testing.T) {
+func TestSubscribeJSON_goes_on_after_what_does_not_decode(t *testing.T) {
 	type price struct {
 		Name  string
 		Cents int
@@ -194,7 +212,7 @@ func TestSubscribeJSON(t *testing.T) {
 	})
 }
 
-func TestJSON(t *testing.T) {
+func TestJSON_decodes_and_cuts_its_error(t *testing.T) {
 	v, err := stomp.JSON[[]int](stomp.NewFrame("MESSAGE", nil, []byte("[1,2]")))
 	rig.OK(t, err)
 	rig.Equal(t, "value", v, []int{1, 2})

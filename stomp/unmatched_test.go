@@ -10,13 +10,15 @@ import (
 	"github.com/webstomp/webstomp/stomp"
 )
 
-func TestUnmatched(t *testing.T) {
-	stray := func(p *rig.Peer, from, to int) {
-		for _, n := range rig.Numbers(from, to) {
-			p.Send(wire.Message, n, "subscription", "/temp-queue/x", "message-id", n, "destination", "/a")
-		}
+// stray sends MESSAGEs that match no subscription.
+func stray(p *rig.Peer, from, to int) {
+	for _, n := range rig.Numbers(from, to) {
+		p.Send(wire.Message, n, "subscription", "/temp-queue/x", "message-id", n, "destination", "/a")
 	}
-	rig.Bubble(t, "S3_handed_out_to_all_who_ask", func(t *testing.T) {
+}
+
+func TestUnmatched_S3_handed_out_to_all_who_ask(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		p, c := rig.Session(t)
 		stray(p, 1, 1) // nobody asks yet: counted
 		synctest.Wait()
@@ -38,7 +40,10 @@ func TestUnmatched(t *testing.T) {
 			t.Errorf("%d unmatched", n)
 		}
 	})
-	rig.Bubble(t, "S3_1024_wait_then_the_newest_is_dropped", func(t *testing.T) {
+}
+
+func TestUnmatched_S3_1024_wait_then_the_newest_is_dropped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		p, c := rig.Session(t)
 		ch := c.Unmatched(t.Context())
 		stray(p, 1, 1100)
@@ -49,7 +54,10 @@ func TestUnmatched(t *testing.T) {
 		got, _ := rig.Bodies(ch)
 		rig.Equal(t, "bodies", got, rig.Numbers(1, 1024))
 	})
-	rig.Bubble(t, "closes_with_ctx", func(t *testing.T) {
+}
+
+func TestUnmatched_closes_with_ctx(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		p, c := rig.Session(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		ch := c.Unmatched(ctx)
@@ -64,7 +72,10 @@ func TestUnmatched(t *testing.T) {
 		rig.Closed(t, c.Unmatched(ctx))
 		stray(p, 2, 2)
 	})
-	rig.Bubble(t, "closes_with_the_Client", func(t *testing.T) {
+}
+
+func TestUnmatched_closes_with_the_Client(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		p, c := rig.Session(t)
 		ch := c.Unmatched(t.Context())
 		p.Close()

@@ -13,7 +13,7 @@ import (
 	"github.com/webstomp/webstomp/stomp/stomptest"
 )
 
-func TestUnsubscribeAcked(t *testing.T) {
+func TestUnsubscribe_acked_waits_for_acks(t *testing.T) {
 	for _, mode := range []stomp.AckMode{stomp.AckClient, stomp.AckClientIndividual} {
 		rig.Bubble(t, fmt.Sprint("waits_for_acks_", mode), func(t *testing.T) {
 			b, c := rig.Pair(t)
@@ -39,7 +39,10 @@ func TestUnsubscribeAcked(t *testing.T) {
 			}
 		})
 	}
-	rig.Bubble(t, "ctx_ends_first", func(t *testing.T) {
+}
+
+func TestUnsubscribe_acked_ctx_ends_first(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b, c := rig.Pair(t)
 		sub := waiting(t, b, c, 3, stomp.WithAck(stomp.AckClientIndividual))
 		f := <-sub.C
@@ -51,6 +54,9 @@ func TestUnsubscribeAcked(t *testing.T) {
 			t.Errorf("%d messages are back in the queue", n)
 		}
 	})
+}
+
+func TestUnsubscribe_acked_released_by_the_subscriptions_end(t *testing.T) {
 	for name, end := range map[string]func(b *stomptest.Broker, cancel func()){
 		"its_ctx_ends_meanwhile":      func(_ *stomptest.Broker, cancel func()) { cancel() },
 		"broker_cancels_it_meanwhile": func(b *stomptest.Broker, _ func()) { b.Cancel("/queue/a") },
@@ -78,7 +84,10 @@ func TestUnsubscribeAcked(t *testing.T) {
 			}
 		})
 	}
-	rig.Bubble(t, "second_call_waits_as_well", func(t *testing.T) {
+}
+
+func TestUnsubscribe_acked_second_call_waits_as_well(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b, c := rig.Pair(t)
 		sub := waiting(t, b, c, 1, stomp.WithAck(stomp.AckClient))
 		f := <-sub.C
@@ -96,8 +105,11 @@ func TestUnsubscribeAcked(t *testing.T) {
 		synctest.Wait()
 		rig.Equal(t, "the broker", rig.Received(b), []string{"SUBSCRIBE", "ACK", "UNSUBSCRIBE"})
 	})
-	// The ACK waits for room in the outbox; UNSUBSCRIBE does not, and must not overtake it.
-	rig.Bubble(t, "M3_no_ACK_behind_UNSUBSCRIBE", func(t *testing.T) {
+}
+
+// The ACK waits for room in the outbox; UNSUBSCRIBE does not, and must not overtake it.
+func TestUnsubscribe_acked_M3_no_ACK_behind_UNSUBSCRIBE(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		p, c := rig.Session(t)
 		sub, f := acked(t, c, p)
 		big := make([]byte, 2<<20)
@@ -117,7 +129,10 @@ func TestUnsubscribeAcked(t *testing.T) {
 		c.Close()
 		rig.Equal(t, "frames", <-rest, []string{"SEND", "SEND", "ACK", "UNSUBSCRIBE"})
 	})
-	rig.Bubble(t, "M3_ACK_too_late_is_stale", func(t *testing.T) {
+}
+
+func TestUnsubscribe_acked_M3_ACK_too_late_is_stale(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		p, c := rig.Session(t)
 		sub, f := acked(t, c, p)
 		big := make([]byte, 2<<20)

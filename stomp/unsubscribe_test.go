@@ -26,8 +26,8 @@ func waiting(t *testing.T, b *stomptest.Broker, c *stomp.Client, n int, opts ...
 // The channel's own buffer holds 8 frames: see inbox.go.
 const channelBuffer = 8
 
-func TestSubscriptionEndsWithContext(t *testing.T) {
-	rig.Bubble(t, "M1_auto", func(t *testing.T) {
+func TestSubscription_M1_ctx_ends_it_in_auto_mode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b, c := rig.Pair(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		sub, err := c.NewSubscription(ctx, "/queue/a")
@@ -48,7 +48,10 @@ func TestSubscriptionEndsWithContext(t *testing.T) {
 			t.Errorf("stats %+v", s)
 		}
 	})
-	rig.Bubble(t, "client_mode_broker_delivers_again", func(t *testing.T) {
+}
+
+func TestSubscription_ctx_ends_it_in_a_client_mode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b, c := rig.Pair(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		sub, err := c.NewSubscription(ctx, "/queue/a", stomp.WithAck(stomp.AckClient))
@@ -63,7 +66,10 @@ func TestSubscriptionEndsWithContext(t *testing.T) {
 		}
 		rig.Equal(t, "the broker", rig.Received(b), []string{"SUBSCRIBE", "UNSUBSCRIBE"})
 	})
-	rig.Bubble(t, "id_is_free_again", func(t *testing.T) {
+}
+
+func TestSubscription_id_is_free_again(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b, c := rig.Pair(t)
 		for range 2 {
 			ctx, cancel := context.WithCancel(t.Context())
@@ -75,8 +81,11 @@ func TestSubscriptionEndsWithContext(t *testing.T) {
 		rig.Equal(t, "the broker", rig.Received(b), []string{"SUBSCRIBE", "UNSUBSCRIBE", "SUBSCRIBE", "UNSUBSCRIBE"})
 		rig.OK(t, c.Err())
 	})
-	// A SUBSCRIBE that was withdrawn must not be followed by its UNSUBSCRIBE: brokers end sessions for less.
-	rig.Bubble(t, "withdrawn_SUBSCRIBE_is_not_unsubscribed_from", func(t *testing.T) {
+}
+
+// A SUBSCRIBE that was withdrawn must not be followed by its UNSUBSCRIBE: brokers end sessions for less.
+func TestSubscribe_withdrawn_is_not_unsubscribed_from(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		p, c := rig.Session(t)
 		p.Block(c)
 		_, err := c.Subscribe(rig.Within(t, time.Second), "/a", stomp.WithReceipt())
@@ -88,7 +97,10 @@ func TestSubscriptionEndsWithContext(t *testing.T) {
 		c.Close()
 		rig.Equal(t, "frames", <-rest, []string{"SEND"})
 	})
-	rig.Bubble(t, "written_SUBSCRIBE_is_unsubscribed_from", func(t *testing.T) {
+}
+
+func TestSubscribe_written_is_unsubscribed_from(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		p, c := rig.Session(t)
 		rest := p.Rest()
 		_, err := c.Subscribe(rig.Within(t, time.Second), "/a", stomp.WithReceipt())
@@ -100,8 +112,8 @@ func TestSubscriptionEndsWithContext(t *testing.T) {
 	})
 }
 
-func TestUnsubscribeAuto(t *testing.T) {
-	rig.Bubble(t, "everything_that_arrived_is_delivered", func(t *testing.T) {
+func TestUnsubscribe_auto_everything_that_arrived_is_delivered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b, c := rig.Pair(t)
 		sub := waiting(t, b, c, 100)
 		done := make(chan error, 1)
@@ -117,7 +129,10 @@ func TestUnsubscribeAuto(t *testing.T) {
 		rig.OK(t, sub.Unsubscribe(t.Context())) // again: nothing happens
 		rig.Equal(t, "the broker", rig.Received(b), []string{"SUBSCRIBE", "UNSUBSCRIBE"})
 	})
-	rig.Bubble(t, "ctx_ends_first", func(t *testing.T) {
+}
+
+func TestUnsubscribe_auto_ctx_ends_first(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b, c := rig.Pair(t)
 		sub := waiting(t, b, c, 100)
 		start := time.Now()
@@ -133,14 +148,20 @@ func TestUnsubscribeAuto(t *testing.T) {
 			t.Errorf("open %t, stats %+v", open, sub.Stats())
 		}
 	})
-	rig.Bubble(t, "receipts_known_are_waited_for", func(t *testing.T) {
+}
+
+func TestUnsubscribe_auto_receipts_known_are_waited_for(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b, c := rig.Pair(t)
 		sub := waiting(t, b, c, 0)
 		rig.OK(t, sub.Confirmed(t.Context()))
 		b.Delay(time.Second)
 		rig.Takes(t, time.Second, func() { rig.OK(t, sub.Unsubscribe(t.Context())) })
 	})
-	rig.Bubble(t, "refused_by_broker", func(t *testing.T) {
+}
+
+func TestUnsubscribe_auto_refused_by_broker(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b, c := rig.Pair(t)
 		sub := waiting(t, b, c, 0)
 		rig.On(b, "UNSUBSCRIBE", "", rig.Refuse("stay"))
@@ -149,8 +170,11 @@ func TestUnsubscribeAuto(t *testing.T) {
 			t.Errorf("open %t, error %v, client's %v", open, sub.Err(), c.Err())
 		}
 	})
-	// UNSUBSCRIBE goes out nevertheless.
-	rig.Bubble(t, "ctx_ends_before_it_is_written", func(t *testing.T) {
+}
+
+// UNSUBSCRIBE goes out nevertheless.
+func TestUnsubscribe_auto_ctx_ends_before_it_is_written(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		p, c := rig.Session(t)
 		sub, err := c.NewSubscription(t.Context(), "/a") // blocks the writer
 		rig.OK(t, err)
@@ -161,7 +185,10 @@ func TestUnsubscribeAuto(t *testing.T) {
 		c.Close()
 		rig.Equal(t, "frames", <-rest, []string{"SUBSCRIBE", "UNSUBSCRIBE"})
 	})
-	rig.Bubble(t, "connection_lost_meanwhile", func(t *testing.T) {
+}
+
+func TestUnsubscribe_auto_connection_lost_meanwhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b, c := rig.Pair(t)
 		sub := waiting(t, b, c, 100)
 		done := make(chan error, 1)
@@ -171,7 +198,10 @@ func TestUnsubscribeAuto(t *testing.T) {
 		rig.OK(t, <-done) // it is over, which is what was wanted
 		<-c.Done()
 	})
-	rig.Bubble(t, "1.0_names_the_destination", func(t *testing.T) {
+}
+
+func TestUnsubscribe_auto_1_0_names_the_destination(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b := rig.PipeBroker(t)
 		c := rig.Connect(t, b, stomp.WithVersions(stomp.V10))
 		sub, err := c.NewSubscription(t.Context(), "/a")
@@ -184,7 +214,7 @@ func TestUnsubscribeAuto(t *testing.T) {
 
 // ActiveMQ Classic ends a durable subscription only when nobody is subscribed: UNSUBSCRIBE goes out twice, by id and by
 // name. Artemis and others want one.
-func TestUnsubscribe_durable(t *testing.T) {
+func TestUnsubscribe_durable_subscription(t *testing.T) {
 	for server, want := range map[string]int{"ActiveMQ/6.1.8": 2, "ActiveMQ-Artemis/2.44.0 ActiveMQ Artemis Messaging Engine": 1, "": 1} {
 		rig.Bubble(t, server, func(t *testing.T) {
 			p, c := rig.NewServer(t).Session("version:1.2\nserver:" + server)
@@ -210,7 +240,7 @@ func TestUnsubscribe_durable(t *testing.T) {
 // A subscription that has ended leaves nothing behind in its session, though its server (Spring's simple broker) answers
 // no receipt.
 func TestUnsubscribe_leaves_nothing_behind(t *testing.T) {
-	rig.Bubble(t, "without_receipts", func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		p, c := rig.Session(t)
 		rest := make(chan struct{})
 		go func() { // ends with the connection

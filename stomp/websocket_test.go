@@ -75,7 +75,7 @@ func TestConnect_upgrade_headers(t *testing.T) {
 }
 
 // WithCompression: what both sides say is compressed, and arrives.
-func TestWithCompression(t *testing.T) {
+func TestWithCompression_compresses_both_ways(t *testing.T) {
 	for name, compress := range map[string]bool{"with": true, "without": false} {
 		t.Run(name, func(t *testing.T) {
 			b := rig.PipeBroker(t, stomptest.WithCompression())
@@ -100,7 +100,7 @@ func TestWithCompression(t *testing.T) {
 
 // W2 and W3: one frame is one message, text where it is valid UTF-8 and else binary; an option forces either, for every
 // message. W4: a heart-beat is a message that holds one LF.
-func TestWebSocket_W3_message_types(t *testing.T) {
+func TestWebSocket_W3_W4_message_types(t *testing.T) {
 	for name, c := range map[string]struct {
 		typ                    stomp.MessageType
 		connect, text, invalid ws.MessageType
@@ -200,7 +200,7 @@ func TestWebSocket_W8_repair(t *testing.T) {
 	}
 }
 
-func TestWithMessageSplit(t *testing.T) {
+func TestWithMessageSplit_sizes(t *testing.T) {
 	for name, c := range map[string]struct {
 		opts []stomp.ConnectOption
 		body string
@@ -232,28 +232,30 @@ func TestWithMessageSplit(t *testing.T) {
 			})
 		}
 	}
-	t.Run("a_frame_within_the_limit_is_one_message", func(t *testing.T) {
-		p, client := rig.NewWebServer(t).Session("version:1.2", stomp.WithMessageSplit(100))
-		rig.OK(t, client.Send(t.Context(), "/a", []byte("short")))
-		if _, m := p.Message(); m != "SEND\ndestination:/a\ncontent-type:text/plain\ncontent-length:5\n\nshort\x00" {
-			t.Errorf("the message is %q", m)
+}
+
+func TestWithMessageSplit_a_frame_within_the_limit_is_one_message(t *testing.T) {
+	p, client := rig.NewWebServer(t).Session("version:1.2", stomp.WithMessageSplit(100))
+	rig.OK(t, client.Send(t.Context(), "/a", []byte("short")))
+	if _, m := p.Message(); m != "SEND\ndestination:/a\ncontent-type:text/plain\ncontent-length:5\n\nshort\x00" {
+		t.Errorf("the message is %q", m)
+	}
+}
+
+func TestWithMessageSplit_promise13_lets_a_long_frame_through_to_Spring(t *testing.T) {
+	b := rig.PipeBroker(t, stomptest.WithProfile(stomptest.Spring))
+	for name, opts := range map[string][]stomp.ConnectOption{"split": {stomp.WithMessageSplit(16_000)}, "whole": nil} {
+		client := rig.Connect(t, b, append(opts, stomp.WithHTTPClient(b.Client()), stomp.WithoutReconnect())...)
+		frames, err := client.Subscribe(t.Context(), "/topic/"+name)
+		rig.OK(t, err)
+		rig.OK(t, client.Send(t.Context(), "/topic/"+name, bytes.Repeat([]byte("x"), 40_000)))
+		f, open := <-frames
+		if split := opts != nil; open != split || open && len(f.Body) != 40_000 {
+			t.Errorf("%s: open %t, %d octets", name, open, len(f.Body))
 		}
-	})
-	t.Run("Promise13_lets_a_long_frame_through_to_Spring", func(t *testing.T) {
-		b := rig.PipeBroker(t, stomptest.WithProfile(stomptest.Spring))
-		for name, opts := range map[string][]stomp.ConnectOption{"split": {stomp.WithMessageSplit(16_000)}, "whole": nil} {
-			client := rig.Connect(t, b, append(opts, stomp.WithHTTPClient(b.Client()), stomp.WithoutReconnect())...)
-			frames, err := client.Subscribe(t.Context(), "/topic/"+name)
-			rig.OK(t, err)
-			rig.OK(t, client.Send(t.Context(), "/topic/"+name, bytes.Repeat([]byte("x"), 40_000)))
-			f, open := <-frames
-			if split := opts != nil; open != split || open && len(f.Body) != 40_000 {
-				t.Errorf("%s: open %t, %d octets", name, open, len(f.Body))
-			}
-			var closed *stomp.CloseError
-			if err := client.Err(); opts == nil && (!errors.As(err, &closed) || closed.Code != 1009 || !strings.Contains(err.Error(), "see WithMessageSplit")) {
-				t.Errorf("the error is %v, want one of 1009 that names the option", err)
-			}
+		var closed *stomp.CloseError
+		if err := client.Err(); opts == nil && (!errors.As(err, &closed) || closed.Code != 1009 || !strings.Contains(err.Error(), "see WithMessageSplit")) {
+			t.Errorf("the error is %v, want one of 1009 that names the option", err)
 		}
-	})
+	}
 }

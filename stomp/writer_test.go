@@ -91,7 +91,7 @@ func halfGone(t *testing.T) (*rig.Peer, *stomp.Client) {
 
 // Promise 12: a server that closes after its last words leaves two traces, a write that fails and words that lie unread.
 // The words are what the caller gets, whichever is found first.
-func TestWriter_Promise12_the_servers_last_words_beat_a_failed_write(t *testing.T) {
+func TestWriter_promise12_the_servers_last_words_beat_a_failed_write(t *testing.T) {
 	for name, c := range map[string]struct {
 		words string
 		want  string
@@ -112,7 +112,10 @@ func TestWriter_Promise12_the_servers_last_words_beat_a_failed_write(t *testing.
 			rig.ErrorSays(t, client.Err(), c.want)
 		})
 	}
-	rig.Bubble(t, "a_second_of_silence_ends_the_wait", func(t *testing.T) {
+}
+
+func TestWriter_promise12_a_second_of_silence_ends_the_wait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		p, client := halfGone(t)
 		defer p.Close()
 		rig.Takes(t, time.Second, func() {
