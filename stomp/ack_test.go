@@ -13,6 +13,15 @@ import (
 	"github.com/webstomp/webstomp/stomp/stomptest"
 )
 
+// handedOut starts a broker and a Client, in whose hands are n messages of /queue/a that await their ACK.
+func handedOut(t *testing.T, mode stomp.AckMode, n int) (*stomptest.Broker, *stomp.Client, []stomp.Frame) {
+	t.Helper()
+	b, c := rig.Pair(t)
+	sub, err := c.Subscribe(t.Context(), "/queue/a", stomp.WithAck(mode))
+	rig.OK(t, err)
+	return b, c, rig.Deliver(t, b, "/queue/a", sub, n)
+}
+
 // The entries by which each version names the message.
 func TestAck_M3_entries_of_each_version(t *testing.T) {
 	for _, tc := range []struct {
@@ -55,10 +64,7 @@ func TestAck_M3_entries_of_each_version(t *testing.T) {
 
 func TestAck_M2_cumulative(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, c := rig.Pair(t)
-		sub, err := c.Subscribe(t.Context(), "/queue/a", stomp.WithAck(stomp.AckClient))
-		rig.OK(t, err)
-		frames := rig.Deliver(t, b, "/queue/a", sub, 5)
+		b, c, frames := handedOut(t, stomp.AckClient, 5)
 		rig.OK(t, c.Ack(t.Context(), frames[2], stomp.WithReceipt()))
 		if n := b.Unacked("/queue/a"); n != 2 {
 			t.Errorf("%d are unacked", n)
@@ -75,10 +81,7 @@ func TestAck_M2_cumulative(t *testing.T) {
 
 func TestAck_M2_individual_in_any_order(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, c := rig.Pair(t)
-		sub, err := c.Subscribe(t.Context(), "/queue/a", stomp.WithAck(stomp.AckClientIndividual))
-		rig.OK(t, err)
-		frames := rig.Deliver(t, b, "/queue/a", sub, 9)
+		b, c, frames := handedOut(t, stomp.AckClientIndividual, 9)
 		for i, n := range []int{4, 0, 8, 1, 7, 3, 2, 6, 5} {
 			rig.OK(t, c.Ack(t.Context(), frames[n], stomp.WithReceipt()))
 			if left := b.Unacked("/queue/a"); left != 8-i {
@@ -114,10 +117,8 @@ func TestAck_M3_NACK_is_delivered_again(t *testing.T) {
 
 func TestAck_refused_by_broker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, c := rig.Pair(t)
-		sub, err := c.Subscribe(t.Context(), "/queue/a", stomp.WithAck(stomp.AckClientIndividual))
-		rig.OK(t, err)
-		f := rig.Deliver(t, b, "/queue/a", sub, 1)[0]
+		b, c, frames := handedOut(t, stomp.AckClientIndividual, 1)
+		f := frames[0]
 		rig.On(b, "ACK", "", rig.Refuse("no"))
 		rig.Refused(t, c.Ack(t.Context(), f, stomp.WithReceipt()), "no")
 	})
@@ -125,10 +126,8 @@ func TestAck_refused_by_broker(t *testing.T) {
 
 func TestAck_of_a_copy_whose_header_was_changed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, c := rig.Pair(t)
-		sub, err := c.Subscribe(t.Context(), "/queue/a", stomp.WithAck(stomp.AckClientIndividual))
-		rig.OK(t, err)
-		f := rig.Deliver(t, b, "/queue/a", sub, 1)[0]
+		_, c, frames := handedOut(t, stomp.AckClientIndividual, 1)
+		f := frames[0]
 		f.Header.Del("ack")
 		rig.ErrorIs(t, c.Ack(t.Context(), f), stomp.ErrNotAckable)
 	})
@@ -177,10 +176,8 @@ func TestAck_promise6_ErrStale(t *testing.T) {
 			"Close":      func(_ *stomptest.Broker, c *stomp.Client) { c.Close() },
 			"Disconnect": func(_ *stomptest.Broker, c *stomp.Client) { c.Disconnect(t.Context()) },
 		} {
-			b, c := rig.Pair(t)
-			sub, err := c.Subscribe(t.Context(), "/queue/a", stomp.WithAck(stomp.AckClientIndividual))
-			rig.OK(t, err)
-			f := rig.Deliver(t, b, "/queue/a", sub, 1)[0]
+			b, c, frames := handedOut(t, stomp.AckClientIndividual, 1)
+			f := frames[0]
 			end(b, c)
 			for _, ack := range []func(context.Context, stomp.Frame, ...stomp.FrameOption) error{c.Ack, c.Nack} {
 				err := ack(t.Context(), f)
@@ -196,10 +193,8 @@ func TestAck_promise6_ErrStale(t *testing.T) {
 
 func TestAck_options_and_ctx(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, c := rig.Pair(t)
-		sub, err := c.Subscribe(t.Context(), "/queue/a", stomp.WithAck(stomp.AckClientIndividual))
-		rig.OK(t, err)
-		f := rig.Deliver(t, b, "/queue/a", sub, 1)[0]
+		_, c, frames := handedOut(t, stomp.AckClientIndividual, 1)
+		f := frames[0]
 		over, cancel := context.WithCancel(t.Context())
 		cancel()
 		rig.ErrorIs(t, c.Ack(over, f), context.Canceled)

@@ -38,8 +38,7 @@ func TestSubscription_promise3_order_SUBSCRIBEs_then_carried_frames_then_waiting
 		if d := time.Since(start); d != 0 {
 			t.Errorf("took %v", d)
 		}
-		server.Release()
-		server.Attend(server.AcceptSession(wire.V12))
+		server.Resume(wire.V12)
 		rig.OK(t, <-sent)
 		rig.OK(t, late.Confirmed(t.Context()))
 		rig.Equal(t, "the next session", server.Carried(), []string{"SUBSCRIBE /queue/c", "SUBSCRIBE /queue/a", "SUBSCRIBE /queue/b",
@@ -72,8 +71,7 @@ func TestSubscription_promise3_what_was_ended_while_offline_is_not_restored(t *t
 		offline, err := c.NewSubscription(t.Context(), "/queue/offline")
 		rig.OK(t, err)
 		rig.OK(t, offline.Unsubscribe(t.Context()))
-		server.Release()
-		server.Attend(server.AcceptSession(wire.V12))
+		server.Resume(wire.V12)
 		rig.Equal(t, "the next session", server.Carried(), []string{"SUBSCRIBE /queue/stays"})
 		for _, sub := range []*stomp.Subscription[stomp.Frame]{first, second, offline} {
 			rig.Closed(t, sub.C)
@@ -147,8 +145,7 @@ func TestSubscription_promise3_Confirmed_waits_for_the_next_session(t *testing.T
 		confirmed := make(chan error, 1)
 		go func() { confirmed <- sub.Confirmed(t.Context()) }() // joined below
 		synctest.Wait()
-		server.Release()
-		server.Attend(server.AcceptSession(wire.V12))
+		server.Resume(wire.V12)
 		rig.OK(t, <-confirmed)
 	})
 }

@@ -63,8 +63,7 @@ func TestWithRetry_an_ERROR_ends_it(t *testing.T) {
 		p.Send(wire.Error, "", "message", "no", "receipt-id", wire.Get(f.Header, "receipt"))
 		rig.Refused(t, r.Wait(t.Context()), "no")
 		p.Close()
-		server.Release()
-		server.Attend(server.AcceptSession(wire.V12))
+		server.Resume(wire.V12)
 		rig.Equal(t, "the next session", server.Carried(), nil)
 	})
 }
@@ -92,8 +91,7 @@ func TestWithRetry_order_of_retried_and_unwritten_frames_is_that_of_acceptance(t
 		waits := make(chan error, 1)
 		go func() { waits <- c.Send(t.Context(), "/queue/x", []byte("7"), stomp.WithRetry()) }() // joined below
 		synctest.Wait()
-		server.Release()
-		server.Attend(server.AcceptSession(wire.V12))
+		server.Resume(wire.V12)
 		rig.OK(t, <-waits)
 		rig.Equal(t, "the next session", sends(server), []string{"r1=1", "r2=2", "=3", "r4=4", "=5", "r5=6", "r6=7"})
 	})
@@ -129,107 +127,121 @@ func TestWithRetry_order_over_several_sessions(t *testing.T) {
 	})
 }
 
-// The ctx of a frame that is sent again.
-func TestWithRetry_ctx(t *testing.T) {
-	for _, async := range []bool{false, true} {
-		start := func(ctx context.Context, c *stomp.Client) <-chan error {
-			done := make(chan error, 1)
-			go func() { // joined by who receives
-				if !async {
-					done <- c.Send(ctx, "/queue/x", nil, stomp.WithRetry())
-					return
-				}
-				r, err := c.SendAsync(ctx, "/queue/x", nil, stomp.WithRetry())
-				if err == nil {
-					<-r.Done()
-					err = r.Err()
-				}
-				done <- err
-			}()
-			return done
-		}
-		name := fmt.Sprintf("async_%v_", async)
-		rig.Bubble(t, name+"ends_while_the_receipt_is_awaited", func(t *testing.T) {
-			server, p, c := rig.Reconnecting(t, wire.V12)
-			began := time.Now()
-			done := start(rig.Within(t, time.Second), c)
-			p.Want(wire.Send)
-			err := <-done
-			rig.ErrorIs(t, err, context.DeadlineExceeded)
-			if d := time.Since(began); d != time.Second || stomp.Unsent(err) {
-				t.Errorf("after %v: %v", d, err)
+// retried runs a test with each call that takes WithRetry: start makes the call in a goroutine, and returns what gets its
+// result.
+func retried(t *testing.T, test func(t *testing.T, start func(ctx context.Context, c *stomp.Client) <-chan error)) {
+	t.Helper()
+	for name, call := range map[string]func(context.Context, *stomp.Client) error{
+		"Send": func(ctx context.Context, c *stomp.Client) error {
+			return c.Send(ctx, "/queue/x", nil, stomp.WithRetry())
+		},
+		"SendAsync": func(ctx context.Context, c *stomp.Client) error {
+			r, err := c.SendAsync(ctx, "/queue/x", nil, stomp.WithRetry())
+			if err == nil {
+				<-r.Done()
+				err = r.Err()
 			}
-			p.Close()
-			server.Release()
-			server.Attend(server.AcceptSession(wire.V12))
-			rig.Equal(t, "the next session", server.Carried(), nil)
+			return err
+		},
+	} {
+		rig.Bubble(t, name, func(t *testing.T) {
+			test(t, func(ctx context.Context, c *stomp.Client) <-chan error {
+				done := make(chan error, 1)
+				go func() { done <- call(ctx, c) }() // joined by who receives
+				return done
+			})
 		})
-		rig.Bubble(t, name+"ends_between_two_sessions", func(t *testing.T) {
-			server, p, c := rig.Reconnecting(t, wire.V12)
+	}
+}
+
+func TestWithRetry_ctx_ends_while_the_receipt_is_awaited(t *testing.T) {
+	retried(t, func(t *testing.T, start func(context.Context, *stomp.Client) <-chan error) {
+		server, p, c := rig.Reconnecting(t, wire.V12)
+		rig.Takes(t, time.Second, func() {
 			done := start(rig.Within(t, time.Second), c)
 			p.Want(wire.Send)
-			p.Close()
 			err := <-done
 			rig.ErrorIs(t, err, context.DeadlineExceeded)
 			rig.MaySent(t, err)
-			server.Release()
-			server.Attend(server.AcceptSession(wire.V12))
-			rig.Equal(t, "the next session", server.Carried(), nil)
 		})
-		rig.Bubble(t, name+"ends_before_it_was_ever_written", func(t *testing.T) {
-			server, p, c := rig.Reconnecting(t, wire.V12)
-			p.Block(c)
-			done := start(rig.Within(t, time.Second), c)
-			synctest.Wait()
-			p.Close()
-			err := <-done
-			rig.ErrorIs(t, err, context.DeadlineExceeded)
-			rig.Unsent(t, err)
-			server.Release()
-			server.Attend(server.AcceptSession(wire.V12))
-			rig.Equal(t, "the next session", server.Carried(), nil)
-		})
-		rig.Bubble(t, name+"ends_while_it_waits_to_be_written_again", func(t *testing.T) {
-			server, p, c := rig.Reconnecting(t, wire.V12)
-			_, err := c.SendAsync(t.Context(), "/queue/first", nil, stomp.WithRetry())
-			rig.OK(t, err)
-			done := start(rig.Within(t, time.Second), c)
-			p.Want(wire.Send)
-			p.Want(wire.Send)
-			p.Close()
-			server.Release()
-			p = server.AcceptSession(wire.V12) // and reads nothing: the frames wait
-			if err := <-done; stomp.Unsent(err) {
-				t.Errorf("Unsent of %v, which was written on the first session", err)
-			}
-			p.Close()
-			server.Attend(server.AcceptSession(wire.V12))
-			rig.Equal(t, "the last session", server.Carried(), []string{"SEND /queue/first"})
-		})
-		rig.Bubble(t, name+"ends_before_it_was_written_again", func(t *testing.T) {
-			server, p, c := rig.Reconnecting(t, wire.V12)
-			_, err := c.Subscribe(t.Context(), "/queue/a")
-			rig.OK(t, err)
-			done := start(rig.Within(t, 3*time.Second), c)
-			p.Want(wire.Subscribe)
-			p.Want(wire.Send)
-			p = suspect(t, server, p) // reads no SUBSCRIBE: when its time is over, SEND waits behind it
-			if err := <-done; stomp.Unsent(err) {
-				t.Errorf("Unsent of %v, which was written on the first session", err)
-			}
-			server.Attend(p)
-			rig.Equal(t, "the session", server.Carried(), []string{"SUBSCRIBE /queue/a"})
-		})
-		rig.Bubble(t, name+"the_Client_ends", func(t *testing.T) {
-			_, p, c := rig.Reconnecting(t, wire.V12)
-			done := start(t.Context(), c)
-			p.Want(wire.Send)
-			p.Close()
-			synctest.Wait()
-			rig.OK(t, c.Close())
-			rig.ErrorIs(t, <-done, stomp.ErrClosed)
-		})
-	}
+		p.Close()
+		server.Resume(wire.V12)
+		rig.Equal(t, "the next session", server.Carried(), nil)
+	})
+}
+
+func TestWithRetry_ctx_ends_between_two_sessions(t *testing.T) {
+	retried(t, func(t *testing.T, start func(context.Context, *stomp.Client) <-chan error) {
+		server, p, c := rig.Reconnecting(t, wire.V12)
+		done := start(rig.Within(t, time.Second), c)
+		p.Want(wire.Send)
+		p.Close()
+		err := <-done
+		rig.ErrorIs(t, err, context.DeadlineExceeded)
+		rig.MaySent(t, err)
+		server.Resume(wire.V12)
+		rig.Equal(t, "the next session", server.Carried(), nil)
+	})
+}
+
+func TestWithRetry_ctx_ends_before_it_was_ever_written(t *testing.T) {
+	retried(t, func(t *testing.T, start func(context.Context, *stomp.Client) <-chan error) {
+		server, p, c := rig.Reconnecting(t, wire.V12)
+		p.Block(c)
+		done := start(rig.Within(t, time.Second), c)
+		synctest.Wait()
+		p.Close()
+		err := <-done
+		rig.ErrorIs(t, err, context.DeadlineExceeded)
+		rig.Unsent(t, err)
+		server.Resume(wire.V12)
+		rig.Equal(t, "the next session", server.Carried(), nil)
+	})
+}
+
+func TestWithRetry_ctx_ends_while_it_waits_to_be_written_again(t *testing.T) {
+	retried(t, func(t *testing.T, start func(context.Context, *stomp.Client) <-chan error) {
+		server, p, c := rig.Reconnecting(t, wire.V12)
+		_, err := c.SendAsync(t.Context(), "/queue/first", nil, stomp.WithRetry())
+		rig.OK(t, err)
+		done := start(rig.Within(t, time.Second), c)
+		p.Want(wire.Send)
+		p.Want(wire.Send)
+		p.Close()
+		server.Release()
+		p = server.AcceptSession(wire.V12) // and reads nothing: the frames wait
+		rig.MaySent(t, <-done)             // it was written on the first session
+		p.Close()
+		server.Attend(server.AcceptSession(wire.V12))
+		rig.Equal(t, "the last session", server.Carried(), []string{"SEND /queue/first"})
+	})
+}
+
+func TestWithRetry_ctx_ends_before_it_was_written_again(t *testing.T) {
+	retried(t, func(t *testing.T, start func(context.Context, *stomp.Client) <-chan error) {
+		server, p, c := rig.Reconnecting(t, wire.V12)
+		_, err := c.Subscribe(t.Context(), "/queue/a")
+		rig.OK(t, err)
+		done := start(rig.Within(t, 3*time.Second), c)
+		p.Want(wire.Subscribe)
+		p.Want(wire.Send)
+		p = suspect(t, server, p) // reads no SUBSCRIBE: when its time is over, SEND waits behind it
+		rig.MaySent(t, <-done)    // it was written on the first session
+		server.Attend(p)
+		rig.Equal(t, "the session", server.Carried(), []string{"SUBSCRIBE /queue/a"})
+	})
+}
+
+func TestWithRetry_the_Client_ends(t *testing.T) {
+	retried(t, func(t *testing.T, start func(context.Context, *stomp.Client) <-chan error) {
+		_, p, c := rig.Reconnecting(t, wire.V12)
+		done := start(t.Context(), c)
+		p.Want(wire.Send)
+		p.Close()
+		synctest.Wait()
+		rig.OK(t, c.Close())
+		rig.ErrorIs(t, <-done, stomp.ErrClosed)
+	})
 }
 
 // What WithRetry excludes.

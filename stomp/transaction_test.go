@@ -14,10 +14,7 @@ import (
 
 func TestTransaction_M4_commit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, c := rig.Pair(t)
-		sub, err := c.Subscribe(t.Context(), "/queue/a", stomp.WithAck(stomp.AckClientIndividual))
-		rig.OK(t, err)
-		frames := rig.Deliver(t, b, "/queue/a", sub, 2)
+		b, c, frames := handedOut(t, stomp.AckClientIndividual, 2)
 		tx, err := c.Begin(t.Context(), stomp.WithHeader("x", "y"))
 		rig.OK(t, err)
 		defer tx.Abort(t.Context())
@@ -40,10 +37,7 @@ func TestTransaction_M4_commit(t *testing.T) {
 
 func TestTransaction_M4_abort_gives_acks_back(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, c := rig.Pair(t)
-		sub, err := c.Subscribe(t.Context(), "/queue/a", stomp.WithAck(stomp.AckClient))
-		rig.OK(t, err)
-		frames := rig.Deliver(t, b, "/queue/a", sub, 3)
+		b, c, frames := handedOut(t, stomp.AckClient, 3)
 		tx, err := c.Begin(t.Context())
 		rig.OK(t, err)
 		rig.OK(t, tx.Send(t.Context(), "/queue/b", nil))
@@ -182,10 +176,8 @@ func TestTransaction_each_call_in_each_state(t *testing.T) {
 			"Abort":  {func(ctx context.Context, tx *stomp.Transaction, _ stomp.Frame) error { return tx.Abort(ctx) }, s.abort},
 		} {
 			rig.Bubble(t, s.name+"_"+name, func(t *testing.T) {
-				b, c := rig.Pair(t)
-				sub, err := c.Subscribe(t.Context(), "/queue/a", stomp.WithAck(stomp.AckClientIndividual))
-				rig.OK(t, err)
-				f := rig.Deliver(t, b, "/queue/a", sub, 1)[0]
+				b, c, frames := handedOut(t, stomp.AckClientIndividual, 1)
+				f := frames[0]
 				tx, err := c.Begin(t.Context())
 				rig.OK(t, err)
 				s.end(t, tx, b, c)

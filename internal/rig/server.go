@@ -156,6 +156,13 @@ func Reconnecting(t testing.TB, version wire.Version, opts ...stomp.ConnectOptio
 // Release lets the dials of a Reconnecting succeed from now on.
 func (s *Server) Release() { close(s.dials) }
 
+// Resume lets the dials of a Reconnecting succeed, and attends the next session.
+func (s *Server) Resume(version wire.Version) {
+	s.t.Helper()
+	s.Release()
+	s.Attend(s.AcceptSession(version))
+}
+
 // Attend answers as a server would, and writes down what comes, until the connection ends: a RECEIPT to every frame that
 // asks for one, and "reply" to every request.
 func (s *Server) Attend(p *Peer) {
