@@ -42,7 +42,7 @@ func TestConnect_W7_refused_upgrades(t *testing.T) {
 				t.Errorf("status %d, permanent %t, URL %s", failed.StatusCode, failed.Permanent(), failed.URL)
 			}
 			if len(failed.Body) != 1024 || !strings.HasPrefix(string(failed.Body), "the reason why x") {
-				t.Errorf("the body is %q (%d octets), want the first KiB", failed.Body, len(failed.Body))
+				t.Errorf("the body is %q (%d bytes), want the first KiB", failed.Body, len(failed.Body))
 			}
 			text := err.Error()
 			if !strings.Contains(text, c.says) || !strings.Contains(text, `the server says "the reason why x`) || len(text) > 600 {
@@ -69,7 +69,7 @@ func TestConnect_bad_URLs(t *testing.T) {
 		"port_too_large":  {"ws://localhost:70000/ws", "port 70000"},
 		"port_no_number":  {"ws://u:secret@localhost:x/ws", "cannot be parsed"},
 		"fragment":        {"ws://localhost/ws#a", "fragment"},
-		"control_octets":  {"ws://u:secret@local\nhost/ws", "cannot be parsed"},
+		"control_bytes":  {"ws://u:secret@local\nhost/ws", "cannot be parsed"},
 		"user_on_tcp":     {"tcp://u:secret@localhost", "takes no user and password"},
 		"path_on_tcp":     {"tcp://localhost/ws", "takes no path"},
 		"password_with_%": {"ws://u:sec%ret@localhost/ws", "cannot be parsed"},

@@ -235,7 +235,7 @@ func TestConnect_C6_heart_beats_agreed(t *testing.T) {
 	}
 }
 
-// C7: what CONNECTED agreed on counts from the next octet on, in the same chunk too.
+// C7: what CONNECTED agreed on counts from the next byte on, in the same chunk too.
 func TestConnect_C7_the_codec_speaks_the_agreed_version(t *testing.T) {
 	for name, c := range map[string]struct{ version, message, want string }{
 		"1.0_has_no_escapes_and_trims": {"1.0", "MESSAGE\ndestination:/a\nmessage-id:1\nnote: a\\nb \n\nx\x00", `a\nb`},

@@ -451,7 +451,7 @@ func ExampleUnsent() {
 	// closed: true - safe to send again: true
 }
 
-// STOMP over whatever carries octets both ways: here a TCP connection of one's own making.
+// STOMP over whatever carries bytes both ways: here a TCP connection of one's own making.
 func ExampleWithDialer() {
 	broker := stomptest.NewBroker(stomptest.WithTCP())
 	defer broker.Close()
@@ -522,12 +522,12 @@ func ExampleClient_Watch() {
 // A frame of one's own, as it looks on the wire.
 func ExampleFrame_AppendTo() {
 	f := stomp.NewFrame("SEND", stomp.Header{{"destination", "/queue/a"}, {"note", "12:30"}}, []byte("hello"))
-	octets, err := f.AppendTo(nil)
+	raw, err := f.AppendTo(nil)
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	fmt.Printf("%q\n", octets)
+	fmt.Printf("%q\n", raw)
 	// Output:
 	// "SEND\ndestination:/queue/a\nnote:12\\c30\ncontent-length:5\n\nhello\x00"
 }

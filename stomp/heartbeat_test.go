@@ -92,7 +92,7 @@ func TestHeartBeat_M7_unasked(t *testing.T) {
 	})
 }
 
-// Promise 8: the server is silent after exactly twice the agreed interval without an octet, and is cut at once.
+// Promise 8: the server is silent after exactly twice the agreed interval without an byte, and is cut at once.
 func TestHeartBeat_promise8_silence(t *testing.T) {
 	for name, c := range map[string]struct {
 		sends string // by the server, every 15 s until one minute has passed
@@ -100,7 +100,7 @@ func TestHeartBeat_promise8_silence(t *testing.T) {
 	}{
 		"from_the_start":                  {"", 20 * time.Second},
 		"after_heart_beats":               {"\n", 80 * time.Second},
-		"any_octet_counts":                {"MESSAGE\ndestination:/a\nmessage-id:1\nnote:" /* and never the rest */, 80 * time.Second},
+		"any_byte_counts":                {"MESSAGE\ndestination:/a\nmessage-id:1\nnote:" /* and never the rest */, 80 * time.Second},
 		"and_so_does_a_frame_of_no_beats": {"RECEIPT\nreceipt-id:x\n\n\x00", 80 * time.Second},
 	} {
 		rig.Bubble(t, name, func(t *testing.T) {

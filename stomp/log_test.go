@@ -101,7 +101,7 @@ func TestWithLogger_debug_is_redacted(t *testing.T) {
 			}
 			for _, line := range l.Lines("") {
 				if len(line) > 1000 {
-					t.Errorf("a line of %d octets: bodies have to be cut", len(line))
+					t.Errorf("a line of %d bytes: bodies have to be cut", len(line))
 				}
 			}
 		})

@@ -47,8 +47,8 @@ func TestWithBuffer_promise2_policies(t *testing.T) {
 			rig.Publish(b, "/queue/a", rig.Numbers(1, 100)...)
 			synctest.Wait()
 			s := sub.Stats()
-			if octets := s.QueuedBytes; octets < int64(s.Queued) {
-				t.Errorf("%d octets are queued", octets)
+			if n := s.QueuedBytes; n < int64(s.Queued) {
+				t.Errorf("%d bytes are queued", n)
 			}
 			if s.QueuedBytes = 0; s != tc.stats {
 				t.Errorf("stats %+v\nwant  %+v", s, tc.stats)
@@ -116,10 +116,8 @@ func TestWithBuffer_promise2_OverflowFail_ends_alone_and_says_why(t *testing.T) 
 			b.Publish("/queue/b", nil, []byte(n))
 		}
 		synctest.Wait()
-		const text = `slow consumer: 2 frames or 67108864 octets wait in subscription "s2" to /queue/a (see WithBuffer)`
-		if err := sub.Err(); err == nil || err.Error() != text {
-			t.Errorf("error %v", err)
-		}
+		const text = `slow consumer: 2 frames or 67108864 […] wait in subscription "s2" to /queue/a (see WithBuffer)`
+		rig.ErrorText(t, sub.Err(), text)
 		got, open := rig.Bodies(other.C)
 		rig.Equal(t, "the other one", got, rig.Numbers(1, 5))
 		if !open || c.Err() != nil || b.QueueLen("/queue/a") != 5 {
@@ -129,7 +127,7 @@ func TestWithBuffer_promise2_OverflowFail_ends_alone_and_says_why(t *testing.T) 
 	})
 }
 
-// The bound in octets counts header and body.
+// The bound in bytes counts header and body.
 func TestWithBuffer_promise2_bound_in_bytes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, c := rig.Pair(t)
@@ -147,7 +145,7 @@ func TestWithBuffer_promise2_bound_in_bytes(t *testing.T) {
 		<-sub.C
 		synctest.Wait() // the queue moves up
 		if s = sub.Stats(); s.Queued != 8 || s.QueuedBytes != 8*each && s.QueuedBytes != 9*each-s.QueuedBytes%each {
-			t.Logf("a frame is about %d octets", each)
+			t.Logf("a frame is about %d bytes", each)
 			t.Errorf("after one was taken: %+v", s)
 		}
 		b.Publish("/queue/a", nil, make([]byte, 1000))
@@ -169,7 +167,7 @@ func TestWithBuffer_promise2_single_big_frame_is_let_in(t *testing.T) {
 			for range 3 {
 				b.Publish("/queue/a", nil, make([]byte, 5000))
 				if f := <-sub.C; len(f.Body) != 5000 {
-					t.Errorf("%d octets", len(f.Body))
+					t.Errorf("%d bytes", len(f.Body))
 				}
 			}
 			synctest.Wait()

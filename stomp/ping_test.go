@@ -16,9 +16,9 @@ func TestWithPing_keeps_a_session_that_is_answered(t *testing.T) {
 		before := client.Stats()
 		time.Sleep(time.Hour)
 		after := client.Stats()
-		// A ping is a masked frame with a number in it, 7 octets and more; its pong has no mask.
+		// A ping is a masked frame with a number in it, 7 bytes and more; its pong has no mask.
 		if sent, got := after.BytesSent-before.BytesSent, after.BytesReceived-before.BytesReceived; sent < 359*7 || got < 359*3 {
-			t.Errorf("%d octets sent and %d received in an hour: that is no ping every 10s", sent, got)
+			t.Errorf("%d bytes sent and %d received in an hour: that is no ping every 10s", sent, got)
 		}
 		if st := client.Status(); st.State != stomp.StateConnected {
 			t.Errorf("the session ended: %v", st.Err)
@@ -33,7 +33,7 @@ func TestWithPing_off_by_default(t *testing.T) {
 		before := client.Stats().BytesSent
 		time.Sleep(time.Hour)
 		if sent := client.Stats().BytesSent - before; sent != 0 {
-			t.Errorf("%d octets were sent", sent)
+			t.Errorf("%d bytes were sent", sent)
 		}
 	})
 }

@@ -75,14 +75,14 @@ func TestWithRetry_version_F11_WithoutContentLength_stays_without(t *testing.T) 
 		server, p, c := rig.Reconnecting(t, wire.V12)
 		p.Block(c)
 		rig.OK(t, c.Send(t.Context(), "/queue/x", []byte("text"), stomp.WithoutContentLength()))
-		rig.OK(t, c.Send(t.Context(), "/queue/x", []byte("octets")))
+		rig.OK(t, c.Send(t.Context(), "/queue/x", []byte("binary")))
 		p.Close()
 		server.Release()
 		p = server.AcceptSession(wire.V11)
 		if f := p.Want(wire.Send); wire.Get(f.Header, "content-length") != "" || string(f.Body) != "text" {
 			t.Errorf("%v %q", f.Header, f.Body)
 		}
-		if f := p.Want(wire.Send); wire.Get(f.Header, "content-length") != "6" || string(f.Body) != "octets" {
+		if f := p.Want(wire.Send); wire.Get(f.Header, "content-length") != "6" || string(f.Body) != "binary" {
 			t.Errorf("%v %q", f.Header, f.Body)
 		}
 	})

@@ -81,7 +81,7 @@ func TestWithBuffer_promise8_heart_beats_go_on_in_a_stall(t *testing.T) {
 		synctest.Wait()
 		after := c.Stats()
 		if c.Err() != nil || after.BytesReceived != before.BytesReceived {
-			t.Fatalf("client's error %v, %d octets were read meanwhile", c.Err(), after.BytesReceived-before.BytesReceived)
+			t.Fatalf("client's error %v, %d bytes were read meanwhile", c.Err(), after.BytesReceived-before.BytesReceived)
 		}
 		if n := after.HeartBeatsSent - before.HeartBeatsSent; n != 120 || b.Connections() != 1 {
 			t.Errorf("%d heart-beats in a minute; the broker has %d connections", n, b.Connections())

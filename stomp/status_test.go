@@ -166,8 +166,8 @@ func TestStats_queued_and_subscriptions(t *testing.T) {
 			p.Send(wire.Message, "12345", "subscription", id, "message-id", "1", "destination", "/a")
 		}
 		synctest.Wait()
-		const octets = len("subscription"+"s1"+"message-id"+"1"+"destination"+"/a"+"content-length"+"5") + 5
-		if s := c.Stats(); s.Subscriptions != 2 || s.Queued != 3 || s.QueuedBytes != int64(3*octets) || s.Unmatched != 1 {
+		const size = len("subscription"+"s1"+"message-id"+"1"+"destination"+"/a"+"content-length"+"5") + 5
+		if s := c.Stats(); s.Subscriptions != 2 || s.Queued != 3 || s.QueuedBytes != int64(3*size) || s.Unmatched != 1 {
 			t.Errorf("%+v", s)
 		}
 		cancel()

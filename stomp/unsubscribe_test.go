@@ -273,7 +273,7 @@ func TestUnsubscribe_leaves_nothing_behind(t *testing.T) {
 			cycle()
 		}
 		if grown := heap() - before; grown > n*100 {
-			t.Errorf("%d octets are left of each subscription", grown/n)
+			t.Errorf("%d bytes are left of each subscription", grown/n)
 		}
 		c.Close()
 		<-rest

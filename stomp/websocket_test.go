@@ -89,10 +89,10 @@ func TestWithCompression_compresses_both_ways(t *testing.T) {
 			body := bytes.Repeat([]byte("webstomp "), 10_000)
 			rig.OK(t, client.Send(t.Context(), "/topic/a", body, stomp.WithReceipt()))
 			if f := <-messages; !bytes.Equal(f.Body, body) {
-				t.Errorf("a body of %d octets came back as %d", len(body), len(f.Body))
+				t.Errorf("a body of %d bytes came back as %d", len(body), len(f.Body))
 			}
 			if st := client.Stats(); compress != (st.BytesSent < 10_000) || compress != (st.BytesReceived < 10_000) {
-				t.Errorf("%d octets sent and %d received for a body of 90,000", st.BytesSent, st.BytesReceived)
+				t.Errorf("%d bytes sent and %d received for a body of 90,000", st.BytesSent, st.BytesReceived)
 			}
 		})
 	}
@@ -178,7 +178,7 @@ func TestWebSocket_W6_large_frames(t *testing.T) {
 		body := bytes.Repeat([]byte("ä"), n/2)
 		rig.OK(t, client.Send(t.Context(), "/topic/a", body))
 		if f := <-messages; !bytes.Equal(f.Body, body) {
-			t.Errorf("a body of %d octets came back as %d", len(body), len(f.Body))
+			t.Errorf("a body of %d bytes came back as %d", len(body), len(f.Body))
 		}
 	}
 }
@@ -219,7 +219,7 @@ func TestWithMessageSplit_sizes(t *testing.T) {
 				for !strings.HasSuffix(all.String(), "\x00") {
 					_, m := p.Message()
 					if len(m) > limit || m == "" {
-						t.Fatalf("a message of %d octets, want 1 to %d", len(m), limit)
+						t.Fatalf("a message of %d bytes, want 1 to %d", len(m), limit)
 					}
 					if c.text && !utf8.ValidString(m) {
 						t.Errorf("a character was cut: %q", m)
@@ -251,7 +251,7 @@ func TestWithMessageSplit_promise13_lets_a_long_frame_through_to_Spring(t *testi
 		rig.OK(t, client.Send(t.Context(), "/topic/"+name, bytes.Repeat([]byte("x"), 40_000)))
 		f, open := <-frames
 		if split := opts != nil; open != split || open && len(f.Body) != 40_000 {
-			t.Errorf("%s: open %t, %d octets", name, open, len(f.Body))
+			t.Errorf("%s: open %t, %d bytes", name, open, len(f.Body))
 		}
 		var closed *stomp.CloseError
 		if err := client.Err(); opts == nil && (!errors.As(err, &closed) || closed.Code != 1009 || !strings.Contains(err.Error(), "see WithMessageSplit")) {
