@@ -39,7 +39,7 @@ func filled(t *testing.T, b *stomptest.Broker, version, mode string, n int) (*cl
 	return c, frames
 }
 
-func TestAck(t *testing.T) {
+func TestAck_M2_client_is_cumulative(t *testing.T) {
 	for _, version := range []string{"1.0", "1.1", "1.2"} {
 		t.Run("M2_client_is_cumulative_in_"+version, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, b *stomptest.Broker) {
@@ -51,6 +51,9 @@ func TestAck(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestAck_M2_M3_client_individual_is_single(t *testing.T) {
 	for _, version := range []string{"1.1", "1.2"} {
 		t.Run("M2_client_individual_is_single_in_"+version, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, b *stomptest.Broker) {
@@ -70,40 +73,46 @@ func TestAck(t *testing.T) {
 			})
 		})
 	}
-	t.Run("M2_NACK_is_cumulative_in_client_mode", func(t *testing.T) {
-		inBubble(t, func(t *testing.T, b *stomptest.Broker) {
-			c, frames := filled(t, b, "1.2", "client", 4)
-			c.send(wire.Nack, "", "id", wire.Get(frames[2].Header, "ack"))
-			for i := range 3 {
-				c.message(fmt.Sprint(i), "redelivered", "true")
-			}
-			c.quiet()
-		})
+}
+
+func TestAck_M2_NACK_is_cumulative_in_client_mode(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *stomptest.Broker) {
+		c, frames := filled(t, b, "1.2", "client", 4)
+		c.send(wire.Nack, "", "id", wire.Get(frames[2].Header, "ack"))
+		for i := range 3 {
+			c.message(fmt.Sprint(i), "redelivered", "true")
+		}
+		c.quiet()
 	})
-	t.Run("NACK_prefers_another_subscriber", func(t *testing.T) {
-		inBubble(t, func(t *testing.T, b *stomptest.Broker) {
-			x, frames := filled(t, b, "1.2", "client-individual", 1)
-			y := connect(t, b)
-			y.subscribe("s", "/queue/a", "ack", "client")
-			b.Publish("/queue/a", nil, []byte("other")) // x was last, and y is next in turn
-			b.Publish("/queue/a", nil, []byte("mine"))
-			x.next(wire.Message)
-			y.next(wire.Message)
-			x.ack(wire.Nack, frames[0])
-			y.message("0", "redelivered", "true")
-			x.quiet()
-		})
+}
+
+func TestAck_NACK_prefers_another_subscriber(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *stomptest.Broker) {
+		x, frames := filled(t, b, "1.2", "client-individual", 1)
+		y := connect(t, b)
+		y.subscribe("s", "/queue/a", "ack", "client")
+		b.Publish("/queue/a", nil, []byte("other")) // x was last, and y is next in turn
+		b.Publish("/queue/a", nil, []byte("mine"))
+		x.next(wire.Message)
+		y.next(wire.Message)
+		x.ack(wire.Nack, frames[0])
+		y.message("0", "redelivered", "true")
+		x.quiet()
 	})
-	t.Run("NACK_without_requeue_drops", func(t *testing.T) {
-		inBubble(t, func(t *testing.T, b *stomptest.Broker) {
-			c, frames := filled(t, b, "1.2", "client-individual", 1)
-			c.ack(wire.Nack, frames[0], "requeue", "false")
-			c.quiet()
-			if n := b.QueueLen("/queue/a") + b.Unacked("/queue/a"); n != 0 {
-				t.Errorf("%d messages are left", n)
-			}
-		})
+}
+
+func TestAck_NACK_without_requeue_drops(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *stomptest.Broker) {
+		c, frames := filled(t, b, "1.2", "client-individual", 1)
+		c.ack(wire.Nack, frames[0], "requeue", "false")
+		c.quiet()
+		if n := b.QueueLen("/queue/a") + b.Unacked("/queue/a"); n != 0 {
+			t.Errorf("%d messages are left", n)
+		}
 	})
+}
+
+func TestAck_end_puts_back_what_was_not_acked(t *testing.T) {
 	for _, test := range []struct {
 		name string
 		end  func(c *client)
@@ -124,38 +133,40 @@ func TestAck(t *testing.T) {
 			})
 		})
 	}
-	t.Run("prefetch", func(t *testing.T) {
-		inBubble(t, func(t *testing.T, b *stomptest.Broker) {
-			for i := range 6 {
-				b.Publish("/queue/a", nil, []byte(fmt.Sprint(i)))
-			}
-			x := connect(t, b)
-			x.subscribe("s", "/queue/a", "ack", "client")
-			zero := x.message("0")
-			x.message("1")
-			x.quiet()
-			x.ack2(wire.Ack, zero)
-			x.message("2")
-			x.next(wire.Receipt)
-			y := connect(t, b)
-			y.subscribe("s", "/queue/a", "ack", "client", "prefetch-count", "1")
-			y.message("3")
-			y.quiet()
-		}, stomptest.WithPrefetch(2))
-	})
-	t.Run("topics_redeliver_to_their_own_subscription", func(t *testing.T) {
-		inBubble(t, func(t *testing.T, b *stomptest.Broker) {
-			x, y := connect(t, b), connect(t, b)
-			x.subscribe("s", "/topic/a", "ack", "client")
-			y.subscribe("s", "/topic/a", "ack", "client")
-			b.Publish("/topic/a", nil, []byte("1"))
-			f := x.message("1")
-			y.message("1")
-			x.ack2(wire.Nack, f)
-			x.message("1", "redelivered", "true")
-			x.next(wire.Receipt)
-			y.quiet()
-		})
+}
+
+func TestAck_prefetch(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *stomptest.Broker) {
+		for i := range 6 {
+			b.Publish("/queue/a", nil, []byte(fmt.Sprint(i)))
+		}
+		x := connect(t, b)
+		x.subscribe("s", "/queue/a", "ack", "client")
+		zero := x.message("0")
+		x.message("1")
+		x.quiet()
+		x.ack2(wire.Ack, zero)
+		x.message("2")
+		x.next(wire.Receipt)
+		y := connect(t, b)
+		y.subscribe("s", "/queue/a", "ack", "client", "prefetch-count", "1")
+		y.message("3")
+		y.quiet()
+	}, stomptest.WithPrefetch(2))
+}
+
+func TestAck_topics_redeliver_to_their_own_subscription(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *stomptest.Broker) {
+		x, y := connect(t, b), connect(t, b)
+		x.subscribe("s", "/topic/a", "ack", "client")
+		y.subscribe("s", "/topic/a", "ack", "client")
+		b.Publish("/topic/a", nil, []byte("1"))
+		f := x.message("1")
+		y.message("1")
+		x.ack2(wire.Nack, f)
+		x.message("1", "redelivered", "true")
+		x.next(wire.Receipt)
+		y.quiet()
 	})
 }
 
@@ -165,7 +176,7 @@ func (c *client) ack2(command string, f wire.Frame) {
 	c.send(command, "", append(ackEntries(c.enc.Version, f), "receipt", "ack")...)
 }
 
-func TestAckRefused(t *testing.T) {
+func TestAck_M2_M3_refused(t *testing.T) {
 	for _, test := range []struct {
 		name    string
 		version string
@@ -193,33 +204,35 @@ func TestAckRefused(t *testing.T) {
 			})
 		})
 	}
-	t.Run("twice", func(t *testing.T) {
+}
+
+func TestAck_twice_is_refused(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *stomptest.Broker) {
+		c, frames := filled(t, b, "1.2", "client", 1)
+		c.ack(wire.Ack, frames[0])
+		c.ack2(wire.Ack, frames[0])
+		c.next(wire.Error, "message", "Unknown acknowledgement")
+	})
+}
+
+func TestBroker_StaleAcks_M3_of_another_session(t *testing.T) {
+	for _, version := range []string{"1.0", "1.1", "1.2"} {
 		inBubble(t, func(t *testing.T, b *stomptest.Broker) {
-			c, frames := filled(t, b, "1.2", "client", 1)
-			c.ack(wire.Ack, frames[0])
-			c.ack2(wire.Ack, frames[0])
-			c.next(wire.Error, "message", "Unknown acknowledgement")
+			x, frames := filled(t, b, version, "client", 1)
+			_ = x.ws.CloseNow()
+			<-x.done
+			y := connect(t, b, "accept-version", version)
+			y.subscribe("s", "/queue/a", "ack", "client")
+			y.message("0", "redelivered", "true")
+			y.ack2(wire.Ack, frames[0])
+			y.next(wire.Error, "message", "Unknown acknowledgement")
+			y.closed(1002, "")
+			if n := b.StaleAcks(); n != 1 {
+				t.Errorf("StaleAcks is %d, want 1", n)
+			}
+			if n := b.QueueLen("/queue/a"); n != 1 {
+				t.Errorf("the message is lost")
+			}
 		})
-	})
-	t.Run("M3_of_another_session_is_counted", func(t *testing.T) {
-		for _, version := range []string{"1.0", "1.1", "1.2"} {
-			inBubble(t, func(t *testing.T, b *stomptest.Broker) {
-				x, frames := filled(t, b, version, "client", 1)
-				_ = x.ws.CloseNow()
-				<-x.done
-				y := connect(t, b, "accept-version", version)
-				y.subscribe("s", "/queue/a", "ack", "client")
-				y.message("0", "redelivered", "true")
-				y.ack2(wire.Ack, frames[0])
-				y.next(wire.Error, "message", "Unknown acknowledgement")
-				y.closed(1002, "")
-				if n := b.StaleAcks(); n != 1 {
-					t.Errorf("StaleAcks is %d, want 1", n)
-				}
-				if n := b.QueueLen("/queue/a"); n != 1 {
-					t.Errorf("the message is lost")
-				}
-			})
-		}
-	})
+	}
 }

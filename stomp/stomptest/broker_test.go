@@ -33,7 +33,7 @@ func dialURL(t testing.TB, url string, hc *http.Client) *client {
 	return newClient(t, wc)
 }
 
-func TestSockets(t *testing.T) {
+func TestBroker_listens_on_sockets(t *testing.T) {
 	b := stomptest.NewBroker(stomptest.WithTCP())
 	defer b.Close()
 	if !strings.HasPrefix(b.URL(), "ws://127.0.0.1:") || !strings.HasSuffix(b.URL(), "/ws") || !strings.HasPrefix(b.TCPURL(), "tcp://127.0.0.1:") {
@@ -64,7 +64,7 @@ func TestSockets(t *testing.T) {
 	}
 }
 
-func TestAddr(t *testing.T) {
+func TestWithAddr_comes_back_on_the_same_port(t *testing.T) {
 	b := stomptest.NewBroker()
 	url := b.URL()
 	addr := strings.TrimSuffix(strings.TrimPrefix(url, "ws://"), "/ws")
@@ -87,7 +87,7 @@ func TestAddr(t *testing.T) {
 	session(dialURL(t, url, nil))
 }
 
-func TestHandler(t *testing.T) {
+func TestBroker_Handler_serves_over_TLS(t *testing.T) {
 	b := stomptest.NewBroker(stomptest.WithPipe())
 	server := httptest.NewTLSServer(b.Handler())
 	defer server.Close()
@@ -106,7 +106,7 @@ func TestHandler(t *testing.T) {
 	}
 }
 
-func TestOptionsThatMakeNoSense(t *testing.T) {
+func TestWithVersions_panics_at_an_unknown_one(t *testing.T) {
 	defer func() {
 		if p := recover(); p == nil || !strings.Contains(fmt.Sprint(p), `"1.3" is not a STOMP version`) {
 			t.Errorf("%v", p)
@@ -115,7 +115,7 @@ func TestOptionsThatMakeNoSense(t *testing.T) {
 	stomptest.NewBroker(stomptest.WithVersions("1.3"))
 }
 
-func TestClose(t *testing.T) {
+func TestBroker_Close_ends_everything(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *stomptest.Broker) {
 		c, s := connect(t, b), session(dialStream(t, b))
 		c.subscribe("s", "/topic/a")
@@ -147,27 +147,28 @@ func TestClose(t *testing.T) {
 			t.Error("Dial with a ctx that has ended")
 		}
 	})
-	t.Run("says_why_it_hangs", func(t *testing.T) {
-		said := capture(t, func() {
-			inBubble(t, func(t *testing.T, b *stomptest.Broker) {
-				c := connect(t, b)
-				b.Intercept(func(stomptest.Event) stomptest.Action {
-					time.Sleep(time.Minute)
-					return stomptest.Pass()
-				})
-				c.raw(string(c.encode(wire.Send, "", "destination", "/topic/a")))
-				synctest.Wait()
-				start := time.Now()
-				b.Close()
-				if d := time.Since(start); d != time.Minute {
-					t.Errorf("Close took %v", d)
-				}
+}
+
+func TestBroker_Close_says_why_it_hangs(t *testing.T) {
+	said := capture(t, func() {
+		inBubble(t, func(t *testing.T, b *stomptest.Broker) {
+			c := connect(t, b)
+			b.Intercept(func(stomptest.Event) stomptest.Action {
+				time.Sleep(time.Minute)
+				return stomptest.Pass()
 			})
+			c.raw(string(c.encode(wire.Send, "", "destination", "/topic/a")))
+			synctest.Wait()
+			start := time.Now()
+			b.Close()
+			if d := time.Since(start); d != time.Minute {
+				t.Errorf("Close took %v", d)
+			}
 		})
-		if want := "waited for 5 seconds for connection 1 (in the function given to Intercept)"; !strings.Contains(said, want) {
-			t.Errorf("Close said %q, want %q in it", said, want)
-		}
 	})
+	if want := "waited for 5 seconds for connection 1 (in the function given to Intercept)"; !strings.Contains(said, want) {
+		t.Errorf("Close said %q, want %q in it", said, want)
+	}
 }
 
 // capture returns what do writes to standard error.
@@ -185,8 +186,8 @@ func capture(t *testing.T, do func()) string {
 	return string(said)
 }
 
-// TestCrowd has many clients do everything at once, and counts that nothing is lost or doubled.
-func TestCrowd(t *testing.T) {
+// TestBroker_many_clients_lose_and_double_nothing has many clients do everything at once, and counts that nothing is lost or doubled.
+func TestBroker_many_clients_lose_and_double_nothing(t *testing.T) {
 	const clients, each = 8, 200
 	b := stomptest.NewBroker()
 	defer b.Close()
@@ -224,8 +225,8 @@ func TestCrowd(t *testing.T) {
 	}
 }
 
-// TestSlowClient lets one client read nothing while the others go on.
-func TestSlowClient(t *testing.T) {
+// TestBroker_a_slow_client_delays_nobody lets one client read nothing while the others go on.
+func TestBroker_a_slow_client_delays_nobody(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *stomptest.Broker) {
 		nc, err := b.Dial(t.Context(), "tcp://pipe.test")
 		if err != nil {

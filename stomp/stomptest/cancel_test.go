@@ -9,7 +9,7 @@ import (
 	"github.com/webstomp/webstomp/stomp/stomptest"
 )
 
-func TestCancel(t *testing.T) {
+func TestBroker_Cancel_in_each_profile(t *testing.T) {
 	named := func(c *client) {
 		c.t.Helper()
 		f := c.next(wire.Error, "message", "Server cancelled subscription", "subscription", "s", "content-type", "text/plain")
@@ -66,51 +66,54 @@ func TestCancel(t *testing.T) {
 			})
 		}
 	}
-	t.Run("takes_all_that_is_in_it", func(t *testing.T) {
-		for _, profile := range []stomptest.Profile{stomptest.RabbitMQ, stomptest.Classic} {
-			inBubble(t, func(t *testing.T, b *stomptest.Broker) {
-				c := connect(t, b)
-				c.subscribe("s", "/queue/a", "ack", "client-individual", "prefetch-count", "1")
-				b.Publish("/queue/a", nil, []byte("held"))
-				b.Publish("/queue/a", nil, []byte("waits"))
-				f := c.message("held")
-				b.Cancel("/queue/a")
-				if profile == stomptest.RabbitMQ {
-					c.next(wire.Error)
-				}
-				if n := b.Unacked("/queue/a") + b.QueueLen("/queue/a"); n != 0 {
-					t.Errorf("%v: %d messages are left", profile, n)
-				}
-				if profile == stomptest.Classic {
-					b.Publish("/queue/a", nil, []byte("after"))
-					c.message("after") // there is room again
-					c.ack2(wire.Ack, f)
-					c.next(wire.Error, "message", "Unknown acknowledgement")
-				}
-				c.quiet()
-			}, stomptest.WithProfile(profile))
-		}
-	})
-	t.Run("without_a_subscription", func(t *testing.T) {
+}
+
+func TestBroker_Cancel_takes_all_that_is_in_it(t *testing.T) {
+	for _, profile := range []stomptest.Profile{stomptest.RabbitMQ, stomptest.Classic} {
 		inBubble(t, func(t *testing.T, b *stomptest.Broker) {
+			c := connect(t, b)
+			c.subscribe("s", "/queue/a", "ack", "client-individual", "prefetch-count", "1")
+			b.Publish("/queue/a", nil, []byte("held"))
 			b.Publish("/queue/a", nil, []byte("waits"))
+			f := c.message("held")
 			b.Cancel("/queue/a")
-			b.Cancel("/topic/nobody")
-			if n := b.QueueLen("/queue/a"); n != 0 {
-				t.Errorf("%d messages are left", n)
+			if profile == stomptest.RabbitMQ {
+				c.next(wire.Error)
 			}
-		}, stomptest.WithProfile(stomptest.Classic))
-	})
-	t.Run("S1_a_subscription_without_an_id", func(t *testing.T) {
-		inBubble(t, func(t *testing.T, b *stomptest.Broker) {
-			c := connect(t, b, "accept-version", "1.0")
-			c.send(wire.Subscribe, "", "destination", "/queue/a")
-			synctest.Wait()
-			b.Cancel("/queue/a")
-			f := c.next(wire.Error, "message", "Server cancelled subscription", "subscription", "/queue/a")
-			if want := "\"destination='/queue/a'\"."; !strings.HasSuffix(string(f.Body), want) {
-				t.Errorf("ERROR says %q, want %q at its end", f.Body, want)
+			if n := b.Unacked("/queue/a") + b.QueueLen("/queue/a"); n != 0 {
+				t.Errorf("%v: %d messages are left", profile, n)
 			}
-		}, stomptest.WithProfile(stomptest.RabbitMQ))
-	})
+			if profile == stomptest.Classic {
+				b.Publish("/queue/a", nil, []byte("after"))
+				c.message("after") // there is room again
+				c.ack2(wire.Ack, f)
+				c.next(wire.Error, "message", "Unknown acknowledgement")
+			}
+			c.quiet()
+		}, stomptest.WithProfile(profile))
+	}
+}
+
+func TestBroker_Cancel_without_a_subscription(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *stomptest.Broker) {
+		b.Publish("/queue/a", nil, []byte("waits"))
+		b.Cancel("/queue/a")
+		b.Cancel("/topic/nobody")
+		if n := b.QueueLen("/queue/a"); n != 0 {
+			t.Errorf("%d messages are left", n)
+		}
+	}, stomptest.WithProfile(stomptest.Classic))
+}
+
+func TestBroker_Cancel_S1_a_subscription_without_an_id(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *stomptest.Broker) {
+		c := connect(t, b, "accept-version", "1.0")
+		c.send(wire.Subscribe, "", "destination", "/queue/a")
+		synctest.Wait()
+		b.Cancel("/queue/a")
+		f := c.next(wire.Error, "message", "Server cancelled subscription", "subscription", "/queue/a")
+		if want := "\"destination='/queue/a'\"."; !strings.HasSuffix(string(f.Body), want) {
+			t.Errorf("ERROR says %q, want %q at its end", f.Body, want)
+		}
+	}, stomptest.WithProfile(stomptest.RabbitMQ))
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/webstomp/webstomp/stomp/stomptest"
 )
 
-func TestConnect(t *testing.T) {
+func TestConnect_C1_C2_C5_accepted(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		opts   []stomptest.Option
@@ -48,7 +48,7 @@ func TestConnect(t *testing.T) {
 	}
 }
 
-func TestConnectRefused(t *testing.T) {
+func TestConnect_refused(t *testing.T) {
 	for _, test := range []struct {
 		name    string
 		opts    []stomptest.Option
@@ -81,88 +81,89 @@ func TestConnectRefused(t *testing.T) {
 			}, test.opts...)
 		})
 	}
-	t.Run("C4_a_second_CONNECT", func(t *testing.T) {
-		inBubble(t, func(t *testing.T, b *stomptest.Broker) {
-			c := connect(t, b)
-			c.send(wire.Connect, "", "accept-version", "1.2")
-			c.next(wire.Error, "message", "Already connected")
-			c.closed(1002, "")
-		})
+}
+
+func TestConnect_C4_a_second_CONNECT(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *stomptest.Broker) {
+		c := connect(t, b)
+		c.send(wire.Connect, "", "accept-version", "1.2")
+		c.next(wire.Error, "message", "Already connected")
+		c.closed(1002, "")
 	})
 }
 
-func TestUpgrade(t *testing.T) {
-	t.Run("W1_subprotocols", func(t *testing.T) {
-		for _, test := range []struct {
-			opts    []stomptest.Option
-			offered string
-			want    string
-		}{
-			{nil, "v10.stomp,v12.stomp", "v12.stomp"},
-			{nil, "", ""},
-			{nil, "mqtt", ""},
-			{[]stomptest.Option{stomptest.WithVersions("1.1")}, "v12.stomp,v11.stomp", "v11.stomp"},
-			{[]stomptest.Option{stomptest.WithSubprotocols("x", "y")}, "y,x", "x"},
-			{[]stomptest.Option{stomptest.WithSubprotocols()}, "v12.stomp", ""},
-			{[]stomptest.Option{stomptest.WithProfile(stomptest.RabbitMQ)}, "v10.stomp,v12.stomp", "v12.stomp"},
-			{[]stomptest.Option{stomptest.WithProfile(stomptest.Artemis)}, "v10.stomp,v12.stomp", "v10.stomp"},
-			{[]stomptest.Option{stomptest.WithProfile(stomptest.Spring)}, "v11.stomp,v12.stomp", "v11.stomp"},
-			{[]stomptest.Option{stomptest.WithProfile(stomptest.Classic)}, "stomp,mqtt", "stomp"},
-		} {
-			inBubble(t, func(t *testing.T, b *stomptest.Broker) {
-				o := ws.DialOptions{HTTPClient: b.Client()}
-				if test.offered != "" {
-					o.Subprotocols = strings.Split(test.offered, ",")
-				}
-				if c := dialAs(t, b, o); c.ws.Subprotocol() != test.want {
-					t.Errorf("offered %q: got %q, want %q", test.offered, c.ws.Subprotocol(), test.want)
-				}
-			}, test.opts...)
-		}
-	})
-	t.Run("W7_refused_handshakes", func(t *testing.T) {
-		refuse := func(t *testing.T, b *stomptest.Broker, status int, body string) {
-			t.Helper()
-			target, _ := ws.ParseURL(b.URL())
-			_, err := ws.Dial(t.Context(), target, ws.DialOptions{HTTPClient: b.Client()})
-			var e *ws.HandshakeError
-			if !errors.As(err, &e) || e.StatusCode != status || !strings.HasPrefix(string(e.Body), body) {
-				t.Errorf("got %v, want status %d and %q", err, status, body)
-			}
-		}
+func TestUpgrade_W1_subprotocols(t *testing.T) {
+	for _, test := range []struct {
+		opts    []stomptest.Option
+		offered string
+		want    string
+	}{
+		{nil, "v10.stomp,v12.stomp", "v12.stomp"},
+		{nil, "", ""},
+		{nil, "mqtt", ""},
+		{[]stomptest.Option{stomptest.WithVersions("1.1")}, "v12.stomp,v11.stomp", "v11.stomp"},
+		{[]stomptest.Option{stomptest.WithSubprotocols("x", "y")}, "y,x", "x"},
+		{[]stomptest.Option{stomptest.WithSubprotocols()}, "v12.stomp", ""},
+		{[]stomptest.Option{stomptest.WithProfile(stomptest.RabbitMQ)}, "v10.stomp,v12.stomp", "v12.stomp"},
+		{[]stomptest.Option{stomptest.WithProfile(stomptest.Artemis)}, "v10.stomp,v12.stomp", "v10.stomp"},
+		{[]stomptest.Option{stomptest.WithProfile(stomptest.Spring)}, "v11.stomp,v12.stomp", "v11.stomp"},
+		{[]stomptest.Option{stomptest.WithProfile(stomptest.Classic)}, "stomp,mqtt", "stomp"},
+	} {
 		inBubble(t, func(t *testing.T, b *stomptest.Broker) {
-			b.RefuseHandshakes(http.StatusServiceUnavailable, "come back later")
-			refuse(t, b, http.StatusServiceUnavailable, "come back later")
-			dialStream(t, b).cut()
-			b.RefuseHandshakes(0, "")
-			connect(t, b)
-			session(dialStream(t, b))
-		})
-		inBubble(t, func(t *testing.T, b *stomptest.Broker) {
-			refuse(t, b, http.StatusUnauthorized, "Unauthorized")
-		}, stomptest.WithHTTPAuth(func(r *http.Request) int {
-			if r.Header.Get("Authorization") != "Bearer t" {
-				return http.StatusUnauthorized
+			o := ws.DialOptions{HTTPClient: b.Client()}
+			if test.offered != "" {
+				o.Subprotocols = strings.Split(test.offered, ",")
 			}
-			return 0
-		}))
-	})
-	t.Run("compression", func(t *testing.T) {
-		inBubble(t, func(t *testing.T, b *stomptest.Broker) {
-			c := session(dialAs(t, b, ws.DialOptions{HTTPClient: b.Client(), Compression: true}))
-			c.subscribe("s", "/topic/a")
-			body := strings.Repeat("again and ", 10000)
-			c.send(wire.Send, body, "destination", "/topic/a")
-			before := c.ws.BytesRead()
-			c.message(body)
-			if n := c.ws.BytesRead() - before; n > 10000 {
-				t.Errorf("%d octets came for a body of %d: nothing was compressed", n, len(body))
+			if c := dialAs(t, b, o); c.ws.Subprotocol() != test.want {
+				t.Errorf("offered %q: got %q, want %q", test.offered, c.ws.Subprotocol(), test.want)
 			}
-		}, stomptest.WithCompression())
-	})
+		}, test.opts...)
+	}
 }
 
-func TestCompressionIsOffUnlessAsked(t *testing.T) {
+func TestUpgrade_W7_refused_handshakes(t *testing.T) {
+	refuse := func(t *testing.T, b *stomptest.Broker, status int, body string) {
+		t.Helper()
+		target, _ := ws.ParseURL(b.URL())
+		_, err := ws.Dial(t.Context(), target, ws.DialOptions{HTTPClient: b.Client()})
+		var e *ws.HandshakeError
+		if !errors.As(err, &e) || e.StatusCode != status || !strings.HasPrefix(string(e.Body), body) {
+			t.Errorf("got %v, want status %d and %q", err, status, body)
+		}
+	}
+	inBubble(t, func(t *testing.T, b *stomptest.Broker) {
+		b.RefuseHandshakes(http.StatusServiceUnavailable, "come back later")
+		refuse(t, b, http.StatusServiceUnavailable, "come back later")
+		dialStream(t, b).cut()
+		b.RefuseHandshakes(0, "")
+		connect(t, b)
+		session(dialStream(t, b))
+	})
+	inBubble(t, func(t *testing.T, b *stomptest.Broker) {
+		refuse(t, b, http.StatusUnauthorized, "Unauthorized")
+	}, stomptest.WithHTTPAuth(func(r *http.Request) int {
+		if r.Header.Get("Authorization") != "Bearer t" {
+			return http.StatusUnauthorized
+		}
+		return 0
+	}))
+}
+
+func TestUpgrade_compression(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *stomptest.Broker) {
+		c := session(dialAs(t, b, ws.DialOptions{HTTPClient: b.Client(), Compression: true}))
+		c.subscribe("s", "/topic/a")
+		body := strings.Repeat("again and ", 10000)
+		c.send(wire.Send, body, "destination", "/topic/a")
+		before := c.ws.BytesRead()
+		c.message(body)
+		if n := c.ws.BytesRead() - before; n > 10000 {
+			t.Errorf("%d octets came for a body of %d: nothing was compressed", n, len(body))
+		}
+	}, stomptest.WithCompression())
+}
+
+func TestWithCompression_is_off_unless_asked(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *stomptest.Broker) {
 		c := session(dialAs(t, b, ws.DialOptions{HTTPClient: b.Client(), Compression: true}))
 		c.subscribe("s", "/topic/a")

@@ -9,8 +9,8 @@ import (
 	"github.com/webstomp/webstomp/stomp/stomptest"
 )
 
-// TestCutInside sees the octets of a frame that is cut arrive, exactly as many as asked for.
-func TestCutInside(t *testing.T) {
+// TestCutInside_counts_the_bytes sees the octets of a frame that is cut arrive, exactly as many as asked for.
+func TestCutInside_counts_the_bytes(t *testing.T) {
 	for _, size := range []int{10, 300, 200_000} {
 		body := strings.Repeat("b", size)
 		for _, n := range []int{0, 1, 20, size / 2, size - 1} {
@@ -38,9 +38,9 @@ func TestCutInside(t *testing.T) {
 	}
 }
 
-// TestCutsEverywhere cuts at each place in each kind of frame, either way, and sees that the message is neither lost nor
+// TestBroker_cuts_everywhere_lose_and_double_nothing cuts at each place in each kind of frame, either way, and sees that the message is neither lost nor
 // doubled: it is acked, or it is back in its queue.
-func TestCutsEverywhere(t *testing.T) {
+func TestBroker_cuts_everywhere_lose_and_double_nothing(t *testing.T) {
 	places := []stomptest.Action{stomptest.CutBefore(), stomptest.CutInside(0), stomptest.CutInside(1), stomptest.CutInside(15), stomptest.CutAfter()}
 	for _, command := range []string{
 		wire.Connect, wire.Subscribe, wire.Send, wire.Begin, wire.Ack, wire.Commit, wire.Nack, wire.Abort, wire.Unsubscribe, wire.Disconnect,

@@ -20,7 +20,7 @@ func both(t *testing.T, b *stomptest.Broker, header ...string) []*client {
 	return []*client{connect(t, b, header...), session(dialStream(t, b), header...)}
 }
 
-func TestCut(t *testing.T) {
+func TestBroker_Cut_resets_every_connection(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *stomptest.Broker) {
 		clients := both(t, b)
 		for _, c := range clients {
@@ -46,7 +46,7 @@ func TestCut(t *testing.T) {
 	})
 }
 
-func TestCloseConnections(t *testing.T) {
+func TestBroker_CloseConnections_W5_tells_the_client(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *stomptest.Broker) {
 		clients := both(t, b)
 		clients[0].subscribe("s", "/topic/a")
@@ -60,27 +60,28 @@ func TestCloseConnections(t *testing.T) {
 			t.Errorf("bare STOMP ended with %v, want EOF", clients[1].err)
 		}
 	})
-	t.Run("a_client_that_does_not_answer_is_cut", func(t *testing.T) {
-		inBubble(t, func(t *testing.T, b *stomptest.Broker) {
-			nc, err := b.Client().Transport.RoundTrip(upgradeRequest(t, b))
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer nc.Body.Close()
-			synctest.Wait()
-			start := time.Now()
-			b.CloseConnections(1000, "")
-			for b.Connections() > 0 {
-				time.Sleep(time.Millisecond)
-			}
-			if d := time.Since(start).Round(10 * time.Millisecond); d != 5*time.Second {
-				t.Errorf("it took %v, want 5s", d)
-			}
-		})
+}
+
+func TestBroker_CloseConnections_a_client_that_does_not_answer_is_cut(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *stomptest.Broker) {
+		nc, err := b.Client().Transport.RoundTrip(upgradeRequest(t, b))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer nc.Body.Close()
+		synctest.Wait()
+		start := time.Now()
+		b.CloseConnections(1000, "")
+		for b.Connections() > 0 {
+			time.Sleep(time.Millisecond)
+		}
+		if d := time.Since(start).Round(10 * time.Millisecond); d != 5*time.Second {
+			t.Errorf("it took %v, want 5s", d)
+		}
 	})
 }
 
-func TestSilence(t *testing.T) {
+func TestBroker_Silence_reads_and_writes_nothing(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *stomptest.Broker) {
 		clients := both(t, b)
 		b.Silence(true)
@@ -103,24 +104,25 @@ func TestSilence(t *testing.T) {
 		}
 		session(<-opened)
 	})
-	t.Run("Close_ends_it", func(t *testing.T) {
-		inBubble(t, func(t *testing.T, b *stomptest.Broker) {
-			c := connect(t, b)
-			b.Silence(true)
-			go func() {
-				target, _ := ws.ParseURL(b.URL())
-				if _, err := ws.Dial(t.Context(), target, ws.DialOptions{HTTPClient: b.Client()}); err == nil {
-					t.Error("a closed broker upgrades")
-				}
-			}()
-			synctest.Wait()
-			b.Close()
-			c.cut()
-		})
+}
+
+func TestBroker_Silence_Close_ends_it(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *stomptest.Broker) {
+		c := connect(t, b)
+		b.Silence(true)
+		go func() {
+			target, _ := ws.ParseURL(b.URL())
+			if _, err := ws.Dial(t.Context(), target, ws.DialOptions{HTTPClient: b.Client()}); err == nil {
+				t.Error("a closed broker upgrades")
+			}
+		}()
+		synctest.Wait()
+		b.Close()
+		c.cut()
 	})
 }
 
-func TestDelay(t *testing.T) {
+func TestBroker_Delay_holds_frames_and_no_heart_beats(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *stomptest.Broker) {
 		c := connect(t, b, "accept-version", "1.2", "heart-beat", "0,1000")
 		b.Delay(2500 * time.Millisecond)
@@ -147,7 +149,7 @@ func TestDelay(t *testing.T) {
 	})
 }
 
-func TestSendRaw(t *testing.T) {
+func TestBroker_SendRaw_sends_anything(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *stomptest.Broker) {
 		for _, c := range both(t, b) {
 			b.SendRaw([]byte("RECEIPT\nreceipt-id:made-up\n\n\x00"))
@@ -163,7 +165,7 @@ func TestSendRaw(t *testing.T) {
 	})
 }
 
-func TestSendFrame(t *testing.T) {
+func TestBroker_SendFrame_encodes_for_each_version(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *stomptest.Broker) {
 		x, y := connect(t, b), connect(t, b, "accept-version", "1.0")
 		if err := b.SendFrame(wire.Message, [][2]string{{"subscription", "nobody"}, {"k", "a:b"}}, []byte("x")); err != nil {
@@ -177,7 +179,7 @@ func TestSendFrame(t *testing.T) {
 	})
 }
 
-func TestReceived(t *testing.T) {
+func TestBroker_Received_in_order(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *stomptest.Broker) {
 		x, y := connect(t, b), connect(t, b)
 		x.subscribe("s", "/topic/a")
@@ -209,22 +211,23 @@ func TestReceived(t *testing.T) {
 			t.Errorf("awaited %v, %v, for %v", e, err, time.Since(start))
 		}
 	})
-	t.Run("is_bounded", func(t *testing.T) {
-		inBubble(t, func(t *testing.T, b *stomptest.Broker) {
-			c := connect(t, b)
-			for range 3 {
-				c.sent("/topic/a", strings.Repeat("x", 7<<20))
-			}
-			if n := len(b.Received()); n != 2 {
-				t.Errorf("%d frames are kept, want 2", n)
-			}
-			for range 10_000 {
-				c.send(wire.Send, "", "destination", "/topic/a")
-			}
-			c.sent("/topic/a", "")
-			if n := len(b.Received()); n != 4096 {
-				t.Errorf("%d frames are kept, want 4096", n)
-			}
-		})
+}
+
+func TestBroker_Received_is_bounded(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *stomptest.Broker) {
+		c := connect(t, b)
+		for range 3 {
+			c.sent("/topic/a", strings.Repeat("x", 7<<20))
+		}
+		if n := len(b.Received()); n != 2 {
+			t.Errorf("%d frames are kept, want 2", n)
+		}
+		for range 10_000 {
+			c.send(wire.Send, "", "destination", "/topic/a")
+		}
+		c.sent("/topic/a", "")
+		if n := len(b.Received()); n != 4096 {
+			t.Errorf("%d frames are kept, want 4096", n)
+		}
 	})
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/webstomp/webstomp/stomp/stomptest"
 )
 
-func TestFrameString(t *testing.T) {
+func TestFrame_String_F8_hides_the_passcode(t *testing.T) {
 	f := stomptest.Frame{Command: "CONNECT", Header: [][2]string{{"login", "a"}, {"passcode", "secret"}, {"id", ""}, {"id", "x"}}, Body: []byte("body")}
 	if s := f.String(); s != `CONNECT id="" (4 octets)` {
 		t.Errorf("String is %s", s)
@@ -23,7 +23,7 @@ func TestFrameString(t *testing.T) {
 	}
 }
 
-func TestLogger(t *testing.T) {
+func TestWithLogger_hides_the_passcode(t *testing.T) {
 	var log bytes.Buffer
 	inBubble(t, func(t *testing.T, b *stomptest.Broker) {
 		c := dial(t, b)
@@ -42,14 +42,14 @@ func TestLogger(t *testing.T) {
 	}
 }
 
-func TestAnyOrigin(t *testing.T) {
+func TestUpgrade_from_any_origin(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *stomptest.Broker) {
 		session(dialAs(t, b, ws.DialOptions{HTTPClient: b.Client(), Header: http.Header{"Origin": {"http://elsewhere.example"}}}))
 	})
 }
 
-// TestEarlyOctets sends CONNECT in the same write as the upgrade request: net/http has read it when it hands over.
-func TestEarlyOctets(t *testing.T) {
+// TestUpgrade_bytes_in_the_same_write sends CONNECT in the same write as the upgrade request: net/http has read it when it hands over.
+func TestUpgrade_bytes_in_the_same_write(t *testing.T) {
 	for _, p := range []stomptest.Profile{stomptest.Generic, stomptest.Artemis} { // the latter looks at each fragment
 		inBubble(t, func(t *testing.T, b *stomptest.Broker) {
 			nc, err := b.Client().Transport.(*http.Transport).DialContext(t.Context(), "tcp", "pipe.test:80")

@@ -23,7 +23,7 @@ func when(command string, act stomptest.Action) func(stomptest.Event) stomptest.
 	}
 }
 
-func TestInterceptIn(t *testing.T) {
+func TestBroker_Intercept_each_action_on_what_comes(t *testing.T) {
 	each := func(name string, act stomptest.Action, test func(t *testing.T, b *stomptest.Broker, c *client)) {
 		t.Run(name, func(t *testing.T) {
 			for i := range 2 {
@@ -110,7 +110,7 @@ func TestInterceptIn(t *testing.T) {
 	})
 }
 
-func TestInterceptOut(t *testing.T) {
+func TestBroker_Intercept_each_action_on_what_goes(t *testing.T) {
 	type try struct {
 		b *stomptest.Broker
 		c *client
@@ -183,7 +183,7 @@ func TestInterceptOut(t *testing.T) {
 	})
 }
 
-func TestInterceptSees(t *testing.T) {
+func TestBroker_Intercept_sees_every_frame(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *stomptest.Broker) {
 		var mu sync.Mutex // guards seen
 		var seen []string

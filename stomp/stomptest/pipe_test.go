@@ -12,18 +12,19 @@ import (
 	"time"
 )
 
-func TestPipe(t *testing.T) {
-	inBubble := func(name string, test func(t *testing.T, x, y *pipeConn)) {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				x, y := newPipe()
-				defer x.Close()
-				defer y.Close()
-				test(t, x, y)
-			})
-		})
-	}
-	inBubble("both_may_write_first", func(t *testing.T, x, y *pipeConn) {
+// pipes runs a test with the two ends of a pipe, in a bubble.
+func pipes(t *testing.T, test func(t *testing.T, x, y *pipeConn)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		x, y := newPipe()
+		defer x.Close()
+		defer y.Close()
+		test(t, x, y)
+	})
+}
+
+func TestPipe_both_may_write_first(t *testing.T) {
+	pipes(t, func(t *testing.T, x, y *pipeConn) {
 		p := make([]byte, pipeCapacity)
 		for _, c := range []*pipeConn{x, y} {
 			if n, err := c.Write(p); n != len(p) || err != nil {
@@ -31,7 +32,10 @@ func TestPipe(t *testing.T) {
 			}
 		}
 	})
-	inBubble("more_than_it_holds", func(t *testing.T, x, y *pipeConn) {
+}
+
+func TestPipe_more_than_it_holds(t *testing.T) {
+	pipes(t, func(t *testing.T, x, y *pipeConn) {
 		want := bytes.Repeat([]byte("0123456789"), 100_000)
 		go func() {
 			_, _ = x.Write(want)
@@ -41,7 +45,10 @@ func TestPipe(t *testing.T) {
 			t.Errorf("%d octets came, %v", len(got), err)
 		}
 	})
-	inBubble("Close_lets_the_rest_be_read", func(t *testing.T, x, y *pipeConn) {
+}
+
+func TestPipe_Close_lets_the_rest_be_read(t *testing.T) {
+	pipes(t, func(t *testing.T, x, y *pipeConn) {
 		_, _ = x.Write([]byte("rest"))
 		_ = x.Close()
 		if got, err := io.ReadAll(y); string(got) != "rest" || err != nil {
@@ -57,14 +64,20 @@ func TestPipe(t *testing.T) {
 			t.Errorf("Write after Close: %v", err)
 		}
 	})
-	inBubble("reset_loses_the_rest", func(t *testing.T, x, y *pipeConn) {
+}
+
+func TestPipe_reset_loses_the_rest(t *testing.T) {
+	pipes(t, func(t *testing.T, x, y *pipeConn) {
 		_, _ = x.Write([]byte("rest"))
 		x.reset()
 		if n, err := y.Read(make([]byte, 9)); n != 0 || !errors.Is(err, syscall.ECONNRESET) {
 			t.Errorf("%d, %v", n, err)
 		}
 	})
-	inBubble("deadlines", func(t *testing.T, x, y *pipeConn) {
+}
+
+func TestPipe_deadlines(t *testing.T) {
+	pipes(t, func(t *testing.T, x, y *pipeConn) {
 		start := time.Now()
 		_ = x.SetReadDeadline(start.Add(time.Second))
 		_ = x.SetReadDeadline(start.Add(2 * time.Second)) // the later call counts
@@ -85,7 +98,10 @@ func TestPipe(t *testing.T) {
 			t.Errorf("Read without a deadline: %v", err)
 		}
 	})
-	inBubble("Close_wakes_who_waits", func(t *testing.T, x, y *pipeConn) {
+}
+
+func TestPipe_Close_wakes_who_waits(t *testing.T) {
+	pipes(t, func(t *testing.T, x, y *pipeConn) {
 		ended := make(chan error, 2)
 		go func() {
 			_, err := x.Read(make([]byte, 1))

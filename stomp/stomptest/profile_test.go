@@ -12,192 +12,213 @@ import (
 	"github.com/webstomp/webstomp/stomp/stomptest"
 )
 
-type habit struct {
-	name string
-	opts []stomptest.Option
-	test func(t *testing.T, b *stomptest.Broker)
+func TestClassic_W1_an_unasked_subprotocol(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *stomptest.Broker) {
+		resp, err := b.Client().Transport.RoundTrip(upgradeRequest(t, b))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		if p := resp.Header.Get("Sec-WebSocket-Protocol"); resp.StatusCode != http.StatusSwitchingProtocols || p != "stomp" {
+			t.Errorf("%s with %q", resp.Status, p)
+		}
+	}, stomptest.WithProfile(stomptest.Classic))
 }
 
-func habits(t *testing.T, p stomptest.Profile, all ...habit) {
-	for _, h := range all {
-		t.Run(h.name, func(t *testing.T) {
-			inBubble(t, h.test, append(h.opts, stomptest.WithProfile(p))...)
-		})
-	}
+func TestClassic_W2_one_frame_per_message(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *stomptest.Broker) {
+		c := connect(t, b)
+		one := string(c.encode(wire.Send, "1", "destination", "/queue/a", "receipt", "1"))
+		c.raw("\n" + one + one + "\n")
+		c.next(wire.Receipt)
+		c.raw("\n")
+		c.quiet()
+		if n := b.QueueLen("/queue/a"); n != 1 {
+			t.Errorf("%d frames of two in a message were taken, want 1", n)
+		}
+		c.raw(one[:len(one)/2])
+		c.closed(1000, "")
+	}, stomptest.WithProfile(stomptest.Classic))
 }
 
-func TestClassic(t *testing.T) {
-	habits(t, stomptest.Classic,
-		habit{"W1_an_unasked_subprotocol", nil, func(t *testing.T, b *stomptest.Broker) {
-			resp, err := b.Client().Transport.RoundTrip(upgradeRequest(t, b))
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer resp.Body.Close()
-			if p := resp.Header.Get("Sec-WebSocket-Protocol"); resp.StatusCode != http.StatusSwitchingProtocols || p != "stomp" {
-				t.Errorf("%s with %q", resp.Status, p)
-			}
-		}},
-		habit{"W2_one_frame_per_message", nil, func(t *testing.T, b *stomptest.Broker) {
+func TestClassic_W4_odd_heart_beats(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *stomptest.Broker) {
+		for _, beat := range []string{"", "\n\n", "\r\n"} {
 			c := connect(t, b)
-			one := string(c.encode(wire.Send, "1", "destination", "/queue/a", "receipt", "1"))
-			c.raw("\n" + one + one + "\n")
-			c.next(wire.Receipt)
-			c.raw("\n")
-			c.quiet()
-			if n := b.QueueLen("/queue/a"); n != 1 {
-				t.Errorf("%d frames of two in a message were taken, want 1", n)
-			}
-			c.raw(one[:len(one)/2])
+			c.raw(beat)
 			c.closed(1000, "")
-		}},
-		habit{"W4_odd_heart_beats", nil, func(t *testing.T, b *stomptest.Broker) {
-			for _, beat := range []string{"", "\n\n", "\r\n"} {
-				c := connect(t, b)
-				c.raw(beat)
-				c.closed(1000, "")
-			}
-		}},
-		habit{"W3_binary_is_ignored", nil, func(t *testing.T, b *stomptest.Broker) {
-			c := connect(t, b)
-			c.rawAs(ws.Binary, string(c.encode(wire.Send, "1", "destination", "/queue/a", "receipt", "1")))
-			c.quiet()
-			c.sent("/queue/b", "goes on")
-		}},
-		habit{"W8_U+FFFD_and_the_old_length", nil, func(t *testing.T, b *stomptest.Broker) {
-			c := connect(t, b)
-			c.subscribe("s", "/topic/a")
-			b.Publish("/topic/a", [][2]string{{"content-length", "3"}}, []byte("a\xff\xfe"))
-			c.message("a\ufffd\ufffd", "content-length", "3")
-			if n := c.dec.Repaired(); n != 1 {
-				t.Errorf("%d repairs, want 1", n)
-			}
-			b.Publish("/topic/a", nil, []byte("text"))
-			if f := c.message("text"); wire.Get(f.Header, "content-length") != "" {
-				t.Errorf("a message without a content-length got one: %v", f.Header)
-			}
-		}},
-		habit{"W6_messages_above_64_KiB", nil, func(t *testing.T, b *stomptest.Broker) {
-			c := connect(t, b)
-			head := len(c.encode(wire.Send, strings.Repeat("x", 60000), "destination", "/queue/a", "receipt", "r")) - 60000
-			c.send(wire.Send, strings.Repeat("x", 65536-head), "destination", "/queue/a", "receipt", "r")
-			c.next(wire.Receipt)
-			c.send(wire.Send, strings.Repeat("x", 65537-head), "destination", "/queue/a", "receipt", "r")
-			c.closed(1009, "Text message size [65537] exceeds maximum size [65536]")
-		}},
-		habit{"S2_errors_leave_it_open", nil, func(t *testing.T, b *stomptest.Broker) {
-			c := connect(t, b)
-			c.send(wire.Ack, "", "id", "made up", "receipt", "r")
-			c.next(wire.Error, "receipt-id", "r")
-			c.subscribe("s", "/topic/a")
-			c.subscribe("s", "/topic/b") // the same id again
-			b.Publish("/topic/a", nil, []byte("a"))
-			b.Publish("/topic/b", nil, []byte("b"))
-			c.message("a")
-			c.message("b")
-			c.send(wire.Unsubscribe, "", "id", "s", "receipt", "r")
-			c.next(wire.Receipt)
-			c.send(wire.Connect, "", "accept-version", "1.2")
-			c.next(wire.Error)
-			c.closed(1000, "")
-		}},
-		habit{"NACK_discards", nil, func(t *testing.T, b *stomptest.Broker) {
-			c, frames := filled(t, b, "1.2", "client-individual", 1)
-			if id := wire.Get(frames[0].Header, "ack"); strings.Count(id, ":") < 3 {
-				t.Errorf("ack is %q, want colons", id)
-			}
-			c.ack(wire.Nack, frames[0])
-			c.quiet()
-		}},
-	)
+		}
+	}, stomptest.WithProfile(stomptest.Classic))
 }
 
-func TestSpring(t *testing.T) {
-	habits(t, stomptest.Spring,
-		habit{"M5_RECEIPT_for_DISCONNECT_alone", nil, func(t *testing.T, b *stomptest.Broker) {
+func TestClassic_W3_binary_is_ignored(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *stomptest.Broker) {
+		c := connect(t, b)
+		c.rawAs(ws.Binary, string(c.encode(wire.Send, "1", "destination", "/queue/a", "receipt", "1")))
+		c.quiet()
+		c.sent("/queue/b", "goes on")
+	}, stomptest.WithProfile(stomptest.Classic))
+}
+
+func TestClassic_W8_U_FFFD_and_the_old_length(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *stomptest.Broker) {
+		c := connect(t, b)
+		c.subscribe("s", "/topic/a")
+		b.Publish("/topic/a", [][2]string{{"content-length", "3"}}, []byte("a\xff\xfe"))
+		c.message("a\ufffd\ufffd", "content-length", "3")
+		if n := c.dec.Repaired(); n != 1 {
+			t.Errorf("%d repairs, want 1", n)
+		}
+		b.Publish("/topic/a", nil, []byte("text"))
+		if f := c.message("text"); wire.Get(f.Header, "content-length") != "" {
+			t.Errorf("a message without a content-length got one: %v", f.Header)
+		}
+	}, stomptest.WithProfile(stomptest.Classic))
+}
+
+func TestClassic_W6_messages_above_64_KiB(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *stomptest.Broker) {
+		c := connect(t, b)
+		head := len(c.encode(wire.Send, strings.Repeat("x", 60000), "destination", "/queue/a", "receipt", "r")) - 60000
+		c.send(wire.Send, strings.Repeat("x", 65536-head), "destination", "/queue/a", "receipt", "r")
+		c.next(wire.Receipt)
+		c.send(wire.Send, strings.Repeat("x", 65537-head), "destination", "/queue/a", "receipt", "r")
+		c.closed(1009, "Text message size [65537] exceeds maximum size [65536]")
+	}, stomptest.WithProfile(stomptest.Classic))
+}
+
+func TestClassic_S2_errors_leave_it_open(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *stomptest.Broker) {
+		c := connect(t, b)
+		c.send(wire.Ack, "", "id", "made up", "receipt", "r")
+		c.next(wire.Error, "receipt-id", "r")
+		c.subscribe("s", "/topic/a")
+		c.subscribe("s", "/topic/b") // the same id again
+		b.Publish("/topic/a", nil, []byte("a"))
+		b.Publish("/topic/b", nil, []byte("b"))
+		c.message("a")
+		c.message("b")
+		c.send(wire.Unsubscribe, "", "id", "s", "receipt", "r")
+		c.next(wire.Receipt)
+		c.send(wire.Connect, "", "accept-version", "1.2")
+		c.next(wire.Error)
+		c.closed(1000, "")
+	}, stomptest.WithProfile(stomptest.Classic))
+}
+
+func TestClassic_NACK_discards(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *stomptest.Broker) {
+		c, frames := filled(t, b, "1.2", "client-individual", 1)
+		if id := wire.Get(frames[0].Header, "ack"); strings.Count(id, ":") < 3 {
+			t.Errorf("ack is %q, want colons", id)
+		}
+		c.ack(wire.Nack, frames[0])
+		c.quiet()
+	}, stomptest.WithProfile(stomptest.Classic))
+}
+
+func TestSpring_M5_RECEIPT_for_DISCONNECT_alone(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *stomptest.Broker) {
+		c := connect(t, b)
+		c.send(wire.Subscribe, "", "id", "s", "destination", "/queue/a", "ack", "client", "receipt", "r")
+		c.send(wire.Send, "x", "destination", "/queue/a", "receipt", "r", "transaction", "none")
+		f := c.message("x", "receipt", "r")
+		if _, ok := wire.Lookup(f.Header, "ack"); ok {
+			t.Errorf("acks are expected: %v", f.Header)
+		}
+		c.send(wire.Ack, "", "id", "anything", "receipt", "r")
+		c.send(wire.Begin, "", "transaction", "t", "receipt", "r")
+		c.send(wire.Subscribe, "", "destination", "/topic/a")
+		c.send(wire.Unsubscribe, "", "id", "unknown")
+		c.send(wire.Connect, "", "accept-version", "1.2")
+		c.quiet()
+		c.send(wire.Disconnect, "", "receipt", "bye")
+		c.next(wire.Receipt, "receipt-id", "bye")
+		time.Sleep(time.Hour)
+		c.quiet() // and stays open
+		c.send(wire.Send, "x", "destination", "/queue/a")
+		c.quiet()
+	}, stomptest.WithProfile(stomptest.Spring))
+}
+
+func TestSpring_M6_DISCONNECT_without_a_receipt(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *stomptest.Broker) {
+		c := connect(t, b)
+		c.send(wire.Disconnect, "")
+		c.next(wire.Error, "message", "Session closed.")
+		c.closed(1002, "")
+	}, stomptest.WithProfile(stomptest.Spring))
+}
+
+func TestSpring_C2_no_answer_without_a_common_version(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *stomptest.Broker) {
+		c := dial(t, b)
+		c.send(wire.Connect, "", "accept-version", "1.3, 1.2")
+		c.quiet()
+	}, stomptest.WithProfile(stomptest.Spring))
+}
+
+func TestSpring_every_destination_is_a_topic(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *stomptest.Broker) {
+		x, y := connect(t, b), connect(t, b)
+		for _, c := range []*client{x, y} {
+			c.send(wire.Subscribe, "", "id", "s", "destination", "/queue/a")
+		}
+		synctest.Wait()
+		b.Publish("/queue/a", nil, nil)
+		x.message("", "content-length", "0")
+		y.message("")
+	}, stomptest.WithProfile(stomptest.Spring))
+}
+
+func TestSpring_W6_sizes(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *stomptest.Broker) {
+		for _, test := range []struct {
+			typ    ws.MessageType
+			size   int
+			reason string
+		}{
+			{ws.Text, 16641, "The decoded text message was too big for the output buffer and the endpoint does not support partial messages"},
+			{ws.Binary, 8193, "No async message support and buffer too small. Buffer size: [8,192], Message size: [8193]"},
+		} {
 			c := connect(t, b)
-			c.send(wire.Subscribe, "", "id", "s", "destination", "/queue/a", "ack", "client", "receipt", "r")
-			c.send(wire.Send, "x", "destination", "/queue/a", "receipt", "r", "transaction", "none")
-			f := c.message("x", "receipt", "r")
-			if _, ok := wire.Lookup(f.Header, "ack"); ok {
-				t.Errorf("acks are expected: %v", f.Header)
-			}
-			c.send(wire.Ack, "", "id", "anything", "receipt", "r")
-			c.send(wire.Begin, "", "transaction", "t", "receipt", "r")
-			c.send(wire.Subscribe, "", "destination", "/topic/a")
-			c.send(wire.Unsubscribe, "", "id", "unknown")
-			c.send(wire.Connect, "", "accept-version", "1.2")
+			frame := string(c.encode(wire.Send, strings.Repeat("x", 20_000), "destination", "/queue/a"))
+			c.rawAs(test.typ, frame[:test.size-1])
 			c.quiet()
-			c.send(wire.Disconnect, "", "receipt", "bye")
-			c.next(wire.Receipt, "receipt-id", "bye")
-			time.Sleep(time.Hour)
-			c.quiet() // and stays open
-			c.send(wire.Send, "x", "destination", "/queue/a")
-			c.quiet()
-		}},
-		habit{"M6_DISCONNECT_without_a_receipt", nil, func(t *testing.T, b *stomptest.Broker) {
-			c := connect(t, b)
-			c.send(wire.Disconnect, "")
-			c.next(wire.Error, "message", "Session closed.")
-			c.closed(1002, "")
-		}},
-		habit{"C2_no_answer_without_a_common_version", nil, func(t *testing.T, b *stomptest.Broker) {
-			c := dial(t, b)
-			c.send(wire.Connect, "", "accept-version", "1.3, 1.2")
-			c.quiet()
-		}},
-		habit{"every_destination_is_a_topic", nil, func(t *testing.T, b *stomptest.Broker) {
-			x, y := connect(t, b), connect(t, b)
-			for _, c := range []*client{x, y} {
-				c.send(wire.Subscribe, "", "id", "s", "destination", "/queue/a")
-			}
-			synctest.Wait()
-			b.Publish("/queue/a", nil, nil)
-			x.message("", "content-length", "0")
-			y.message("")
-		}},
-		habit{"W6_sizes", nil, func(t *testing.T, b *stomptest.Broker) {
-			for _, test := range []struct {
-				typ    ws.MessageType
-				size   int
-				reason string
-			}{
-				{ws.Text, 16641, "The decoded text message was too big for the output buffer and the endpoint does not support partial messages"},
-				{ws.Binary, 8193, "No async message support and buffer too small. Buffer size: [8,192], Message size: [8193]"},
-			} {
-				c := connect(t, b)
-				frame := string(c.encode(wire.Send, strings.Repeat("x", 20_000), "destination", "/queue/a"))
-				c.rawAs(test.typ, frame[:test.size-1])
-				c.quiet()
-				c.rawAs(test.typ, strings.Repeat("x", test.size))
-				c.closed(1009, test.reason)
-			}
-			c := connect(t, b)
-			c.raw("SEND\ndestination:/queue/a\ncontent-length:65537\n\n")
-			c.next(wire.Error)
-			c.closed(1002, "")
-		}},
-		habit{"W3_octet_stream_is_binary_and_the_rest_text", nil, func(t *testing.T, b *stomptest.Broker) {
-			c := connect(t, b)
-			c.send(wire.Subscribe, "", "id", "s", "destination", "/topic/a")
-			synctest.Wait()
-			<-c.types
-			b.Publish("/topic/a", [][2]string{{"content-type", "application/octet-stream"}}, []byte("\xff"))
-			c.message("\xff")
-			if typ := <-c.types; typ != ws.Binary {
-				t.Errorf("octets came as %v", typ)
-			}
-			b.Publish("/topic/a", nil, []byte("\xff"))
-			c.message("\ufffd", "content-length", "1")
-			if typ := <-c.types; typ != ws.Text {
-				t.Errorf("text came as %v", typ)
-			}
-		}},
-		habit{"S2_a_mistake_in_framing", nil, func(t *testing.T, b *stomptest.Broker) {
-			c := connect(t, b)
-			c.raw("HELLO\nreceipt:r\n\n\x00")
-			c.next(wire.Error)
-			c.closed(1002, "")
-		}},
-	)
+			c.rawAs(test.typ, strings.Repeat("x", test.size))
+			c.closed(1009, test.reason)
+		}
+		c := connect(t, b)
+		c.raw("SEND\ndestination:/queue/a\ncontent-length:65537\n\n")
+		c.next(wire.Error)
+		c.closed(1002, "")
+	}, stomptest.WithProfile(stomptest.Spring))
+}
+
+func TestSpring_W3_octet_stream_is_binary_and_the_rest_text(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *stomptest.Broker) {
+		c := connect(t, b)
+		c.send(wire.Subscribe, "", "id", "s", "destination", "/topic/a")
+		synctest.Wait()
+		<-c.types
+		b.Publish("/topic/a", [][2]string{{"content-type", "application/octet-stream"}}, []byte("\xff"))
+		c.message("\xff")
+		if typ := <-c.types; typ != ws.Binary {
+			t.Errorf("octets came as %v", typ)
+		}
+		b.Publish("/topic/a", nil, []byte("\xff"))
+		c.message("\ufffd", "content-length", "1")
+		if typ := <-c.types; typ != ws.Text {
+			t.Errorf("text came as %v", typ)
+		}
+	}, stomptest.WithProfile(stomptest.Spring))
+}
+
+func TestSpring_S2_a_mistake_in_framing(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *stomptest.Broker) {
+		c := connect(t, b)
+		c.raw("HELLO\nreceipt:r\n\n\x00")
+		c.next(wire.Error)
+		c.closed(1002, "")
+	}, stomptest.WithProfile(stomptest.Spring))
 }

@@ -8,71 +8,71 @@ import (
 	"github.com/webstomp/webstomp/stomp/stomptest"
 )
 
-func TestQueue(t *testing.T) {
-	t.Run("waits_for_a_subscriber_in_order", func(t *testing.T) {
-		inBubble(t, func(t *testing.T, b *stomptest.Broker) {
-			c := connect(t, b)
-			for i := range 5 {
-				c.sent("/queue/a", fmt.Sprint(i))
-			}
-			if n := b.QueueLen("/queue/a"); n != 5 {
-				t.Errorf("QueueLen is %d, want 5", n)
-			}
-			c.subscribe("s", "/queue/a")
-			for i := range 5 {
-				c.message(fmt.Sprint(i))
-			}
-			if n := b.QueueLen("/queue/a"); n != 0 {
-				t.Errorf("QueueLen is %d afterwards", n)
-			}
-		})
-	})
-	t.Run("goes_round_robin", func(t *testing.T) {
-		inBubble(t, func(t *testing.T, b *stomptest.Broker) {
-			x, y := connect(t, b), connect(t, b)
-			x.subscribe("s", "/queue/a")
-			y.subscribe("s", "/queue/a")
-			for i := range 4 {
-				b.Publish("/queue/a", nil, []byte(fmt.Sprint(i)))
-			}
-			x.message("0")
-			y.message("1")
-			x.message("2")
-			y.message("3")
-			x.quiet()
-			y.quiet()
-		})
-	})
-	t.Run("redelivers_to_the_front_in_order_when_the_connection_is_lost", func(t *testing.T) {
-		inBubble(t, func(t *testing.T, b *stomptest.Broker) {
-			x, y := connect(t, b), connect(t, b)
-			x.subscribe("s", "/queue/a", "ack", "client-individual", "prefetch-count", "3")
-			for i := range 5 {
-				y.sent("/queue/a", fmt.Sprint(i))
-			}
-			for i := range 3 {
-				x.message(fmt.Sprint(i))
-			}
-			if n := b.Unacked("/queue/a"); n != 3 {
-				t.Errorf("Unacked is %d, want 3", n)
-			}
-			_ = x.ws.CloseNow()
-			<-x.done
-			y.quiet()
-			y.subscribe("s", "/queue/a")
-			for i := range 3 {
-				y.message(fmt.Sprint(i), "redelivered", "true")
-			}
-			for i := range 2 {
-				if f := y.message(fmt.Sprint(3 + i)); wire.Get(f.Header, "redelivered") != "" {
-					t.Errorf("a first delivery says %v", f.Header)
-				}
-			}
-		})
+func TestQueue_waits_for_a_subscriber_in_order(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *stomptest.Broker) {
+		c := connect(t, b)
+		for i := range 5 {
+			c.sent("/queue/a", fmt.Sprint(i))
+		}
+		if n := b.QueueLen("/queue/a"); n != 5 {
+			t.Errorf("QueueLen is %d, want 5", n)
+		}
+		c.subscribe("s", "/queue/a")
+		for i := range 5 {
+			c.message(fmt.Sprint(i))
+		}
+		if n := b.QueueLen("/queue/a"); n != 0 {
+			t.Errorf("QueueLen is %d afterwards", n)
+		}
 	})
 }
 
-func TestTopic(t *testing.T) {
+func TestQueue_goes_round_robin(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *stomptest.Broker) {
+		x, y := connect(t, b), connect(t, b)
+		x.subscribe("s", "/queue/a")
+		y.subscribe("s", "/queue/a")
+		for i := range 4 {
+			b.Publish("/queue/a", nil, []byte(fmt.Sprint(i)))
+		}
+		x.message("0")
+		y.message("1")
+		x.message("2")
+		y.message("3")
+		x.quiet()
+		y.quiet()
+	})
+}
+
+func TestQueue_redelivers_to_the_front_in_order_when_the_connection_is_lost(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *stomptest.Broker) {
+		x, y := connect(t, b), connect(t, b)
+		x.subscribe("s", "/queue/a", "ack", "client-individual", "prefetch-count", "3")
+		for i := range 5 {
+			y.sent("/queue/a", fmt.Sprint(i))
+		}
+		for i := range 3 {
+			x.message(fmt.Sprint(i))
+		}
+		if n := b.Unacked("/queue/a"); n != 3 {
+			t.Errorf("Unacked is %d, want 3", n)
+		}
+		_ = x.ws.CloseNow()
+		<-x.done
+		y.quiet()
+		y.subscribe("s", "/queue/a")
+		for i := range 3 {
+			y.message(fmt.Sprint(i), "redelivered", "true")
+		}
+		for i := range 2 {
+			if f := y.message(fmt.Sprint(3 + i)); wire.Get(f.Header, "redelivered") != "" {
+				t.Errorf("a first delivery says %v", f.Header)
+			}
+		}
+	})
+}
+
+func TestTopic_goes_to_every_subscription(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *stomptest.Broker) {
 		x, y := connect(t, b), connect(t, b)
 		x.sent("/topic/a", "missed")
@@ -94,68 +94,68 @@ func TestTopic(t *testing.T) {
 	})
 }
 
-func TestTemporaryQueues(t *testing.T) {
-	t.Run("a_reply_to_needs_no_subscription", func(t *testing.T) {
-		for _, test := range []struct {
-			profile     stomptest.Profile
-			reply, seen string
-		}{
-			{stomptest.Generic, "/remote-temp-queue/1-r", "/temp-queue/r"},
-			{stomptest.RabbitMQ, "/reply-queue/amq.gen-1-r", "/queue/amq.gen-1-r"},
-		} {
-			t.Run(test.profile.String(), func(t *testing.T) {
-				inBubble(t, func(t *testing.T, b *stomptest.Broker) {
-					x, y := connect(t, b), connect(t, b)
-					y.subscribe("s", "/queue/service")
-					for range 2 {
-						x.send(wire.Send, "ask", "destination", "/queue/service", "reply-to", "/temp-queue/r")
-						y.message("ask", "reply-to", test.reply)
-						y.send(wire.Send, "answer", "destination", test.reply)
-						x.message("answer", "subscription", "/temp-queue/r", "destination", test.seen)
-					}
-					_ = x.ws.CloseNow()
-					<-x.done
-					y.quiet()
-					y.sent(test.reply, "nobody")
-					if n := b.QueueLen(test.reply); n != 0 {
-						t.Errorf("%d messages wait in a queue whose owner has gone", n)
-					}
-				}, stomptest.WithProfile(test.profile))
-			})
+func TestQueue_temporary_a_reply_to_needs_no_subscription(t *testing.T) {
+	for _, test := range []struct {
+		profile     stomptest.Profile
+		reply, seen string
+	}{
+		{stomptest.Generic, "/remote-temp-queue/1-r", "/temp-queue/r"},
+		{stomptest.RabbitMQ, "/reply-queue/amq.gen-1-r", "/queue/amq.gen-1-r"},
+	} {
+		t.Run(test.profile.String(), func(t *testing.T) {
+			inBubble(t, func(t *testing.T, b *stomptest.Broker) {
+				x, y := connect(t, b), connect(t, b)
+				y.subscribe("s", "/queue/service")
+				for range 2 {
+					x.send(wire.Send, "ask", "destination", "/queue/service", "reply-to", "/temp-queue/r")
+					y.message("ask", "reply-to", test.reply)
+					y.send(wire.Send, "answer", "destination", test.reply)
+					x.message("answer", "subscription", "/temp-queue/r", "destination", test.seen)
+				}
+				_ = x.ws.CloseNow()
+				<-x.done
+				y.quiet()
+				y.sent(test.reply, "nobody")
+				if n := b.QueueLen(test.reply); n != 0 {
+					t.Errorf("%d messages wait in a queue whose owner has gone", n)
+				}
+			}, stomptest.WithProfile(test.profile))
+		})
+	}
+}
+
+func TestQueue_temporary_an_explicit_subscription_replaces_the_implicit_one(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *stomptest.Broker) {
+		c := connect(t, b)
+		c.send(wire.Send, "ask", "destination", "/queue/service", "reply-to", "/temp-queue/r")
+		c.subscribe("mine", "/temp-queue/r")
+		for range 2 {
+			c.send(wire.Send, "answer", "destination", "/temp-queue/r")
+			c.message("answer", "subscription", "mine")
 		}
-	})
-	t.Run("an_explicit_subscription_replaces_the_implicit_one", func(t *testing.T) {
-		inBubble(t, func(t *testing.T, b *stomptest.Broker) {
-			c := connect(t, b)
-			c.send(wire.Send, "ask", "destination", "/queue/service", "reply-to", "/temp-queue/r")
-			c.subscribe("mine", "/temp-queue/r")
-			for range 2 {
-				c.send(wire.Send, "answer", "destination", "/temp-queue/r")
-				c.message("answer", "subscription", "mine")
-			}
-			c.send(wire.Subscribe, "", "id", "/temp-queue/r", "destination", "/queue/x")
-			c.next(wire.Error, "message", "Invalid id")
-		})
-	})
-	t.Run("an_explicit_subscription_takes_over", func(t *testing.T) {
-		inBubble(t, func(t *testing.T, b *stomptest.Broker) {
-			x, y := connect(t, b), connect(t, b)
-			x.subscribe("mine", "/temp-queue/r")
-			y.subscribe("s", "/queue/service")
-			x.send(wire.Send, "ask", "destination", "/queue/service", "reply-to", "/temp-queue/r")
-			reply := wire.Get(y.message("ask").Header, "reply-to")
-			y.send(wire.Send, "answer", "destination", reply)
-			x.message("answer", "subscription", "mine", "destination", "/temp-queue/r")
-			x.quiet()
-			y.send(wire.Subscribe, "", "id", "spy", "destination", reply)
-			y.next(wire.Error, "message", "Access refused")
-		})
+		c.send(wire.Subscribe, "", "id", "/temp-queue/r", "destination", "/queue/x")
+		c.next(wire.Error, "message", "Invalid id")
 	})
 }
 
-// TestNothingIsKept sees that names which nobody uses any more are forgotten, and that a message in somebody's hands
+func TestQueue_temporary_an_explicit_subscription_takes_over(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *stomptest.Broker) {
+		x, y := connect(t, b), connect(t, b)
+		x.subscribe("mine", "/temp-queue/r")
+		y.subscribe("s", "/queue/service")
+		x.send(wire.Send, "ask", "destination", "/queue/service", "reply-to", "/temp-queue/r")
+		reply := wire.Get(y.message("ask").Header, "reply-to")
+		y.send(wire.Send, "answer", "destination", reply)
+		x.message("answer", "subscription", "mine", "destination", "/temp-queue/r")
+		x.quiet()
+		y.send(wire.Subscribe, "", "id", "spy", "destination", reply)
+		y.next(wire.Error, "message", "Access refused")
+	})
+}
+
+// TestBroker_keeps_no_name_that_nobody_uses sees that names which nobody uses any more are forgotten, and that a message in somebody's hands
 // keeps its queue.
-func TestNothingIsKept(t *testing.T) {
+func TestBroker_keeps_no_name_that_nobody_uses(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *stomptest.Broker) {
 		x, y := connect(t, b), connect(t, b)
 		for i := range 3 {

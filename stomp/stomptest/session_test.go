@@ -10,8 +10,8 @@ import (
 	"github.com/webstomp/webstomp/stomp/stomptest"
 )
 
-// TestMistakes sends frames that the strict broker refuses: ERROR that says what and names the receipt, then a close.
-func TestMistakes(t *testing.T) {
+// TestBroker_strict_about_mistakes sends frames that the strict broker refuses: ERROR that says what and names the receipt, then a close.
+func TestBroker_strict_about_mistakes(t *testing.T) {
 	v10 := []string{"accept-version", "1.0"}
 	v11 := []string{"accept-version", "1.1"}
 	for _, test := range []struct {
@@ -63,138 +63,140 @@ func TestMistakes(t *testing.T) {
 	}
 }
 
-func TestReceipts(t *testing.T) {
-	t.Run("M5_every_frame_that_asks_in_order", func(t *testing.T) {
-		inBubble(t, func(t *testing.T, b *stomptest.Broker) {
-			c := connect(t, b)
-			c.subscribe("s", "/queue/a", "ack", "client-individual")
-			b.Publish("/queue/a", nil, []byte("1"))
-			b.Publish("/queue/a", nil, []byte("2"))
-			one, two := c.message("1"), c.message("2")
-			c.send(wire.Send, "x", "destination", "/queue/b", "receipt", "send")
-			c.send(wire.Ack, "", "id", wire.Get(one.Header, "ack"), "receipt", "ack")
-			c.send(wire.Nack, "", "id", wire.Get(two.Header, "ack"), "requeue", "false", "receipt", "nack")
-			c.send(wire.Begin, "", "transaction", "t", "receipt", "begin")
-			c.send(wire.Abort, "", "transaction", "t", "receipt", "abort")
-			c.send(wire.Begin, "", "transaction", "t")
-			c.send(wire.Commit, "", "transaction", "t", "receipt", "commit")
-			c.send(wire.Unsubscribe, "", "id", "s", "receipt", "unsubscribe: a:b\n\\")
-			c.send(wire.Disconnect, "", "receipt", "disconnect")
-			for _, id := range []string{"send", "ack", "nack", "begin", "abort", "commit", "unsubscribe: a:b\n\\", "disconnect"} {
-				c.next(wire.Receipt, "receipt-id", id)
-			}
-			c.closed(1000, "")
-		})
-	})
-	t.Run("M5_of_SUBSCRIBE_before_its_first_MESSAGE", func(t *testing.T) {
-		inBubble(t, func(t *testing.T, b *stomptest.Broker) {
-			b.Publish("/queue/a", nil, []byte("backlog"))
-			c := connect(t, b)
-			c.send(wire.Subscribe, "", "id", "s", "destination", "/queue/a", "receipt", "r")
-			c.next(wire.Receipt, "receipt-id", "r")
-			c.message("backlog")
-		})
-	})
-	t.Run("M6_nothing_after_DISCONNECT_is_heeded", func(t *testing.T) {
-		inBubble(t, func(t *testing.T, b *stomptest.Broker) {
-			c := connect(t, b)
-			end := c.encode(wire.Disconnect, "", "receipt", "bye")
-			c.raw(string(end) + string(c.encode(wire.Send, "late", "destination", "/queue/a", "receipt", "late")))
-			c.next(wire.Receipt, "receipt-id", "bye")
-			c.closed(1000, "")
-			if n := b.QueueLen("/queue/a"); n != 0 {
-				t.Errorf("a SEND behind DISCONNECT took effect")
-			}
-		})
-	})
-	t.Run("M6_DISCONNECT_without_a_receipt", func(t *testing.T) {
-		inBubble(t, func(t *testing.T, b *stomptest.Broker) {
-			c := connect(t, b)
-			c.send(wire.Disconnect, "")
-			c.closed(1000, "")
-			s := session(dialStream(t, b))
-			s.send(wire.Disconnect, "", "receipt", "r")
-			s.next(wire.Receipt)
-			s.cut()
-		})
+func TestReceipt_M5_every_frame_that_asks_in_order(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *stomptest.Broker) {
+		c := connect(t, b)
+		c.subscribe("s", "/queue/a", "ack", "client-individual")
+		b.Publish("/queue/a", nil, []byte("1"))
+		b.Publish("/queue/a", nil, []byte("2"))
+		one, two := c.message("1"), c.message("2")
+		c.send(wire.Send, "x", "destination", "/queue/b", "receipt", "send")
+		c.send(wire.Ack, "", "id", wire.Get(one.Header, "ack"), "receipt", "ack")
+		c.send(wire.Nack, "", "id", wire.Get(two.Header, "ack"), "requeue", "false", "receipt", "nack")
+		c.send(wire.Begin, "", "transaction", "t", "receipt", "begin")
+		c.send(wire.Abort, "", "transaction", "t", "receipt", "abort")
+		c.send(wire.Begin, "", "transaction", "t")
+		c.send(wire.Commit, "", "transaction", "t", "receipt", "commit")
+		c.send(wire.Unsubscribe, "", "id", "s", "receipt", "unsubscribe: a:b\n\\")
+		c.send(wire.Disconnect, "", "receipt", "disconnect")
+		for _, id := range []string{"send", "ack", "nack", "begin", "abort", "commit", "unsubscribe: a:b\n\\", "disconnect"} {
+			c.next(wire.Receipt, "receipt-id", id)
+		}
+		c.closed(1000, "")
 	})
 }
 
-func TestMessage(t *testing.T) {
-	t.Run("S1_entries_per_version", func(t *testing.T) {
-		for _, test := range []struct {
-			version string
-			ack     bool
-		}{{"1.0", false}, {"1.1", false}, {"1.2", true}} {
-			inBubble(t, func(t *testing.T, b *stomptest.Broker) {
-				c := connect(t, b, "accept-version", test.version)
-				c.subscribe("s", "/queue/a", "ack", "client")
-				c.subscribe("t", "/queue/b")
-				c.send(wire.Send, "x", "destination", "/queue/a")
-				f := c.message("x", "destination", "/queue/a", "subscription", "s", "content-length", "1")
-				if wire.Get(f.Header, "message-id") == "" {
-					t.Errorf("%s: no message-id", test.version)
-				}
-				if _, ok := wire.Lookup(f.Header, "ack"); ok != test.ack {
-					t.Errorf("%s: ack is there: %v, want %v", test.version, ok, test.ack)
-				}
-				c.send(wire.Send, "", "destination", "/queue/b")
-				f = c.message("", "subscription", "t")
-				if _, ok := wire.Lookup(f.Header, "ack"); ok {
-					t.Errorf("%s: ack on a message in auto mode", test.version)
-				}
-			})
+func TestReceipt_M5_of_SUBSCRIBE_before_its_first_MESSAGE(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *stomptest.Broker) {
+		b.Publish("/queue/a", nil, []byte("backlog"))
+		c := connect(t, b)
+		c.send(wire.Subscribe, "", "id", "s", "destination", "/queue/a", "receipt", "r")
+		c.next(wire.Receipt, "receipt-id", "r")
+		c.message("backlog")
+	})
+}
+
+func TestReceipt_M6_nothing_after_DISCONNECT_is_heeded(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *stomptest.Broker) {
+		c := connect(t, b)
+		end := c.encode(wire.Disconnect, "", "receipt", "bye")
+		c.raw(string(end) + string(c.encode(wire.Send, "late", "destination", "/queue/a", "receipt", "late")))
+		c.next(wire.Receipt, "receipt-id", "bye")
+		c.closed(1000, "")
+		if n := b.QueueLen("/queue/a"); n != 0 {
+			t.Errorf("a SEND behind DISCONNECT took effect")
 		}
 	})
-	t.Run("S1_in_1.0_without_an_id", func(t *testing.T) {
-		inBubble(t, func(t *testing.T, b *stomptest.Broker) {
-			c := connect(t, b, "accept-version", "1.0")
-			c.send(wire.Subscribe, "", "destination", "/topic/a")
-			c.send(wire.Send, "x", "destination", "/topic/a")
-			if f := c.message("x", "destination", "/topic/a"); wire.Get(f.Header, "subscription") != "" {
-				t.Errorf("MESSAGE names a subscription: %v", f.Header)
-			}
-			c.send(wire.Unsubscribe, "", "destination", "/topic/a", "receipt", "r")
-			c.next(wire.Receipt)
-			c.send(wire.Send, "x", "destination", "/topic/a")
-			c.quiet()
-		})
+}
+
+func TestReceipt_M6_DISCONNECT_without_a_receipt(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *stomptest.Broker) {
+		c := connect(t, b)
+		c.send(wire.Disconnect, "")
+		c.closed(1000, "")
+		s := session(dialStream(t, b))
+		s.send(wire.Disconnect, "", "receipt", "r")
+		s.next(wire.Receipt)
+		s.cut()
 	})
-	t.Run("S4_the_senders_entries", func(t *testing.T) {
+}
+
+func TestMessage_S1_entries_per_version(t *testing.T) {
+	for _, test := range []struct {
+		version string
+		ack     bool
+	}{{"1.0", false}, {"1.1", false}, {"1.2", true}} {
 		inBubble(t, func(t *testing.T, b *stomptest.Broker) {
-			c := connect(t, b)
+			c := connect(t, b, "accept-version", test.version)
+			c.subscribe("s", "/queue/a", "ack", "client")
+			c.subscribe("t", "/queue/b")
+			c.send(wire.Send, "x", "destination", "/queue/a")
+			f := c.message("x", "destination", "/queue/a", "subscription", "s", "content-length", "1")
+			if wire.Get(f.Header, "message-id") == "" {
+				t.Errorf("%s: no message-id", test.version)
+			}
+			if _, ok := wire.Lookup(f.Header, "ack"); ok != test.ack {
+				t.Errorf("%s: ack is there: %v, want %v", test.version, ok, test.ack)
+			}
+			c.send(wire.Send, "", "destination", "/queue/b")
+			f = c.message("", "subscription", "t")
+			if _, ok := wire.Lookup(f.Header, "ack"); ok {
+				t.Errorf("%s: ack on a message in auto mode", test.version)
+			}
+		})
+	}
+}
+
+func TestMessage_S1_in_1_0_without_an_id(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *stomptest.Broker) {
+		c := connect(t, b, "accept-version", "1.0")
+		c.send(wire.Subscribe, "", "destination", "/topic/a")
+		c.send(wire.Send, "x", "destination", "/topic/a")
+		if f := c.message("x", "destination", "/topic/a"); wire.Get(f.Header, "subscription") != "" {
+			t.Errorf("MESSAGE names a subscription: %v", f.Header)
+		}
+		c.send(wire.Unsubscribe, "", "destination", "/topic/a", "receipt", "r")
+		c.next(wire.Receipt)
+		c.send(wire.Send, "x", "destination", "/topic/a")
+		c.quiet()
+	})
+}
+
+func TestMessage_S4_the_senders_entries(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *stomptest.Broker) {
+		c := connect(t, b)
+		c.subscribe("s", "/topic/a")
+		c.send(wire.Begin, "", "transaction", "t")
+		c.send(wire.Send, "x", "destination", "/topic/a", "content-type", "a/b", "k", "1", "k", "2", "receipt", "r", "transaction", "t", "subscription", "evil", "message-id", "evil")
+		c.next(wire.Receipt)
+		c.send(wire.Commit, "", "transaction", "t")
+		f := c.message("x", "content-type", "a/b", "k", "1", "subscription", "s")
+		text := fmt.Sprint(f.Header)
+		for _, no := range []string{"receipt", "transaction", "evil"} {
+			if strings.Contains(text, no) {
+				t.Errorf("%s is in %s", no, text)
+			}
+		}
+		if strings.Count(text, "[k ") != 2 {
+			t.Errorf("F8: a repeated entry was lost: %s", text)
+		}
+	})
+}
+
+func TestMessage_C7_F6_escapes_of_each_version(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *stomptest.Broker) {
+		value := "c:o\\l\nf\rx"
+		x, y, z := connect(t, b), connect(t, b, "accept-version", "1.1"), connect(t, b, "accept-version", "1.0")
+		for _, c := range []*client{x, y, z} {
 			c.subscribe("s", "/topic/a")
-			c.send(wire.Begin, "", "transaction", "t")
-			c.send(wire.Send, "x", "destination", "/topic/a", "content-type", "a/b", "k", "1", "k", "2", "receipt", "r", "transaction", "t", "subscription", "evil", "message-id", "evil")
-			c.next(wire.Receipt)
-			c.send(wire.Commit, "", "transaction", "t")
-			f := c.message("x", "content-type", "a/b", "k", "1", "subscription", "s")
-			text := fmt.Sprint(f.Header)
-			for _, no := range []string{"receipt", "transaction", "evil"} {
-				if strings.Contains(text, no) {
-					t.Errorf("%s is in %s", no, text)
-				}
-			}
-			if strings.Count(text, "[k ") != 2 {
-				t.Errorf("F8: a repeated entry was lost: %s", text)
-			}
-		})
-	})
-	t.Run("C7_F6_escapes_of_each_version", func(t *testing.T) {
-		inBubble(t, func(t *testing.T, b *stomptest.Broker) {
-			value := "c:o\\l\nf\rx"
-			x, y, z := connect(t, b), connect(t, b, "accept-version", "1.1"), connect(t, b, "accept-version", "1.0")
-			for _, c := range []*client{x, y, z} {
-				c.subscribe("s", "/topic/a")
-			}
-			x.send(wire.Send, "1", "destination", "/topic/a", "k:1", value, "plain", "c:o\\l")
-			x.message("1", "k:1", value, "plain", "c:o\\l")
-			y.message("1", "plain", "c:o\\l") // CR has no escape in 1.1: that entry is left out
-			z.message("1", "plain", "c:o\\l")
-			y.send(wire.Send, "2", "destination", "/topic/a", "k:1", "c:o\\l\n")
-			x.message("2", "k:1", "c:o\\l\n")
-			y.message("2", "k:1", "c:o\\l\n")
-			z.message("2")
-		})
+		}
+		x.send(wire.Send, "1", "destination", "/topic/a", "k:1", value, "plain", "c:o\\l")
+		x.message("1", "k:1", value, "plain", "c:o\\l")
+		y.message("1", "plain", "c:o\\l") // CR has no escape in 1.1: that entry is left out
+		z.message("1", "plain", "c:o\\l")
+		y.send(wire.Send, "2", "destination", "/topic/a", "k:1", "c:o\\l\n")
+		x.message("2", "k:1", "c:o\\l\n")
+		y.message("2", "k:1", "c:o\\l\n")
+		z.message("2")
 	})
 }
