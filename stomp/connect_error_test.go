@@ -69,7 +69,7 @@ func TestConnect_bad_URLs(t *testing.T) {
 		"port_too_large":  {"ws://localhost:70000/ws", "port 70000"},
 		"port_no_number":  {"ws://u:secret@localhost:x/ws", "cannot be parsed"},
 		"fragment":        {"ws://localhost/ws#a", "fragment"},
-		"control_bytes":  {"ws://u:secret@local\nhost/ws", "cannot be parsed"},
+		"control_bytes":   {"ws://u:secret@local\nhost/ws", "cannot be parsed"},
 		"user_on_tcp":     {"tcp://u:secret@localhost", "takes no user and password"},
 		"path_on_tcp":     {"tcp://localhost/ws", "takes no path"},
 		"password_with_%": {"ws://u:sec%ret@localhost/ws", "cannot be parsed"},

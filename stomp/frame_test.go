@@ -88,7 +88,7 @@ func TestParseFrame_refuses(t *testing.T) {
 		"F4_no_NUL":                {"SEND\ndestination:/a\n\nhello", "F4"},
 		"F4_head_only":             {"SEND\ndest", "F4"},
 		"F4_two_frames":            {"RECEIPT\nreceipt-id:1\n\n\x00RECEIPT\nreceipt-id:2\n\n\x00", "F4"},
-		"F4_bytes_behind":         {"RECEIPT\nreceipt-id:1\n\n\x00X", "F4"},
+		"F4_bytes_behind":          {"RECEIPT\nreceipt-id:1\n\n\x00X", "F4"},
 		"F14_unknown_command":      {"HELLO\n\n\x00", "F14"},
 		"F3_no_NUL_at_its_length":  {"SEND\ncontent-length:2\n\nhello\x00", "F3"},
 		"F6_escape_that_is_none":   {"SEND\na:\\t\n\n\x00", "F6"},

@@ -100,7 +100,7 @@ func TestHeartBeat_promise8_silence(t *testing.T) {
 	}{
 		"from_the_start":                  {"", 20 * time.Second},
 		"after_heart_beats":               {"\n", 80 * time.Second},
-		"any_byte_counts":                {"MESSAGE\ndestination:/a\nmessage-id:1\nnote:" /* and never the rest */, 80 * time.Second},
+		"any_byte_counts":                 {"MESSAGE\ndestination:/a\nmessage-id:1\nnote:" /* and never the rest */, 80 * time.Second},
 		"and_so_does_a_frame_of_no_beats": {"RECEIPT\nreceipt-id:x\n\n\x00", 80 * time.Second},
 	} {
 		rig.Bubble(t, name, func(t *testing.T) {

@@ -8,7 +8,7 @@ import (
 	"github.com/webstomp/webstomp/internal/wire"
 )
 
-// message returns a MESSAGE of six entries as RabbitMQ sends them, with a body of so many octets.
+// message returns a MESSAGE of six entries as RabbitMQ sends them, with a body of so many bytes.
 func message(body int) wire.Frame {
 	return wire.Frame{
 		Command: wire.Message,
@@ -44,7 +44,7 @@ func BenchmarkDecode(b *testing.B) {
 	for _, c := range []struct {
 		name  string
 		frame wire.Frame
-		chunk int // octets a feed; 0: all
+		chunk int // bytes a feed; 0: all
 	}{
 		{"16B", message(16), 0},
 		{"256B", message(256), 0},
@@ -52,7 +52,7 @@ func BenchmarkDecode(b *testing.B) {
 		{"4KiB", message(4 << 10), 0},
 		{"64KiB", message(64 << 10), 0},
 		{"1MiB_in_pieces_of_64KiB", message(1 << 20), 64 << 10},
-		{"256B_octet_by_octet", message(256), 1},
+		{"256B_byte_by_byte", message(256), 1},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			stream := encoded(b, wire.V12, c.frame)

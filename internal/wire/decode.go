@@ -9,7 +9,7 @@ type DecoderConfig struct {
 	Repair bool
 }
 
-// Decoder turns octets into frames, however they were cut into pieces. It is fed one piece and asked for frames until
+// Decoder turns bytes into frames, however they were cut into pieces. It is fed one piece and asked for frames until
 // it has no more:
 //
 //	d.Feed(p, final)
@@ -22,7 +22,7 @@ type DecoderConfig struct {
 //
 // Each frame is read only when Next is asked for it, so SetVersion after CONNECTED reaches the frames behind it in the
 // same piece. A Decoder belongs to one goroutine. It holds no more than the frame under way and, between frames, at
-// most keptHead octets.
+// most keptHead bytes.
 type Decoder struct {
 	from    Side
 	limits  Limits // defaults filled in
@@ -40,7 +40,7 @@ type Decoder struct {
 	// The head of the frame under way: command line, header lines, blank line.
 	head    []byte // what has come of it, when it did not come in one piece; owned
 	line    int    // offset of the line under way; at the end, of the blank line
-	seen    int    // octets that were looked through
+	seen    int    // bytes that were looked through
 	lines   int    // complete lines
 	command string // a constant, once the first line is complete
 	crlf    bool   // a CR before LF is part of the EOL
@@ -82,7 +82,7 @@ func (d *Decoder) SetVersion(v Version) { d.version = v }
 // may Feed be called again. final says that p ends a WebSocket message; p may be empty then.
 func (d *Decoder) Feed(p []byte, final bool) {
 	if len(d.in) > 0 {
-		panic("wire: Feed before Next has returned false: octets would be lost")
+		panic("wire: Feed before Next has returned false: bytes would be lost")
 	}
 	if d.err != nil {
 		return
@@ -90,7 +90,7 @@ func (d *Decoder) Feed(p []byte, final bool) {
 	d.in, d.final = p, final
 }
 
-// Next sets *f to the next frame and returns true, or returns false when it needs more octets. The frame is the
+// Next sets *f to the next frame and returns true, or returns false when it needs more bytes. The frame is the
 // caller's: the decoder keeps no reference to its memory, and it shares none with what was fed. The error is a
 // *ProtocolError or a *LimitError, and stays: no later call returns a frame.
 func (d *Decoder) Next(f *Frame) (bool, error) {
@@ -161,5 +161,5 @@ func (d *Decoder) HeartBeats() uint64 { return d.beats }
 // Repaired returns how many frames came with a content-length too short, which the end of their message mended (W8).
 func (d *Decoder) Repaired() uint64 { return d.repaired }
 
-// Partial reports whether the octets so far end inside a frame.
+// Partial reports whether the bytes so far end inside a frame.
 func (d *Decoder) Partial() bool { return d.state != between }

@@ -21,7 +21,7 @@ func (d *Decoder) readBody() (body []byte, ok bool, err error) {
 	}
 }
 
-// readCounted reads a body of content-length octets and the NUL behind it (F3).
+// readCounted reads a body of content-length bytes and the NUL behind it (F3).
 func (d *Decoder) readCounted() (body []byte, ok bool, err error) {
 	n := d.length
 	if len(d.body) == 0 && len(d.in) > n && d.in[n] == 0 {
@@ -41,7 +41,7 @@ func (d *Decoder) readCounted() (body []byte, ok bool, err error) {
 		return nil, false, d.unexpectedBody()
 	}
 	if !d.repair {
-		return nil, false, protocolErrorf("F3", "no NUL after the %d octets of content-length in %s", n, d.command)
+		return nil, false, protocolErrorf("F3", "no NUL after the %d bytes of content-length in %s", n, d.command)
 	}
 	d.state = inRepair
 	return d.readRepair()
@@ -60,13 +60,13 @@ func (d *Decoder) Room() []byte {
 	return d.body[len(d.body):cap(d.body)]
 }
 
-// Filled tells that so many octets were put where Room said. final says that they end a WebSocket message.
-func (d *Decoder) Filled(octets int, final bool) {
-	d.body = d.body[:len(d.body)+octets]
+// Filled says that n bytes were put where Room said. final says that they end a WebSocket message.
+func (d *Decoder) Filled(n int, final bool) {
+	d.body = d.body[:len(d.body)+n]
 	d.final = final
 }
 
-// gather moves octets from d.in to d.body until that holds n. The room for them grows as they come, at most to n.
+// gather moves bytes from d.in to d.body until that holds n. The room for them grows as they come, at most to n.
 func (d *Decoder) gather(n int) {
 	take := min(n-len(d.body), len(d.in))
 	if len(d.body)+take > cap(d.body) {
@@ -76,7 +76,7 @@ func (d *Decoder) gather(n int) {
 	d.in = d.in[take:]
 }
 
-// grow makes room for more of a body of n octets, in proportion to what has come.
+// grow makes room for more of a body of n bytes, in proportion to what has come.
 func (d *Decoder) grow(n int) {
 	need := len(d.body) + min(n-len(d.body), len(d.in))
 	grown := make([]byte, len(d.body), min(n, max(need, 2*cap(d.body), firstBody)))
@@ -109,7 +109,7 @@ func (d *Decoder) readOpen() (body []byte, ok bool, err error) {
 }
 
 // readRepair reads on to the end of the WebSocket message, where content-length was too short (W8). It keeps the body
-// and one octet, and of what comes behind that nothing: only EOLs may.
+// and one byte, and of what comes behind that nothing: only EOLs may.
 func (d *Decoder) readRepair() (body []byte, ok bool, err error) {
 	most := int(d.limits.Body) + 1 // a body that fills the limit, and its NUL
 	full := len(d.body) == most
@@ -130,7 +130,7 @@ func (d *Decoder) readRepair() (body []byte, ok bool, err error) {
 	body = trimEOLs(d.body)
 	// A NUL before content-length's end is not what ends a body that was cut short.
 	if !endsInNUL(body) || len(body) <= d.length {
-		return nil, false, protocolErrorf("F3", "no NUL after the %d octets of content-length in %s, nor at the end of its message", d.length, d.command)
+		return nil, false, protocolErrorf("F3", "no NUL after the %d bytes of content-length in %s, nor at the end of its message", d.length, d.command)
 	}
 	d.beats += countLF(d.body[len(body):])
 	d.repaired++

@@ -34,35 +34,35 @@ func TestDecodeBody(t *testing.T) {
 		}, {
 			name: "F3_no_NUL_behind_it", version: wire.V12,
 			messages: one("MESSAGE\ncontent-length:3\n\nabcd\x00"),
-			err:      "protocol error: no NUL after the 3 octets of content-length in MESSAGE (F3)",
+			err:      "protocol error: no NUL after the 3 bytes of content-length in MESSAGE (F3)",
 		}, {
 			name: "F3_not_a_number", version: wire.V12,
 			messages: one("MESSAGE\ncontent-length:3a\n\nabc\x00"),
-			err:      "protocol error: content-length of MESSAGE is not a number of octets (F3)",
+			err:      "protocol error: content-length of MESSAGE is not a number of bytes (F3)",
 		}, {
 			name: "F3_empty", version: wire.V12,
 			messages: one("MESSAGE\ncontent-length:\n\nabc\x00"),
-			err:      "protocol error: content-length of MESSAGE is not a number of octets (F3)",
+			err:      "protocol error: content-length of MESSAGE is not a number of bytes (F3)",
 		}, {
 			name: "F3_signed", version: wire.V12,
 			messages: one("MESSAGE\ncontent-length:+3\n\nabc\x00"),
-			err:      "protocol error: content-length of MESSAGE is not a number of octets (F3)",
+			err:      "protocol error: content-length of MESSAGE is not a number of bytes (F3)",
 		}, {
 			name: "F3_negative", version: wire.V12,
 			messages: one("MESSAGE\ncontent-length:-1\n\nabc\x00"),
-			err:      "protocol error: content-length of MESSAGE is not a number of octets (F3)",
+			err:      "protocol error: content-length of MESSAGE is not a number of bytes (F3)",
 		}, {
 			name: "F3_padded_in_1.2", version: wire.V12,
 			messages: one("MESSAGE\ncontent-length: 3\n\nabc\x00"),
-			err:      "protocol error: content-length of MESSAGE is not a number of octets (F3)",
+			err:      "protocol error: content-length of MESSAGE is not a number of bytes (F3)",
 		}, {
 			name: "F3_overflow", version: wire.V12,
 			messages: one("MESSAGE\ncontent-length:9223372036854775808\n\nabc\x00"),
-			err:      "protocol error: content-length of MESSAGE is not a number of octets (F3)",
+			err:      "protocol error: content-length of MESSAGE is not a number of bytes (F3)",
 		}, {
 			name: "F3_bad_on_a_frame_without_a_body", version: wire.V12,
 			messages: one("RECEIPT\ncontent-length:x\n\n\x00"),
-			err:      "protocol error: content-length of RECEIPT is not a number of octets (F3)",
+			err:      "protocol error: content-length of RECEIPT is not a number of bytes (F3)",
 		}, {
 			name: "F3_F8_the_first_content_length_counts", version: wire.V12,
 			messages: one("MESSAGE\ncontent-length:3\ncontent-length:x\n\na\x00b\x00"),
@@ -82,7 +82,7 @@ func TestDecodeBody(t *testing.T) {
 		}, {
 			name: "F9_announced", version: wire.V12,
 			messages: one("RECEIPT\ncontent-length:1\n\n"),
-			err:      "protocol error: RECEIPT announces a body of 1 octets and cannot carry one (F9)",
+			err:      "protocol error: RECEIPT announces a body of 1 bytes and cannot carry one (F9)",
 		}, {
 			name: "F9_unannounced", version: wire.V12, cfg: client,
 			messages: one("SUBSCRIBE\nid:1\n\nx"),
@@ -102,8 +102,8 @@ func TestDecodeBody(t *testing.T) {
 func TestDecodeRepair(t *testing.T) {
 	on := wire.DecoderConfig{Repair: true}
 	tight := wire.DecoderConfig{Repair: true, Limits: wire.Limits{Body: 8}}
-	const tooShort = "protocol error: no NUL after the 3 octets of content-length in MESSAGE, nor at the end of its message (F3)"
-	const tooLong = "body of 9 exceeds the limit of 8 octets"
+	const tooShort = "protocol error: no NUL after the 3 bytes of content-length in MESSAGE, nor at the end of its message (F3)"
+	const tooLong = "body of 9 exceeds the limit of 8 bytes"
 	repaired := func(body string) []wire.Frame { return one(frame("MESSAGE", body, "content-length", "3")) }
 	runAll(t, []decodeCase{
 		{
@@ -143,13 +143,13 @@ func TestDecodeRepair(t *testing.T) {
 			messages: one("MESSAGE\ncontent-length:3\n\na\x00\n\n\n"),
 			err:      tooShort,
 		}, {
-			name: "W8_F3_the_last_NUL_is_the_body's_last_octet", version: wire.V12, cfg: on,
+			name: "W8_F3_the_last_NUL_is_the_body's_last_byte", version: wire.V12, cfg: on,
 			messages: one("MESSAGE\ncontent-length:3\n\nab\x00\n"),
 			err:      tooShort,
 		}, {
 			name: "W8_F3_not_without_Repair", version: wire.V12,
 			messages: one("MESSAGE\ncontent-length:3\n\na\ufffd\ufffd\x00"),
-			err:      "protocol error: no NUL after the 3 octets of content-length in MESSAGE (F3)",
+			err:      "protocol error: no NUL after the 3 bytes of content-length in MESSAGE (F3)",
 		}, {
 			name: "W8_F12_at_the_limit", version: wire.V12, cfg: tight,
 			messages: one("MESSAGE\ncontent-length:3\n\nabcdefgh\x00\n\n\n\n"),
@@ -196,10 +196,10 @@ func TestDecodeBody_F12_room(t *testing.T) {
 			}
 			b := got.frames[0].Body
 			if !bytes.Equal(b, []byte(body)) {
-				t.Errorf("another body of %d octets", len(b))
+				t.Errorf("another body of %d bytes", len(b))
 			}
 			if waste := cap(b) - len(b); waste > len(b)/4 {
-				t.Errorf("%d octets of room for %d", cap(b), len(b))
+				t.Errorf("%d bytes of room for %d", cap(b), len(b))
 			}
 		})
 	}

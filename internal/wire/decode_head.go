@@ -27,7 +27,7 @@ func (d *Decoder) readHead() (bool, error) {
 		if n == 0 {
 			n = len(d.in)
 		}
-		// Nothing is copied but what will be judged: a line that is too long is refused by its first octets.
+		// Nothing is copied but what will be judged: a line that is too long is refused by its first bytes.
 		n = min(n, d.limits.Header+len("\r\n")+1-len(d.head))
 		d.head = append(d.head, d.in[:n]...)
 		d.in = d.in[n:]
@@ -50,8 +50,8 @@ func (d *Decoder) readHead() (bool, error) {
 // scanHead looks for the blank line in head, which holds all that has come of the frame, and checks what can be told
 // before it is there: the command and the limits. It goes on where it stopped the last time.
 //
-// What it finds wrong depends on the octets alone and not on how they were cut: the first octet that is wrong decides.
-// That is why a NUL is looked for up to that octet only.
+// What it finds wrong depends on the bytes alone and not on how they were cut: the first byte that is wrong decides.
+// That is why a NUL is looked for up to that byte only.
 func (d *Decoder) scanHead(head []byte) (done bool, err error) {
 	from := d.seen
 	for d.seen < len(head) {
@@ -90,7 +90,7 @@ func (d *Decoder) mayBeBlank(line []byte) bool {
 }
 
 // checkLine checks the first line, or one that breaks a limit; it ends head and may be incomplete. With an error it
-// returns which octet of head is the first wrong one.
+// returns which byte of head is the first wrong one.
 func (d *Decoder) checkLine(head, line []byte, complete bool) (wrong int, err error) {
 	limit, last := d.limits.Header, len(head)-1
 	if d.lines > 0 {
@@ -214,10 +214,10 @@ func (d *Decoder) setLength() error {
 	}
 	n, ok := parseDigits(value)
 	if !ok {
-		return protocolErrorf("F3", "content-length of %s is not a number of octets", d.command)
+		return protocolErrorf("F3", "content-length of %s is not a number of bytes", d.command)
 	}
 	if n > 0 && !hasBody(d.command) {
-		return protocolErrorf("F9", "%s announces a body of %d octets and cannot carry one", d.command, n)
+		return protocolErrorf("F9", "%s announces a body of %d bytes and cannot carry one", d.command, n)
 	}
 	if err := d.limits.checkBody(n); err != nil {
 		return err

@@ -203,10 +203,10 @@ func TestDecodeHead(t *testing.T) {
 }
 
 // A frame whose head comes in pieces must not be scanned from its start for each of them.
-func TestDecodeHead_F12_long_line_octet_by_octet(t *testing.T) {
+func TestDecodeHead_F12_long_line_byte_by_byte(t *testing.T) {
 	value := strings.Repeat("v", 60<<10)
 	stream := "MESSAGE\nlong:" + value + "\n\nx\x00"
-	got := decode(wire.DecoderConfig{}, wire.V12, octets(one(stream)))
+	got := decode(wire.DecoderConfig{}, wire.V12, byteByByte(one(stream)))
 	want := result{frames: one(frame("MESSAGE", "x", "long", value))}
 	if diff := want.same(got); diff != "" {
 		t.Error(diff)

@@ -107,7 +107,7 @@ func TestDecode_feeding_too_early_panics(t *testing.T) {
 	d.Feed([]byte("\n"), false)
 	defer func() {
 		if recover() == nil {
-			t.Error("octets were lost without a word")
+			t.Error("bytes were lost without a word")
 		}
 	}()
 	d.Feed([]byte("\n"), false)
@@ -150,7 +150,7 @@ func TestDecode_counters(t *testing.T) {
 	}
 }
 
-// allocated returns how many octets f allocates.
+// allocated returns how many bytes f allocates.
 func allocated(f func()) uint64 {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -159,7 +159,7 @@ func allocated(f func()) uint64 {
 	return after.TotalAlloc - before.TotalAlloc
 }
 
-// Forty octets cost what forty octets may cost, whatever they announce (F12).
+// Forty bytes cost what forty bytes may cost, whatever they announce (F12).
 func TestDecode_F12_nothing_is_reserved_on_the_word_of_content_length(t *testing.T) {
 	stream := []byte("MESSAGE\ncontent-length:67108864\n\nabcdefg")
 	got := allocated(func() {
@@ -172,7 +172,7 @@ func TestDecode_F12_nothing_is_reserved_on_the_word_of_content_length(t *testing
 		}
 	})
 	if got > 128<<10 {
-		t.Errorf("%d octets allocated for %d octets of input", got, len(stream))
+		t.Errorf("%d bytes allocated for %d bytes of input", got, len(stream))
 	}
 }
 
@@ -187,7 +187,7 @@ func TestDecode_F12_endless_head(t *testing.T) {
 				for piece := range slices.Chunk(stream, chunk) {
 					d.Feed(piece, false)
 					if _, err := d.Next(&f); err != nil {
-						if text := "header of 65537 exceeds the limit of 65536 octets"; err.Error() != text {
+						if text := "header of 65537 exceeds the limit of 65536 bytes"; err.Error() != text {
 							t.Errorf("error %q, want %q", err, text)
 						}
 						return
@@ -196,7 +196,7 @@ func TestDecode_F12_endless_head(t *testing.T) {
 				t.Error("no error")
 			})
 			if got > 512<<10 {
-				t.Errorf("%d octets allocated", got)
+				t.Errorf("%d bytes allocated", got)
 			}
 		})
 	}
@@ -242,7 +242,7 @@ func TestDecode_allocations(t *testing.T) {
 // Frames share no memory with each other, nor with the decoder.
 func TestDecode_a_frame_is_its_receivers(t *testing.T) {
 	stream := "MESSAGE\na:1\n\nxxxx\x00MESSAGE\na:2\n\nyyyy\x00"
-	for name, pieces := range map[string][]piece{"in_one_piece": whole(one(stream)), "octet_by_octet": octets(one(stream))} {
+	for name, pieces := range map[string][]piece{"in_one_piece": whole(one(stream)), "byte_by_byte": byteByByte(one(stream))} {
 		t.Run(name, func(t *testing.T) {
 			got := decode(wire.DecoderConfig{}, wire.V12, pieces)
 			first := got.frames[0].Body
@@ -320,7 +320,7 @@ func TestDecode_F12_an_idle_decoder_is_small(t *testing.T) {
 		}
 	}
 	if each := (heap() - before) / int64(len(idle)); each > 8<<10 {
-		t.Errorf("%d octets in each", each)
+		t.Errorf("%d bytes in each", each)
 	}
 	runtime.KeepAlive(idle)
 }

@@ -18,7 +18,7 @@ const (
 type span struct{ start, colon, end int32 }
 
 // readWhole reads what nearly every frame is: one that lies in d.in from end to end, of version 1.1 or 1.2, and holds
-// no escape, no CR and nothing that is wrong. It looks at each octet of the header as few times as it can. Of any other
+// no escape, no CR and nothing that is wrong. It looks at each byte of the header as few times as it can. Of any other
 // frame it reads nothing and returns false: the other functions of this package know what to make of it.
 func (d *Decoder) readWhole(f *Frame) bool {
 	if d.version != V11 && d.version != V12 {
@@ -52,11 +52,11 @@ func (d *Decoder) readWhole(f *Frame) bool {
 			return false
 		}
 		if colon == len(contentLength) && length < 0 && string(line[:colon]) == contentLength {
-			octets, ok := parseDigits(line[colon+1:])
-			if !ok || octets > d.limits.Body {
+			size, ok := parseDigits(line[colon+1:])
+			if !ok || size > d.limits.Body {
 				return false
 			}
-			length = int(octets)
+			length = int(size)
 		}
 		spans[n] = span{int32(end), int32(end + colon), int32(end + i)}
 		n++

@@ -177,5 +177,5 @@ func appendBody(dst, body []byte) []byte {
 	return append(dst, 0)
 }
 
-// isBlank reports whether c is one of the octets that a 1.0 peer may pad a header with (F2).
+// isBlank reports whether c is one of the bytes that a 1.0 peer may pad a header with (F2).
 func isBlank(c byte) bool { return c == ' ' || c == '\t' }

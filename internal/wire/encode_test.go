@@ -111,7 +111,7 @@ func TestEncode_AppendBody(t *testing.T) {
 		{"F9_no_body_on_ACK", "ACK", "", true, "\n\x00", ""},
 		{"F9_a_body_on_ACK", "ACK", "x", true, "", "protocol error: ACK cannot carry a body (F9)"},
 		{"F4_NUL_without_content_length", "SEND", "a\x00", false, "", "protocol error: a body of SEND that holds a NUL needs a content-length (F4)"},
-		{"F12_above_the_limit", "SEND", "12345", false, "", "body of 5 exceeds the limit of 4 octets"},
+		{"F12_above_the_limit", "SEND", "12345", false, "", "body of 5 exceeds the limit of 4 bytes"},
 		{"F12_at_the_limit", "SEND", "1234", false, "\n1234\x00", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

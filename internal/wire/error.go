@@ -5,7 +5,7 @@ import (
 	"strconv"
 )
 
-// ProtocolError says that octets, or a frame that was to be written, break a rule of the protocol. Once a Decoder has
+// ProtocolError says that bytes, or a frame that was to be written, break a rule of the protocol. Once a Decoder has
 // returned one the connection is of no use: where the next frame starts is unknown.
 type ProtocolError struct {
 	Reason string // what is wrong, and where; never a header's value
@@ -42,7 +42,7 @@ func (e *LimitError) Error() string {
 	if e.What == whatEntries {
 		return s
 	}
-	return s + " octets"
+	return s + " bytes"
 }
 
 // quote returns s as a Go string literal for an error text, cut where it gets long.

@@ -17,7 +17,7 @@ func TestErrors(t *testing.T) {
 		text string
 	}{
 		{protocol, "protocol error: no NUL (F3)"},
-		{body, "body of 4 exceeds the limit of 3 octets"},
+		{body, "body of 4 exceeds the limit of 3 bytes"},
 		{entries, "header entries of 1001 exceeds the limit of 1000"},
 	} {
 		if c.err.Error() != c.text {

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Classes of octets that a header cannot hold as they are, or that need a closer look. A string's class is the union
-// of its octets' classes: 0 means that it goes out as it is, in any version.
+// Classes of bytes that a header cannot hold as they are, or that need a closer look. A string's class is the union
+// of its bytes' classes: 0 means that it goes out as it is, in any version.
 const (
 	classNUL uint8 = 1 << iota
 	classLF
@@ -17,7 +17,7 @@ const (
 	classHigh // above ASCII: has to be valid UTF-8
 )
 
-// classes holds the class of each octet.
+// classes holds the class of each byte.
 var classes = func() (t [256]uint8) {
 	t[0] = classNUL
 	t['\n'] = classLF
@@ -38,7 +38,7 @@ func classOf(s string) (class uint8) {
 	return class
 }
 
-// rules say what becomes of the special octets of a header entry when it is written (F6, F7, F13).
+// rules say what becomes of the special bytes of a header entry when it is written (F6, F7, F13).
 type rules struct {
 	refusedInName  uint8  // classes that cannot be sent in a name
 	refusedInValue uint8  // classes that cannot be sent in a value

@@ -11,7 +11,7 @@ import (
 	"github.com/webstomp/webstomp/internal/wire"
 )
 
-// cut cuts stream into pieces: each octet of plan is the length of one, and its top bit ends a message there. What is
+// cut cuts stream into pieces: each byte of plan is the length of one, and its top bit ends a message there. What is
 // left over is the last message.
 func cut(stream, plan []byte) (pieces []piece) {
 	for _, c := range plan {
@@ -65,9 +65,9 @@ func FuzzDecode(f *testing.F) {
 		spent := allocated(func() {
 			decode(wire.DecoderConfig{From: wire.FromEither, Repair: true}, wire.V12, whole(messages))
 		})
-		// An entry of 3 octets costs 32 in the slice that holds it; the constant is firstBody and what the test itself takes.
+		// An entry of 3 bytes costs 32 in the slice that holds it; the constant is firstBody and what the test itself takes.
 		if most := uint64(64*len(stream) + 1<<20); spent > most {
-			t.Errorf("%d octets allocated for %d octets of input", spent, len(stream))
+			t.Errorf("%d bytes allocated for %d bytes of input", spent, len(stream))
 		}
 		for _, version := range []wire.Version{"", wire.V10, wire.V11, wire.V12} {
 			for _, limits := range []wire.Limits{{}, {Body: 8, Header: 24, Entries: 2}} {
@@ -78,8 +78,8 @@ func FuzzDecode(f *testing.F) {
 					if diff := want.same(decode(cfg, version, pieces)); diff != "" {
 						t.Errorf("version %q, %+v, cut as %v: %s", version, cfg, pieces, diff)
 					}
-					if diff := want.same(decode(cfg, version, octets(messages))); diff != "" {
-						t.Errorf("version %q, %+v, octet by octet: %s", version, cfg, diff)
+					if diff := want.same(decode(cfg, version, byteByByte(messages))); diff != "" {
+						t.Errorf("version %q, %+v, byte by byte: %s", version, cfg, diff)
 					}
 					if diff := want.same(decodeWith(cfg, version, pieces, receiptFirst)); diff != "" {
 						t.Errorf("version %q, %+v, with Receipt: %s", version, cfg, diff)

@@ -17,9 +17,9 @@ const (
 	custom = "a:b\\c\nd"
 )
 
-// golden are captures: each file in testdata/golden is one WebSocket message as a server sent it, to the octet, from
+// golden are captures: each file in testdata/golden is one WebSocket message as a server sent it, to the byte, from
 // RabbitMQ 3.10.8, ActiveMQ Classic 5.18.6 and 6.1.8, Artemis 2.44.0, Spring 6.2 (Boot 3.5.16) with its simple broker, and
-// with its relay in front of that RabbitMQ. What is wanted of them is written from the octets and the clauses. One file
+// with its relay in front of that RabbitMQ. What is wanted of them is written from the bytes and the clauses. One file
 // is edited: artemis_error_deleted_edited has zeros where a UUID held the network address of the server's machine.
 //
 // Classic on a WebSocket and Spring end a frame with a NUL, the others with a NUL and an LF.
@@ -106,7 +106,7 @@ var golden = []struct {
 			"subscription", "s1", "priority", "4", "message-id", "ID:vm-40613-1795418952664-3:14:-1:1:1",
 			"timestamp", "1795418956327"),
 	}, {
-		// a ff fe b c went in, over TCP. What is not UTF-8 becomes U+FFFD, three octets for one, and content-length
+		// a ff fe b c went in, over TCP. What is not UTF-8 becomes U+FFFD, three bytes for one, and content-length
 		// stays (W8).
 		file: "classic6_message_mangled", version: wire.V12, repaired: 1,
 		want: frame("MESSAGE", "a\ufffd\ufffdbc", "content-length", "5", "expires", "0", "destination", "/queue/cap",

@@ -14,8 +14,8 @@ const (
 // Limits bound what one frame may cost, both ways (F12). A frame exactly at a limit passes. A field of zero or less
 // stands for its default.
 type Limits struct {
-	Body    int64 // octets of the body; default 64 MiB
-	Header  int   // octets of the command line and the header lines with their EOLs; default 64 KiB
+	Body    int64 // bytes of the body; default 64 MiB
+	Header  int   // bytes of the command line and the header lines with their EOLs; default 64 KiB
 	Entries int   // header entries, content-length and repeated names included; default 1000
 }
 
@@ -38,12 +38,12 @@ func (l Limits) WithDefaults() Limits {
 	return l
 }
 
-// CheckHeader returns a *LimitError when a header of so many octets or entries is beyond l. It is for those who put a
+// CheckHeader returns a *LimitError when a header of size bytes or so many entries is beyond l. It is for those who put a
 // frame together from the pieces of an Encoder, which see one entry at a time.
-func (l Limits) CheckHeader(octets, entries int) error {
+func (l Limits) CheckHeader(size, entries int) error {
 	l = l.WithDefaults()
-	if octets > l.Header {
-		return &LimitError{What: whatHeader, Limit: int64(l.Header), Size: int64(octets)}
+	if size > l.Header {
+		return &LimitError{What: whatHeader, Limit: int64(l.Header), Size: int64(size)}
 	}
 	if entries > l.Entries {
 		return &LimitError{What: whatEntries, Limit: int64(l.Entries), Size: int64(entries)}
@@ -51,10 +51,10 @@ func (l Limits) CheckHeader(octets, entries int) error {
 	return nil
 }
 
-// checkBody returns a *LimitError when a body of so many octets is beyond l, whose defaults are filled in.
-func (l Limits) checkBody(octets int64) error {
-	if octets > l.Body {
-		return &LimitError{What: whatBody, Limit: l.Body, Size: octets}
+// checkBody returns a *LimitError when a body of size bytes is beyond l, whose defaults are filled in.
+func (l Limits) checkBody(size int64) error {
+	if size > l.Body {
+		return &LimitError{What: whatBody, Limit: l.Body, Size: size}
 	}
 	return nil
 }

@@ -30,15 +30,15 @@ func TestLimits_F12_WithDefaults(t *testing.T) {
 func TestLimits_F12_CheckHeader(t *testing.T) {
 	l := wire.Limits{Header: 10, Entries: 2}
 	for _, c := range []struct {
-		octets, entries int
-		want            error
+		bytes, entries int
+		want           error
 	}{
 		{10, 2, nil},
 		{11, 2, &wire.LimitError{What: "header", Limit: 10, Size: 11}},
 		{10, 3, &wire.LimitError{What: "header entries", Limit: 2, Size: 3}},
 	} {
-		if got := l.CheckHeader(c.octets, c.entries); !reflect.DeepEqual(got, c.want) {
-			t.Errorf("%d octets, %d entries: got %v, want %v", c.octets, c.entries, got, c.want)
+		if got := l.CheckHeader(c.bytes, c.entries); !reflect.DeepEqual(got, c.want) {
+			t.Errorf("%d bytes, %d entries: got %v, want %v", c.bytes, c.entries, got, c.want)
 		}
 	}
 	if err := (wire.Limits{}).CheckHeader(64<<10, 1000); err != nil {
@@ -49,27 +49,27 @@ func TestLimits_F12_CheckHeader(t *testing.T) {
 // What is exactly at a limit passes, one more does not.
 func TestLimits_F12_decode(t *testing.T) {
 	limits := func(l wire.Limits) wire.DecoderConfig { return wire.DecoderConfig{Limits: l} }
-	nine := "MESSAGE\na:1\nb:\n\n\x00" // 15 octets of header, without the blank line
+	nine := "MESSAGE\na:1\nb:\n\n\x00" // 15 bytes of header, without the blank line
 	short := frame("MESSAGE", "", "a", "1", "b", "")
 	runAll(t, []decodeCase{
 		{name: "F12_header_below", version: wire.V12, cfg: limits(wire.Limits{Header: 16}), messages: one(nine), frames: one(short)},
 		{name: "F12_header_at", version: wire.V12, cfg: limits(wire.Limits{Header: 15}), messages: one(nine), frames: one(short)},
-		{name: "F12_header_above", version: wire.V12, cfg: limits(wire.Limits{Header: 14}), messages: one(nine), err: "header of 15 exceeds the limit of 14 octets"},
+		{name: "F12_header_above", version: wire.V12, cfg: limits(wire.Limits{Header: 14}), messages: one(nine), err: "header of 15 exceeds the limit of 14 bytes"},
 		{
 			name: "F12_header_at_with_CR_LF", version: wire.V12, cfg: limits(wire.Limits{Header: 14}),
 			messages: one("MESSAGE\r\na:1\r\n\r\n\x00"), frames: one(frame("MESSAGE", "", "a", "1")),
 		}, {
 			name: "F12_header_above_with_CR_LF", version: wire.V12, cfg: limits(wire.Limits{Header: 13}),
-			messages: one("MESSAGE\r\na:1\r\n\r\n\x00"), err: "header of 14 exceeds the limit of 13 octets",
+			messages: one("MESSAGE\r\na:1\r\n\r\n\x00"), err: "header of 14 exceeds the limit of 13 bytes",
 		}, {
 			name: "F12_a_CR_behind_the_limit_that_starts_no_blank_line", version: wire.V12, cfg: limits(wire.Limits{Header: 14}),
-			messages: one("MESSAGE\r\na:1\r\n\rb:2\n\n\x00"), err: "header of 15 exceeds the limit of 14 octets",
+			messages: one("MESSAGE\r\na:1\r\n\rb:2\n\n\x00"), err: "header of 15 exceeds the limit of 14 bytes",
 		}, {
 			name: "F12_command_above", version: wire.V12, cfg: limits(wire.Limits{Header: 5}),
-			messages: one("MESSAGE\n\n\x00"), err: "header of 6 exceeds the limit of 5 octets",
+			messages: one("MESSAGE\n\n\x00"), err: "header of 6 exceeds the limit of 5 bytes",
 		}, {
 			name: "F12_command_line_above_by_its_LF", version: wire.V12, cfg: limits(wire.Limits{Header: 7}),
-			messages: one("MESSAGE\n\n\x00"), err: "header of 8 exceeds the limit of 7 octets",
+			messages: one("MESSAGE\n\n\x00"), err: "header of 8 exceeds the limit of 7 bytes",
 		}, {
 			name: "F12_command_line_at", version: wire.V12, cfg: limits(wire.Limits{Header: 8}),
 			messages: one("MESSAGE\n\n\x00"), frames: one(wire.Frame{Command: "MESSAGE"}),
@@ -81,19 +81,19 @@ func TestLimits_F12_decode(t *testing.T) {
 		{name: "F12_entries_above", version: wire.V12, cfg: limits(wire.Limits{Entries: 1}), messages: one(nine), err: "header entries of 2 exceeds the limit of 1"},
 		{
 			name: "F12_entries_and_header_above", version: wire.V12, cfg: limits(wire.Limits{Header: 14, Entries: 1}),
-			messages: one(nine), err: "header of 15 exceeds the limit of 14 octets",
+			messages: one(nine), err: "header of 15 exceeds the limit of 14 bytes",
 		}, {
 			name: "F12_body_at", version: wire.V12, cfg: limits(wire.Limits{Body: 3}),
 			messages: one("MESSAGE\n\nabc\x00"), frames: one(frame("MESSAGE", "abc")),
 		}, {
 			name: "F12_body_above", version: wire.V12, cfg: limits(wire.Limits{Body: 3}),
-			messages: one("MESSAGE\n\nabcd\x00"), err: "body of 4 exceeds the limit of 3 octets",
+			messages: one("MESSAGE\n\nabcd\x00"), err: "body of 4 exceeds the limit of 3 bytes",
 		}, {
 			name: "F12_content_length_at", version: wire.V12, cfg: limits(wire.Limits{Body: 3}),
 			messages: one("MESSAGE\ncontent-length:3\n\nabc\x00"), frames: one(frame("MESSAGE", "abc", "content-length", "3")),
 		}, {
 			name: "F12_content_length_above_is_refused_at_once", version: wire.V12, cfg: limits(wire.Limits{Body: 3}),
-			messages: one("MESSAGE\ncontent-length:1234567890123\n\n"), err: "body of 1234567890123 exceeds the limit of 3 octets",
+			messages: one("MESSAGE\ncontent-length:1234567890123\n\n"), err: "body of 1234567890123 exceeds the limit of 3 bytes",
 		}, {
 			name: "F12_huge_limits", version: wire.V12, cfg: limits(wire.Limits{Body: math.MaxInt64, Header: math.MaxInt, Entries: math.MaxInt}),
 			messages: one("MESSAGE\ncontent-length:536870912\n\nabc"), partial: true,
@@ -139,7 +139,7 @@ func TestLimits_F12_encode(t *testing.T) {
 				t.Errorf("error %v", err)
 			}
 		}); got > 64<<10 {
-			t.Errorf("%d octets allocated", got)
+			t.Errorf("%d bytes allocated", got)
 		}
 	})
 }

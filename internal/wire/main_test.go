@@ -91,8 +91,8 @@ func whole(messages []string) (pieces []piece) {
 	return pieces
 }
 
-// octets returns each message octet by octet.
-func octets(messages []string) (pieces []piece) {
+// byteByByte returns each message in pieces of one byte.
+func byteByByte(messages []string) (pieces []piece) {
 	for _, m := range messages {
 		for i := range len(m) {
 			pieces = append(pieces, piece{[]byte{m[i]}, i == len(m)-1})
@@ -135,7 +135,7 @@ func (r result) same(other result) string {
 type decodeCase struct {
 	name            string
 	cfg             wire.DecoderConfig
-	version         wire.Version // set before the first octet; "": by the CONNECTED among them
+	version         wire.Version // set before the first byte; "": by the CONNECTED among them
 	messages        []string
 	frames          []wire.Frame
 	beats, repaired uint64
@@ -143,7 +143,7 @@ type decodeCase struct {
 	err             string // the text of the error that ends it
 }
 
-// run decodes in one piece, octet by octet and cut at every place.
+// run decodes in one piece, byte by byte and cut at every place.
 func (c decodeCase) run(t *testing.T) {
 	t.Run(c.name, func(t *testing.T) {
 		got := decode(c.cfg, c.version, whole(c.messages))
@@ -154,8 +154,8 @@ func (c decodeCase) run(t *testing.T) {
 		if diff := want.same(got); diff != "" {
 			t.Errorf("got %s", diff)
 		}
-		if diff := got.same(decode(c.cfg, c.version, octets(c.messages))); diff != "" {
-			t.Errorf("octet by octet: %s", diff)
+		if diff := got.same(decode(c.cfg, c.version, byteByByte(c.messages))); diff != "" {
+			t.Errorf("byte by byte: %s", diff)
 		}
 		for _, pieces := range splits(c.messages) {
 			if diff := got.same(decode(c.cfg, c.version, pieces)); diff != "" {

@@ -1,4 +1,4 @@
-// Package wire is the STOMP frame codec: octets to frames and back, for STOMP 1.0, 1.1 and 1.2, for both sides of a
+// Package wire is the STOMP frame codec: bytes to frames and back, for STOMP 1.0, 1.1 and 1.2, for both sides of a
 // connection. It knows no sockets, starts no goroutines and imports the standard library alone.
 //
 // Ids such as F3 or W8 name clauses of this project's digest of the STOMP specifications: F is framing, C connecting,

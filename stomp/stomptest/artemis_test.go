@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/webstomp/webstomp/internal/rig"
 	"github.com/webstomp/webstomp/internal/wire"
 	"github.com/webstomp/webstomp/stomp/stomptest"
 )
@@ -59,9 +60,7 @@ func TestArtemis_W2_fragments_above_64_KiB(t *testing.T) {
 		c := connect(t, b)
 		c.sent("/queue/a", strings.Repeat("x", 300_000)) // in fragments: fine
 		resp, err := b.Client().Transport.RoundTrip(upgradeRequest(t, b))
-		if err != nil {
-			t.Fatal(err)
-		}
+		rig.OK(t, err)
 		pipe := resp.Body.(interface {
 			Read([]byte) (int, error)
 			Write([]byte) (int, error)
@@ -71,17 +70,16 @@ func TestArtemis_W2_fragments_above_64_KiB(t *testing.T) {
 		frame := func(n int) []byte { // a masked binary frame of n NULs' mask
 			return append([]byte{0x82, 0xff, 0, 0, 0, 0, 0, byte(n >> 16), byte(n >> 8), byte(n), 0, 0, 0, 0}, bytes.Repeat([]byte{'\n'}, n)...)
 		}
-		if _, err := pipe.Write(frame(65536)); err != nil {
-			t.Fatal(err)
-		}
+		_, err = pipe.Write(frame(65536))
+		rig.OK(t, err)
 		synctest.Wait()
 		if n := b.Connections(); n != 2 {
-			t.Errorf("65,536 octets in a fragment were not taken")
+			t.Errorf("65,536 bytes in a fragment were not taken")
 		}
 		go func() { _, _ = pipe.Write(frame(65537)) }()
 		synctest.Wait()
 		if n := b.Connections(); n != 1 {
-			t.Errorf("65,537 octets in a fragment were taken")
+			t.Errorf("65,537 bytes in a fragment were taken")
 		}
 	}, stomptest.WithProfile(stomptest.Artemis))
 }

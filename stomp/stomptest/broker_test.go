@@ -14,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/webstomp/webstomp/internal/rig"
 	"github.com/webstomp/webstomp/internal/wire"
 	"github.com/webstomp/webstomp/internal/ws"
 	"github.com/webstomp/webstomp/stomp/stomptest"
@@ -23,13 +24,9 @@ import (
 func dialURL(t testing.TB, url string, hc *http.Client) *client {
 	t.Helper()
 	target, err := ws.ParseURL(url)
-	if err != nil {
-		t.Fatal(err)
-	}
+	rig.OK(t, err)
 	wc, err := ws.Dial(t.Context(), target, ws.DialOptions{HTTPClient: hc})
-	if err != nil {
-		t.Fatal(err)
-	}
+	rig.OK(t, err)
 	return newClient(t, wc)
 }
 
@@ -52,9 +49,7 @@ func TestBroker_listens_on_sockets(t *testing.T) {
 		t.Errorf("Connections is %d, want %d", n, len(all))
 	}
 	resp, err := http.Get("http" + strings.TrimPrefix(b.URL(), "ws") + "x")
-	if err != nil {
-		t.Fatal(err)
-	}
+	rig.OK(t, err)
 	if _ = resp.Body.Close(); resp.StatusCode != http.StatusNotFound {
 		t.Errorf("another path is answered by %s", resp.Status)
 	}
@@ -98,9 +93,7 @@ func TestBroker_Handler_serves_over_TLS(t *testing.T) {
 	c.cut()
 	b.Close()
 	resp, err := server.Client().Get(server.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
+	rig.OK(t, err)
 	if _ = resp.Body.Close(); resp.StatusCode != http.StatusServiceUnavailable {
 		t.Errorf("a closed broker answers %s", resp.Status)
 	}
@@ -159,11 +152,7 @@ func TestBroker_Close_says_why_it_hangs(t *testing.T) {
 			})
 			c.raw(string(c.encode(wire.Send, "", "destination", "/topic/a")))
 			synctest.Wait()
-			start := time.Now()
-			b.Close()
-			if d := time.Since(start); d != time.Minute {
-				t.Errorf("Close took %v", d)
-			}
+			rig.Takes(t, time.Minute, func() { b.Close() })
 		})
 	})
 	if want := "waited for 5 seconds for connection 1 (in the function given to Intercept)"; !strings.Contains(said, want) {
@@ -174,9 +163,7 @@ func TestBroker_Close_says_why_it_hangs(t *testing.T) {
 // capture returns what do writes to standard error.
 func capture(t *testing.T, do func()) string {
 	r, w, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
+	rig.OK(t, err)
 	stderr := os.Stderr
 	os.Stderr = w
 	defer func() { os.Stderr = stderr }()
@@ -229,9 +216,7 @@ func TestBroker_many_clients_lose_and_double_nothing(t *testing.T) {
 func TestBroker_a_slow_client_delays_nobody(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *stomptest.Broker) {
 		nc, err := b.Dial(t.Context(), "tcp://pipe.test")
-		if err != nil {
-			t.Fatal(err)
-		}
+		rig.OK(t, err)
 		defer nc.Close()
 		fmt.Fprint(nc, "CONNECT\naccept-version:1.2\n\n\x00SUBSCRIBE\nid:s\ndestination:/topic/a\n\n\x00")
 		c := connect(t, b)
@@ -243,7 +228,7 @@ func TestBroker_a_slow_client_delays_nobody(t *testing.T) {
 		}
 		var late net.Conn = nc
 		if n, err := io.CopyN(io.Discard, late, 1_000_000); err != nil {
-			t.Errorf("the slow one got %d octets: %v", n, err)
+			t.Errorf("the slow one got %d bytes: %v", n, err)
 		}
 	})
 }

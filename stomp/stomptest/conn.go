@@ -34,7 +34,7 @@ type conn struct {
 	early   wire.Version // guarded by Broker.mu; what an ERROR before CONNECTED is written in; "": nothing is escaped
 
 	born      time.Time
-	lastSTOMP atomic.Int64 // when STOMP's own octets last came, in nanoseconds since born
+	lastSTOMP atomic.Int64 // when STOMP's own bytes last came, in nanoseconds since born
 
 	// owned by the reader
 	dec     *wire.Decoder

@@ -158,7 +158,7 @@ func TestUpgrade_compression(t *testing.T) {
 		before := c.ws.BytesRead()
 		c.message(body)
 		if n := c.ws.BytesRead() - before; n > 10000 {
-			t.Errorf("%d octets came for a body of %d: nothing was compressed", n, len(body))
+			t.Errorf("%d bytes came for a body of %d: nothing was compressed", n, len(body))
 		}
 	}, stomptest.WithCompression())
 }
@@ -171,7 +171,7 @@ func TestWithCompression_is_off_unless_asked(t *testing.T) {
 		c.send(wire.Send, strings.Repeat("a", 10000), "destination", "/topic/a")
 		c.next(wire.Message)
 		if n := c.ws.BytesRead() - before; n < 10000 {
-			t.Errorf("%d octets came for a body of 10000", n)
+			t.Errorf("%d bytes came for a body of 10000", n)
 		}
 	})
 }

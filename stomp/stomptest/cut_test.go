@@ -9,7 +9,7 @@ import (
 	"github.com/webstomp/webstomp/stomp/stomptest"
 )
 
-// TestCutInside_counts_the_bytes sees the octets of a frame that is cut arrive, exactly as many as asked for.
+// TestCutInside_counts_the_bytes sees the bytes of a frame that is cut arrive, exactly as many as asked for.
 func TestCutInside_counts_the_bytes(t *testing.T) {
 	for _, size := range []int{10, 300, 200_000} {
 		body := strings.Repeat("b", size)
@@ -30,7 +30,7 @@ func TestCutInside_counts_the_bytes(t *testing.T) {
 						}
 					}
 					if got != n {
-						t.Errorf("%d octets of the frame came, want %d", got, n)
+						t.Errorf("%d bytes of the frame came, want %d", got, n)
 					}
 				})
 			}

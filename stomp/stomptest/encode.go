@@ -8,21 +8,21 @@ import (
 
 // encode sends the frame of an item.
 func (w *writer) encode(it *item) error {
-	data, octets := w.bytes(it)
+	data, binary := w.bytes(it)
 	if data == nil {
 		return nil
 	}
-	return w.send(data, octets)
+	return w.send(data, binary)
 }
 
 // bytes returns the frame of an item as it goes over the wire, valid until the next call. What cannot be said in the
 // version of the session is left out and logged: a header of a 1.2 sender that a 1.1 receiver has no escape for, or the
 // whole frame, and then bytes returns nil.
-func (w *writer) bytes(it *item) (data []byte, octets bool) {
+func (w *writer) bytes(it *item) (data []byte, binary bool) {
 	dst := w.buf[:0]
 	var err error
 	if it.message != nil {
-		dst, octets, err = w.appendMessage(dst, it.message)
+		dst, binary, err = w.appendMessage(dst, it.message)
 	} else {
 		enc := w.enc
 		if it.early != "" {
@@ -40,17 +40,17 @@ func (w *writer) bytes(it *item) (data []byte, octets bool) {
 	if w.buf = dst; cap(dst) > keptBuffer {
 		w.buf = nil
 	}
-	return dst, octets
+	return dst, binary
 }
 
 // appendMessage writes a MESSAGE (S1, S4).
-func (w *writer) appendMessage(dst []byte, m *outMessage) (_ []byte, octets bool, err error) {
+func (w *writer) appendMessage(dst []byte, m *outMessage) (_ []byte, binary bool, err error) {
 	dst = w.enc.AppendCommand(dst, wire.Message)
 	for _, e := range m.entries(&w.b.act) {
 		dst = w.appendEntry(dst, e[0], e[1])
 	}
 	for _, e := range m.msg.header {
-		octets = octets || e[0] == "content-type" && e[1] == "application/octet-stream"
+		binary = binary || e[0] == "content-type" && e[1] == "application/octet-stream"
 		dst = w.appendEntry(dst, e[0], e[1])
 	}
 	if len(m.msg.body) == 0 && w.b.act.lengthAlways {
@@ -60,7 +60,7 @@ func (w *writer) appendMessage(dst []byte, m *outMessage) (_ []byte, octets bool
 	asSent := act.lengthAsSent || act.lengthAsSent10 && w.enc.Version == wire.V10
 	counted := !asSent || m.msg.counted || bytes.IndexByte(m.msg.body, 0) >= 0
 	dst, err = w.enc.AppendBody(dst, wire.Message, m.msg.body, counted)
-	return dst, octets, err
+	return dst, binary, err
 }
 
 func (w *writer) appendEntry(dst []byte, name, value string) []byte {
@@ -100,7 +100,7 @@ func (it *item) asFrame(act *behaviour) Frame {
 	return Frame{Command: wire.Message, Header: header, Body: it.message.msg.body}
 }
 
-// overhead is the size of the first WebSocket header of a message of n octets.
+// overhead is the size of the first WebSocket header of a message of n bytes.
 func (w *writer) overhead(n int) int {
 	switch {
 	case w.ws.IsStream():

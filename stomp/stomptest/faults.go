@@ -82,7 +82,7 @@ func (b *Broker) RefuseHandshakes(status int, body string) {
 	b.faults.refuse.Store(&refusedHandshake{status, body})
 }
 
-// SendRaw sends octets of any kind, as one WebSocket message, to every connection.
+// SendRaw sends bytes of any kind, as one WebSocket message, to every connection.
 func (b *Broker) SendRaw(p []byte) {
 	p = bytes.Clone(p)
 	for _, c := range b.connections() {

@@ -30,7 +30,7 @@ func (f Frame) String() string {
 		}
 	}
 	if len(f.Body) > 0 {
-		s += fmt.Sprintf(" (%d octets)", len(f.Body))
+		s += fmt.Sprintf(" (%d bytes)", len(f.Body))
 	}
 	return s
 }

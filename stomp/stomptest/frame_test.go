@@ -8,6 +8,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/webstomp/webstomp/internal/rig"
 	"github.com/webstomp/webstomp/internal/wire"
 	"github.com/webstomp/webstomp/internal/ws"
 	"github.com/webstomp/webstomp/stomp/stomptest"
@@ -15,7 +16,7 @@ import (
 
 func TestFrame_String_F8_hides_the_passcode(t *testing.T) {
 	f := stomptest.Frame{Command: "CONNECT", Header: [][2]string{{"login", "a"}, {"passcode", "secret"}, {"id", ""}, {"id", "x"}}, Body: []byte("body")}
-	if s := f.String(); s != `CONNECT id="" (4 octets)` {
+	if s := f.String(); s != `CONNECT id="" (4 bytes)` {
 		t.Errorf("String is %s", s)
 	}
 	if v, ok := f.Lookup("id"); v != "" || !ok || f.Get("id") != "" || f.Get("login") != "a" {
@@ -53,20 +54,15 @@ func TestUpgrade_bytes_in_the_same_write(t *testing.T) {
 	for _, p := range []stomptest.Profile{stomptest.Generic, stomptest.Artemis} { // the latter looks at each fragment
 		inBubble(t, func(t *testing.T, b *stomptest.Broker) {
 			nc, err := b.Client().Transport.(*http.Transport).DialContext(t.Context(), "tcp", "pipe.test:80")
-			if err != nil {
-				t.Fatal(err)
-			}
+			rig.OK(t, err)
 			defer nc.Close()
 			var early bytes.Buffer
-			if err := upgradeRequest(t, b).Write(&early); err != nil {
-				t.Fatal(err)
-			}
+			rig.OK(t, upgradeRequest(t, b).Write(&early))
 			connect := "CONNECT\naccept-version:1.2\n\n\x00"
 			early.Write([]byte{0x81, 0x80 | byte(len(connect)), 0, 0, 0, 0}) // a text message under a mask of zeros
 			early.WriteString(connect)
-			if _, err := nc.Write(early.Bytes()); err != nil {
-				t.Fatal(err)
-			}
+			_, err = nc.Write(early.Bytes())
+			rig.OK(t, err)
 			synctest.Wait()
 			answer := make([]byte, 4096)
 			if n, err := nc.Read(answer); !bytes.Contains(answer[:n], []byte("CONNECTED")) {

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// gate holds octets back while it is shut. The zero gate is open.
+// gate holds bytes back while it is shut. The zero gate is open.
 type gate struct {
 	mu     sync.Mutex    // guards what follows
 	shut   chan struct{} // nil while the gate is open; closed when it opens again
@@ -44,7 +44,7 @@ type faultConn struct {
 	pieces pieces // owned by the reader
 
 	mu   sync.Mutex // guards left
-	left int        // octets that may still be written before the connection is cut; below 0: no bound
+	left int        // bytes that may still be written before the connection is cut; below 0: no bound
 }
 
 func newFaultConn(nc net.Conn, all *gate, head []byte) *faultConn {
@@ -119,7 +119,7 @@ func (f *faultConn) reset() {
 	_ = f.Close()
 }
 
-// allow lets n more octets out; the next one cuts the connection.
+// allow lets n more bytes out; the next one cuts the connection.
 func (f *faultConn) allow(n int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

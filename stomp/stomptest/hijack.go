@@ -11,7 +11,7 @@ import (
 type hijacker struct {
 	http.ResponseWriter
 	all   *gate
-	piece int        // octets of one fragment from the client; 0: no bound
+	piece int        // bytes of one fragment from the client; 0: no bound
 	conn  *faultConn // set by Hijack
 }
 

@@ -99,7 +99,7 @@ func TestInput_M8_ids_need_no_escapes(t *testing.T) {
 func TestInput_W3_types(t *testing.T) {
 	for _, test := range []struct {
 		opts         []stomptest.Option
-		text, octets ws.MessageType
+		text, binary ws.MessageType
 	}{
 		{nil, ws.Text, ws.Binary},
 		{[]stomptest.Option{stomptest.WithMessageType(stomptest.MessageText)}, ws.Text, ws.Text},
@@ -120,8 +120,8 @@ func TestInput_W3_types(t *testing.T) {
 			}
 			b.Publish("/topic/a", [][2]string{{"content-length", "2"}}, []byte{0xff, 0xfe})
 			c.message("\xff\xfe")
-			if typ := <-c.types; typ != test.octets {
-				t.Errorf("octets came as %v", typ)
+			if typ := <-c.types; typ != test.binary {
+				t.Errorf("bytes came as %v", typ)
 			}
 		}, test.opts...)
 	}

@@ -20,7 +20,7 @@ const (
 // Action is what an interceptor wants done with a frame. The functions of this file make one; the zero Action is Pass.
 type Action struct {
 	kind  actionKind
-	n     int           // actCutInside: octets; actClose: the code
+	n     int           // actCutInside: bytes; actClose: the code
 	text  string        // actClose: the reason
 	frame Frame         // actReplace, actError
 	close bool          // actError: close after it
@@ -47,7 +47,7 @@ func ReplyError(message string, header [][2]string, body []byte, closeAfter bool
 // CutBefore cuts the connection before the frame: what was sent earlier reaches the client, the frame has no effect.
 func CutBefore() Action { return Action{kind: actCutBefore} }
 
-// CutInside cuts the connection when n octets of the frame are on the wire, counted without the first WebSocket header.
+// CutInside cuts the connection when n bytes of the frame are on the wire, counted without the first WebSocket header.
 // A frame from the client has been read to its end when the interceptor is asked, so it is as if only a part had come:
 // it has no effect.
 func CutInside(n int) Action { return Action{kind: actCutInside, n: max(n, 0)} }
@@ -69,7 +69,7 @@ func FallSilent() Action { return Action{kind: actSilence} }
 func DelayFor(d time.Duration) Action { return Action{kind: actDelay, delay: d} }
 
 // Intercept has ask decide about every frame, in and out, of every connection, until another call replaces it; nil ends
-// it. Heart-beats and SendRaw's octets are no frames. ask runs in the goroutines of the connections, so several calls may
+// it. Heart-beats and SendRaw's bytes are no frames. ask runs in the goroutines of the connections, so several calls may
 // run at once, and a call that waits holds up its connection alone. It may call every method of the Broker but Close.
 func (b *Broker) Intercept(ask func(Event) Action) {
 	if ask == nil {

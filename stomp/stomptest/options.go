@@ -136,8 +136,8 @@ func WithCompression() Option { return option(func(c *config) { c.compression = 
 
 // Limits bounds the frames that the broker takes. A zero field keeps its default.
 type Limits struct {
-	Body    int64 // octets of a body; default 64 MiB
-	Header  int   // octets of command and header together; default 64 KiB
+	Body    int64 // bytes of a body; default 64 MiB
+	Header  int   // bytes of command and header together; default 64 KiB
 	Entries int   // header entries; default 1,000
 }
 

@@ -14,7 +14,7 @@ type item struct {
 	version wire.Version  // with CONNECTED: what is spoken from here on
 	beat    time.Duration // with CONNECTED: how often a heart-beat follows; 0: never
 	message *outMessage   // a MESSAGE
-	raw     []byte        // SendRaw's octets
+	raw     []byte        // SendRaw's bytes
 	end     *closing      // nothing after this
 }
 

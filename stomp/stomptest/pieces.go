@@ -11,9 +11,9 @@ var errPiece = errors.New("stomptest: a WebSocket fragment is too long for this 
 // pieces follows the frames of RFC 6455 as they arrive, for servers that bound the length of one (Artemis). It looks at
 // their headers alone. The zero value bounds nothing.
 type pieces struct {
-	limit  int    // octets of one frame's payload; 0: none
+	limit  int    // bytes of one frame's payload; 0: none
 	header []byte // of the next frame, as far as it has come
-	left   uint64 // octets of the current payload still to come
+	left   uint64 // bytes of the current payload still to come
 }
 
 // check takes what has arrived. It is false when a frame is longer than the limit.

@@ -42,7 +42,7 @@ func TestPipe_more_than_it_holds(t *testing.T) {
 			_ = x.Close()
 		}()
 		if got, err := io.ReadAll(y); err != nil || !bytes.Equal(got, want) {
-			t.Errorf("%d octets came, %v", len(got), err)
+			t.Errorf("%d bytes came, %v", len(got), err)
 		}
 	})
 }

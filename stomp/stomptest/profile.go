@@ -14,7 +14,7 @@ const (
 	// the connection open; the worse ones are a bare close 1000 "STOMP died". DISCONNECT has the same end and no RECEIPT
 	// on a WebSocket; on a bare socket the RECEIPT comes first. Every ERROR lists the versions. NUL is followed by LF,
 	// CONNECT is unescaped, heart-beats come in whole seconds, replies through /temp-queue/, and the receipts of a
-	// transaction's SENDs at its COMMIT. 60 s without an octet from the client end the connection.
+	// transaction's SENDs at its COMMIT. 60 s without an byte from the client end the connection.
 	RabbitMQ
 	// Classic is ActiveMQ Classic on its ws transport: one frame per WebSocket message, the rest is dropped, part of a
 	// frame closes; binary messages are ignored; what is not UTF-8 comes out as U+FFFD under the old content-length; text
@@ -28,7 +28,7 @@ const (
 	// session from CONNECTED, and has no heart-beats. A WebSocket fragment above 64 KiB cuts the connection.
 	Artemis
 	// Spring is its simple broker on Tomcat: every destination is a topic, RECEIPT answers DISCONNECT alone and the
-	// connection stays open after it, acks and transactions mean nothing, text messages above 16,640 octets and binary
+	// connection stays open after it, acks and transactions mean nothing, text messages above 16,640 bytes and binary
 	// ones above 8,192 are a close 1009, bodies above 64 KiB an ERROR, and no heart-beats unless WithHeartBeat says so. A CONNECT with no version in
 	// common is not answered. What is not UTF-8 comes out as U+FFFD unless its content-type is application/octet-stream.
 	Spring
@@ -51,12 +51,12 @@ type behaviour struct {
 	oneFramePerMessage bool
 	textOnly           bool // binary messages are ignored
 	checksText         bool // a text message has to be UTF-8
-	maxText, maxBinary int  // octets of a WebSocket message; 0: no bound
+	maxText, maxBinary int  // bytes of a WebSocket message; 0: no bound
 	tooBigText         string
 	tooBigBinary       string
-	maxBody            int64         // octets of a frame's body; 0: as WithLimits says
-	maxPiece           int           // octets of one fragment of a WebSocket message; 0: no bound
-	idle               time.Duration // without heart-beats: as long may pass without an octet from the client; 0: for ever
+	maxBody            int64         // bytes of a frame's body; 0: as WithLimits says
+	maxPiece           int           // bytes of one fragment of a WebSocket message; 0: no bound
+	idle               time.Duration // without heart-beats: as long may pass without an byte from the client; 0: for ever
 	idleAlways         bool          // with heart-beats as well
 	pingsDoNotCount    bool          // heart-beats are STOMP's alone
 	clientPicks        bool          // the client's favourite among the subprotocols
@@ -64,7 +64,7 @@ type behaviour struct {
 
 	// what is sent
 	messageType     MessageType
-	octetsBinary    bool // MessageText, but binary for application/octet-stream
+	binaryByType    bool // MessageText, but binary for application/octet-stream
 	mangles         bool // what is not UTF-8 becomes U+FFFD in text messages
 	trailingLF      bool
 	lengthAsSent    bool // MESSAGE has a content-length where SEND had one
@@ -210,7 +210,7 @@ func spring() behaviour {
 		pingsDoNotCount: true, clientPicks: true,
 		maxText: 16640, tooBigText: "The decoded text message was too big for the output buffer and the endpoint does not support partial messages",
 		maxBinary: 8192, tooBigBinary: "No async message support and buffer too small. Buffer size: [8,192], Message size: [%d]",
-		maxBody: 65536, messageType: MessageText, octetsBinary: true, mangles: true, lengthAlways: true, passesJunk: true,
+		maxBody: 65536, messageType: MessageText, binaryByType: true, mangles: true, lengthAlways: true, passesJunk: true,
 		ids:          idStyle{message: "", ack: "", separator: "-"},
 		remotePrefix: "/remote-temp-queue/",
 		allTopics:    true, noReceipts: true, staysAfterDisconnect: true, noReceiptInError: true,

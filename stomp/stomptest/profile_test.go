@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/webstomp/webstomp/internal/rig"
 	"github.com/webstomp/webstomp/internal/wire"
 	"github.com/webstomp/webstomp/internal/ws"
 	"github.com/webstomp/webstomp/stomp/stomptest"
@@ -15,9 +16,7 @@ import (
 func TestClassic_W1_an_unasked_subprotocol(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *stomptest.Broker) {
 		resp, err := b.Client().Transport.RoundTrip(upgradeRequest(t, b))
-		if err != nil {
-			t.Fatal(err)
-		}
+		rig.OK(t, err)
 		defer resp.Body.Close()
 		if p := resp.Header.Get("Sec-WebSocket-Protocol"); resp.StatusCode != http.StatusSwitchingProtocols || p != "stomp" {
 			t.Errorf("%s with %q", resp.Status, p)
@@ -204,7 +203,7 @@ func TestSpring_W3_octet_stream_is_binary_and_the_rest_text(t *testing.T) {
 		b.Publish("/topic/a", [][2]string{{"content-type", "application/octet-stream"}}, []byte("\xff"))
 		c.message("\xff")
 		if typ := <-c.types; typ != ws.Binary {
-			t.Errorf("octets came as %v", typ)
+			t.Errorf("bytes came as %v", typ)
 		}
 		b.Publish("/topic/a", nil, []byte("\xff"))
 		c.message("\ufffd", "content-length", "1")

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/webstomp/webstomp/internal/leak"
+	"github.com/webstomp/webstomp/internal/rig"
 	"github.com/webstomp/webstomp/internal/wire"
 	"github.com/webstomp/webstomp/internal/ws"
 	"github.com/webstomp/webstomp/stomp/stomptest"
@@ -51,13 +52,9 @@ func dial(t testing.TB, b *stomptest.Broker) *client {
 func dialAs(t testing.TB, b *stomptest.Broker, o ws.DialOptions) *client {
 	t.Helper()
 	target, err := ws.ParseURL(b.URL())
-	if err != nil {
-		t.Fatal(err)
-	}
+	rig.OK(t, err)
 	wc, err := ws.Dial(context.Background(), target, o)
-	if err != nil {
-		t.Fatal(err)
-	}
+	rig.OK(t, err)
 	return newClient(t, wc)
 }
 
@@ -65,9 +62,7 @@ func dialAs(t testing.TB, b *stomptest.Broker, o ws.DialOptions) *client {
 func dialStream(t testing.TB, b *stomptest.Broker) *client {
 	t.Helper()
 	nc, err := b.Dial(context.Background(), b.TCPURL())
-	if err != nil {
-		t.Fatal(err)
-	}
+	rig.OK(t, err)
 	return newClient(t, ws.Stream(nc))
 }
 
@@ -142,9 +137,7 @@ func (c *client) encode(command, body string, header ...string) []byte {
 		f.Header = append(f.Header, [2]string{header[i], header[i+1]})
 	}
 	p, err := c.enc.AppendFrame(nil, f)
-	if err != nil {
-		c.t.Fatal(err)
-	}
+	rig.OK(c.t, err)
 	return p
 }
 
@@ -270,9 +263,7 @@ func (c *client) sent(destination, body string) {
 func upgradeRequest(t *testing.T, b *stomptest.Broker) *http.Request {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), "GET", "http"+strings.TrimPrefix(b.URL(), "ws"), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	rig.OK(t, err)
 	r.Header = http.Header{"Connection": {"Upgrade"}, "Upgrade": {"websocket"}, "Sec-Websocket-Version": {"13"}, "Sec-Websocket-Key": {"dGhlIHNhbXBsZSBub25jZQ=="}}
 	return r
 }

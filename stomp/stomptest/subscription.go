@@ -119,7 +119,7 @@ func (s *session) unsubscribe(f *wire.Frame) *refusal {
 	return nil
 }
 
-// anonymous is the key of a subscription without an id. No id can be the same: it holds an octet that no header may.
+// anonymous is the key of a subscription without an id. No id can be the same: it holds an byte that no header may.
 func anonymous(destination string) string { return "\x00" + destination }
 
 // drop ends one subscription, and leaves another of the same id alone.

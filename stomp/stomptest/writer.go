@@ -151,14 +151,14 @@ func (w *writer) decide(it *item, act Action) bool {
 	return w.encode(it) == nil
 }
 
-// cutInside sends the first n octets of a frame, under a WebSocket header that promises all of them.
+// cutInside sends the first n bytes of a frame, under a WebSocket header that promises all of them.
 func (w *writer) cutInside(it *item, n int) {
-	data, octets := w.bytes(it)
+	data, binary := w.bytes(it)
 	if w.ws.Flush() != nil {
 		return
 	}
 	w.fault.allow(n + w.overhead(len(data)))
-	if w.send(data, octets) == nil {
+	if w.send(data, binary) == nil {
 		_ = w.ws.Flush()
 	}
 }
@@ -210,8 +210,8 @@ func (w *writer) pause(d time.Duration) bool {
 	}
 }
 
-// send writes one WebSocket message; octets: its content-type says that it is binary.
-func (w *writer) send(data []byte, octets bool) error {
+// send writes one WebSocket message; binary: its content-type says that it is binary.
+func (w *writer) send(data []byte, binary bool) error {
 	act := &w.b.act
 	typ := ws.Text
 	switch w.b.messageType {
@@ -223,10 +223,10 @@ func (w *writer) send(data []byte, octets bool) error {
 		typ = ws.Binary
 	case MessageText:
 		switch {
-		case act.octetsBinary && octets:
+		case act.binaryByType && binary:
 			typ = ws.Binary
 		case act.mangles && !utf8.Valid(data):
-			data = []byte(string([]rune(string(data)))) // each octet that is no rune becomes U+FFFD
+			data = []byte(string([]rune(string(data)))) // each byte that is no rune becomes U+FFFD
 		}
 	}
 	return w.ws.Write(typ, data)
