@@ -8,7 +8,7 @@ import (
 	"github.com/webstomp/webstomp/internal/wire"
 )
 
-func TestDecodeBody(t *testing.T) {
+func TestDecoder_F3_F4_F9_bodies(t *testing.T) {
 	client := wire.DecoderConfig{From: wire.FromClient}
 	runAll(t, []decodeCase{
 		{
@@ -99,7 +99,7 @@ func TestDecodeBody(t *testing.T) {
 	})
 }
 
-func TestDecodeRepair(t *testing.T) {
+func TestDecoder_W8_repair(t *testing.T) {
 	on := wire.DecoderConfig{Repair: true}
 	tight := wire.DecoderConfig{Repair: true, Limits: wire.Limits{Body: 8}}
 	const tooShort = "protocol error: no NUL after the 3 bytes of content-length in MESSAGE, nor at the end of its message (F3)"
@@ -175,7 +175,7 @@ func TestDecodeRepair(t *testing.T) {
 }
 
 // A long body grows as it comes and is handed over without much empty room, however it came.
-func TestDecodeBody_F12_room(t *testing.T) {
+func TestDecoder_F12_room_for_a_body(t *testing.T) {
 	body := strings.Repeat("x", 300<<10)
 	for name, head := range map[string]string{
 		"announced":   "MESSAGE\ncontent-length:307200\n\n",

@@ -9,9 +9,12 @@ import (
 
 const unended = "protocol error: a NUL in the header: no blank line ended it (F1)"
 
-func TestDecodeHead(t *testing.T) {
-	client := wire.DecoderConfig{From: wire.FromClient}
-	either := wire.DecoderConfig{From: wire.FromEither}
+var (
+	fromClient = wire.DecoderConfig{From: wire.FromClient}
+	fromEither = wire.DecoderConfig{From: wire.FromEither}
+)
+
+func TestDecoder_F1_F2_lines(t *testing.T) {
 	runAll(t, []decodeCase{
 		{
 			name: "F1_LF", version: wire.V12,
@@ -46,7 +49,7 @@ func TestDecodeHead(t *testing.T) {
 			messages: one("CONNECTED\r\nversion:1.1\r\n\r\n\x00"),
 			frames:   one(frame("CONNECTED", "", "version", "1.1")),
 		}, {
-			name: "F1_CR_LF_in_CONNECT_of_1.0", version: wire.V10, cfg: client,
+			name: "F1_CR_LF_in_CONNECT_of_1.0", version: wire.V10, cfg: fromClient,
 			messages: one("CONNECT\r\nhost:/\r\n\r\n\x00"),
 			frames:   one(frame("CONNECT", "", "host", "/")),
 		}, {
@@ -96,7 +99,13 @@ func TestDecodeHead(t *testing.T) {
 			name: "F2_name_of_blanks_in_1.0", version: wire.V10,
 			messages: one("MESSAGE\n \t:b\n\n\x00"),
 			err:      "protocol error: header line 1 of MESSAGE has an empty name (F2)",
-		}, {
+		},
+	})
+}
+
+func TestDecoder_F6_F7_F8_F10_entries(t *testing.T) {
+	runAll(t, []decodeCase{
+		{
 			name: "F6_escapes_in_1.2", version: wire.V12,
 			messages: one("MESSAGE\na\\cb:\\\\n\\n\\c\\r\\\\\nplain:1\n\n\\n\x00"),
 			frames:   one(frame("MESSAGE", "\\n", "a:b", "\\n\n:\r\\", "plain", "1")),
@@ -137,11 +146,11 @@ func TestDecodeHead(t *testing.T) {
 			messages: one("CONNECTED\nsession:ID:vm\\c1\\t\n\n\x00"),
 			frames:   one(frame("CONNECTED", "", "session", "ID:vm\\c1\\t")),
 		}, {
-			name: "F7_CONNECT_is_not_unescaped", version: wire.V12, cfg: client,
+			name: "F7_CONNECT_is_not_unescaped", version: wire.V12, cfg: fromClient,
 			messages: one("CONNECT\npasscode:a\\cb\\\n\n\x00"),
 			frames:   one(frame("CONNECT", "", "passcode", "a\\cb\\")),
 		}, {
-			name: "F7_STOMP_is_not_unescaped", version: wire.V11, cfg: client,
+			name: "F7_STOMP_is_not_unescaped", version: wire.V11, cfg: fromClient,
 			messages: one("STOMP\npasscode:a\\cb\\\r\n\n\x00"),
 			frames:   one(frame("STOMP", "", "passcode", "a\\cb\\")),
 		}, {
@@ -152,12 +161,18 @@ func TestDecodeHead(t *testing.T) {
 			name: "F10_UTF8_and_what_is_none_pass", version: wire.V12,
 			messages: one("MESSAGE\nname:é世\nraw:\xff\xfe\n\n\xff\x00"),
 			frames:   one(frame("MESSAGE", "\xff", "name", "é世", "raw", "\xff\xfe")),
-		}, {
+		},
+	})
+}
+
+func TestDecoder_F14_commands(t *testing.T) {
+	runAll(t, []decodeCase{
+		{
 			name: "F14_commands_of_a_server", version: wire.V12,
 			messages: []string{"CONNECTED\n\n\x00MESSAGE\n\n\x00RECEIPT\n\n\x00ERROR\n\n\x00"},
 			frames:   []wire.Frame{{Command: "CONNECTED"}, {Command: "MESSAGE"}, {Command: "RECEIPT"}, {Command: "ERROR"}},
 		}, {
-			name: "F14_commands_of_a_client", version: wire.V12, cfg: client,
+			name: "F14_commands_of_a_client", version: wire.V12, cfg: fromClient,
 			messages: []string{
 				"CONNECT\n\n\x00STOMP\n\n\x00SEND\n\n\x00SUBSCRIBE\n\n\x00UNSUBSCRIBE\n\n\x00ACK\n\n\x00",
 				"NACK\n\n\x00BEGIN\n\n\x00COMMIT\n\n\x00ABORT\n\n\x00DISCONNECT\n\n\x00",
@@ -167,7 +182,7 @@ func TestDecodeHead(t *testing.T) {
 				{Command: "ACK"}, {Command: "NACK"}, {Command: "BEGIN"}, {Command: "COMMIT"}, {Command: "ABORT"}, {Command: "DISCONNECT"},
 			},
 		}, {
-			name: "F14_commands_of_either_side", version: wire.V12, cfg: either,
+			name: "F14_commands_of_either_side", version: wire.V12, cfg: fromEither,
 			messages: one("UNSUBSCRIBE\r\n\r\n\x00MESSAGE\n\n\x00"),
 			frames:   []wire.Frame{{Command: "UNSUBSCRIBE"}, {Command: "MESSAGE"}},
 		}, {
@@ -175,7 +190,7 @@ func TestDecodeHead(t *testing.T) {
 			messages: one("SEND\n\n\x00"),
 			err:      `protocol error: unknown command "SEND" from the server (F14)`,
 		}, {
-			name: "F14_server_command_from_a_client", version: wire.V12, cfg: client,
+			name: "F14_server_command_from_a_client", version: wire.V12, cfg: fromClient,
 			messages: one("MESSAGE\n\n\x00"),
 			err:      `protocol error: unknown command "MESSAGE" from the client (F14)`,
 		}, {
@@ -183,7 +198,7 @@ func TestDecodeHead(t *testing.T) {
 			messages: one("message\n\n\x00"),
 			err:      `protocol error: unknown command "message" from the server (F14)`,
 		}, {
-			name: "F14_blank_behind_it", version: wire.V12, cfg: either,
+			name: "F14_blank_behind_it", version: wire.V12, cfg: fromEither,
 			messages: one("MESSAGE \n\n\x00"),
 			err:      `protocol error: unknown command "MESSAGE " from a peer (F14)`,
 		}, {
@@ -203,7 +218,7 @@ func TestDecodeHead(t *testing.T) {
 }
 
 // A frame whose head comes in pieces must not be scanned from its start for each of them.
-func TestDecodeHead_F12_long_line_byte_by_byte(t *testing.T) {
+func TestDecoder_F12_long_line_byte_by_byte(t *testing.T) {
 	value := strings.Repeat("v", 60<<10)
 	stream := "MESSAGE\nlong:" + value + "\n\nx\x00"
 	got := decode(wire.DecoderConfig{}, wire.V12, byteByByte(one(stream)))

@@ -9,7 +9,7 @@ import (
 
 // Receipt takes what it is for, without an allocation, and leaves the rest to Next (M5). That both read the same is what
 // FuzzDecode checks.
-func TestReceipt(t *testing.T) {
+func TestDecoder_Receipt(t *testing.T) {
 	const rest = "MESSAGE\nsubscription:1\n\n\x00"
 	for _, c := range []struct {
 		name, in, id string
@@ -72,7 +72,7 @@ func TestReceipt(t *testing.T) {
 }
 
 // A RECEIPT above a limit is Next's to refuse.
-func TestReceiptLimit(t *testing.T) {
+func TestDecoder_Receipt_limit(t *testing.T) {
 	d := wire.NewDecoder(wire.DecoderConfig{Limits: wire.Limits{Header: 24}})
 	d.SetVersion(wire.V12)
 	d.Feed([]byte("RECEIPT\nreceipt-id:r1234567\n\n\x00"), true)

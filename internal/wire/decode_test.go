@@ -11,7 +11,7 @@ import (
 	"github.com/webstomp/webstomp/internal/wire"
 )
 
-func TestDecode(t *testing.T) {
+func TestDecoder_F5_C7_W2_between_frames(t *testing.T) {
 	runAll(t, []decodeCase{
 		{
 			name: "F5_EOLs_between_frames_are_heart_beats", version: wire.V12,
@@ -59,7 +59,7 @@ func TestDecode(t *testing.T) {
 }
 
 // Each error stays, and no frame comes after it.
-func TestDecode_errors_stay(t *testing.T) {
+func TestDecoder_errors_stay(t *testing.T) {
 	for name, stream := range map[string]string{
 		"F1_head":   "MESSAGE\n\x00",
 		"F2_entry":  "MESSAGE\na\n\n\x00",
@@ -102,7 +102,7 @@ func TestDecode_errors_stay(t *testing.T) {
 	}
 }
 
-func TestDecode_feeding_too_early_panics(t *testing.T) {
+func TestDecoder_feeding_too_early_panics(t *testing.T) {
 	d := wire.NewDecoder(wire.DecoderConfig{})
 	d.Feed([]byte("\n"), false)
 	defer func() {
@@ -113,7 +113,7 @@ func TestDecode_feeding_too_early_panics(t *testing.T) {
 	d.Feed([]byte("\n"), false)
 }
 
-func TestDecode_counters(t *testing.T) {
+func TestDecoder_counters(t *testing.T) {
 	d := wire.NewDecoder(wire.DecoderConfig{Repair: true})
 	d.SetVersion(wire.V12)
 	var f wire.Frame
@@ -160,7 +160,7 @@ func allocated(f func()) uint64 {
 }
 
 // Forty bytes cost what forty bytes may cost, whatever they announce (F12).
-func TestDecode_F12_nothing_is_reserved_on_the_word_of_content_length(t *testing.T) {
+func TestDecoder_F12_nothing_is_reserved_on_the_word_of_content_length(t *testing.T) {
 	stream := []byte("MESSAGE\ncontent-length:67108864\n\nabcdefg")
 	got := allocated(func() {
 		d := wire.NewDecoder(wire.DecoderConfig{})
@@ -177,7 +177,7 @@ func TestDecode_F12_nothing_is_reserved_on_the_word_of_content_length(t *testing
 }
 
 // A head that never ends is refused at its limit and not gathered (F12).
-func TestDecode_F12_endless_head(t *testing.T) {
+func TestDecoder_F12_endless_head(t *testing.T) {
 	stream := append([]byte("MESSAGE\na:"), slices.Repeat([]byte("x"), 8<<20)...)
 	for name, chunk := range map[string]int{"in_one_piece": len(stream), "in_pieces": 1000, "in_two": 5 << 20} {
 		t.Run(name, func(t *testing.T) {
@@ -203,7 +203,7 @@ func TestDecode_F12_endless_head(t *testing.T) {
 }
 
 // At most three allocations make a frame: its header's text, its entries, its body.
-func TestDecode_allocations(t *testing.T) {
+func TestDecoder_allocations(t *testing.T) {
 	for name, f := range map[string]wire.Frame{"plain": message(256), "escaped": withColons(256)} {
 		t.Run(name, func(t *testing.T) {
 			stream := encoded(t, wire.V12, f)
@@ -240,7 +240,7 @@ func TestDecode_allocations(t *testing.T) {
 }
 
 // Frames share no memory with each other, nor with the decoder.
-func TestDecode_a_frame_is_its_receivers(t *testing.T) {
+func TestDecoder_a_frame_is_its_receivers(t *testing.T) {
 	stream := "MESSAGE\na:1\n\nxxxx\x00MESSAGE\na:2\n\nyyyy\x00"
 	for name, pieces := range map[string][]piece{"in_one_piece": whole(one(stream)), "byte_by_byte": byteByByte(one(stream))} {
 		t.Run(name, func(t *testing.T) {
@@ -257,7 +257,7 @@ func TestDecode_a_frame_is_its_receivers(t *testing.T) {
 }
 
 // What was fed is the caller's again once Next has returned false or an error: nothing refers to it any more.
-func TestDecode_keeps_no_reference_to_what_was_fed(t *testing.T) {
+func TestDecoder_keeps_no_reference_to_what_was_fed(t *testing.T) {
 	for name, stream := range map[string]string{
 		"between_frames": "MESSAGE\na:b\n\nx\x00\n",
 		"in_a_head":      "MESSAGE\na:b\n\nx\x00MESSAGE\na",
@@ -290,7 +290,7 @@ func TestDecode_keeps_no_reference_to_what_was_fed(t *testing.T) {
 }
 
 // A large head that came in pieces leaves no large buffer behind in an idle decoder.
-func TestDecode_F12_an_idle_decoder_is_small(t *testing.T) {
+func TestDecoder_F12_an_idle_decoder_is_small(t *testing.T) {
 	stream := "MESSAGE\na:" + strings.Repeat("x", 60<<10) + "\n\n\x00"
 	pieces := []piece{{[]byte(stream[:50<<10]), false}, {[]byte(stream[50<<10:]), true}}
 	idle := make([]*wire.Decoder, 100)

@@ -9,7 +9,7 @@ import (
 	"github.com/webstomp/webstomp/internal/wire"
 )
 
-func TestEncode(t *testing.T) {
+func TestEncoder_frames(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		e     wire.Encoder
@@ -86,7 +86,7 @@ func TestEncode(t *testing.T) {
 }
 
 // The pieces write what AppendFrame writes.
-func TestEncode_pieces(t *testing.T) {
+func TestEncoder_pieces(t *testing.T) {
 	for _, f := range []wire.Frame{message(0), message(3), withColons(300)} {
 		e := wire.Encoder{}
 		want, err := e.AppendFrame(nil, f)
@@ -99,7 +99,7 @@ func TestEncode_pieces(t *testing.T) {
 	}
 }
 
-func TestEncode_AppendBody(t *testing.T) {
+func TestEncoder_AppendBody(t *testing.T) {
 	for _, c := range []struct {
 		name, command, body string
 		contentLength       bool
@@ -128,7 +128,7 @@ func TestEncode_AppendBody(t *testing.T) {
 }
 
 // A refused entry leaves nothing behind, and its value stays out of the error.
-func TestEncode_F13_errors_hold_no_secret(t *testing.T) {
+func TestEncoder_F13_errors_hold_no_secret(t *testing.T) {
 	for _, value := range []string{"hunter2\n", "hunter2\r", "hunter2\x00", "hunter2\xff"} {
 		for _, name := range []string{"passcode", "authorization", "token"} {
 			got, err := wire.Encoder{}.AppendEntry([]byte("CONNECT\n"), "CONNECT", name, value)
@@ -142,7 +142,7 @@ func TestEncode_F13_errors_hold_no_secret(t *testing.T) {
 	}
 }
 
-func TestEncode_allocations(t *testing.T) {
+func TestEncoder_allocations(t *testing.T) {
 	for name, f := range map[string]wire.Frame{"plain": message(256), "escaped": withColons(256)} {
 		e := wire.Encoder{Version: wire.V12}
 		dst := encoded(t, wire.V12, f)

@@ -8,7 +8,7 @@ import (
 	"github.com/webstomp/webstomp/internal/wire"
 )
 
-func TestErrors(t *testing.T) {
+func TestErrors_say_what_is_wrong(t *testing.T) {
 	protocol := &wire.ProtocolError{Reason: "no NUL", Clause: "F3"}
 	body := &wire.LimitError{What: "body", Limit: 3, Size: 4}
 	entries := &wire.LimitError{What: "header entries", Limit: 1000, Size: 1001}
