@@ -12,7 +12,7 @@ import (
 )
 
 // M3: an ACK in the cumulative mode covers the earlier frames. Of two that wait for room at the same time, the one of the
-// earlier frame must not go out behind the other: the broker would refuse it, at the session's cost.
+// earlier frame must not go out behind the other: the broker would refuse it and end the session.
 func TestAck_M3_cumulative_acks_keep_their_order(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		body := bytes.Repeat([]byte("x"), 1<<20)

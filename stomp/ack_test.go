@@ -195,8 +195,7 @@ func TestAck_options_and_ctx(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, c, frames := handedOut(t, stomp.AckClientIndividual, 1)
 		f := frames[0]
-		over, cancel := context.WithCancel(t.Context())
-		cancel()
+		over := rig.Ended()
 		rig.ErrorIs(t, c.Ack(over, f), context.Canceled)
 		if err := c.Ack(t.Context(), f, stomp.WithHeader("message-id", "x")); err == nil || !strings.Contains(err.Error(), "Ack and Nack write it") {
 			t.Error(err)

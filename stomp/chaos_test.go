@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/webstomp/webstomp/internal/notify"
 	"github.com/webstomp/webstomp/internal/rig"
 	"github.com/webstomp/webstomp/stomp"
 	"github.com/webstomp/webstomp/stomp/stomptest"
@@ -87,15 +88,13 @@ func TestClient_chaos(t *testing.T) {
 func chaos(t *testing.T, transport string, seed uint64) {
 	b := rig.PipeBroker(t)
 	opts := []stomp.ConnectOption{stomp.WithReconnect(stomp.Backoff{Min: time.Millisecond, Max: 20 * time.Millisecond})}
-	if transport == "stream" {
-		opts = append(opts, stomp.WithDialer(b.Dial))
-	} else {
-		opts = append(opts, stomp.WithHTTPClient(b.Client()))
-	}
 	ctx := t.Context()
-	c, err := stomp.Connect(ctx, b.URL(), opts...)
-	rig.OK(t, err)
-	defer c.Close()
+	var c *stomp.Client
+	if transport == "stream" {
+		c = rig.Connect(t, "tcp://broker.test", append(opts, stomp.WithDialer(b.Dial))...)
+	} else {
+		c = rig.Connect(t, b, opts...)
+	}
 	sub, err := c.NewSubscription(ctx, "/queue/chaos", stomp.WithAck(stomp.AckClientIndividual), stomp.WithHeader("prefetch-count", "4"))
 	rig.OK(t, err)
 	m := &mischief{broker: b, dice: rand.New(rand.NewPCG(seed, 1)), left: *chaosCuts, kinds: make(map[string]int)}
@@ -124,9 +123,7 @@ func chaos(t *testing.T, transport string, seed uint64) {
 	if int(stats.Sessions) < *chaosCuts/4 {
 		t.Errorf("%d sessions: that was no chaos", stats.Sessions)
 	}
-	if err := c.Drain(ctx); err != nil {
-		t.Errorf("Drain: %v", err)
-	}
+	rig.OK(t, c.Drain(ctx))
 	consumer.Wait()
 }
 
@@ -152,9 +149,9 @@ func produce(t *testing.T, ctx context.Context, c *stomp.Client, m *mischief) in
 // arrivals counts distinct messages.
 type arrivals struct {
 	mu    sync.Mutex
-	times map[string]int
-	all   int
-	more  chan struct{}
+	times map[string]int // guarded by mu
+	all   int            // likewise
+	more  chan struct{}  // has room for one word: something came
 }
 
 func newArrivals() *arrivals {
@@ -166,10 +163,7 @@ func (a *arrivals) add(message string) {
 	a.times[message]++
 	a.all++
 	a.mu.Unlock()
-	select {
-	case a.more <- struct{}{}:
-	default:
-	}
+	notify.Signal(a.more)
 }
 
 func (a *arrivals) count() int {

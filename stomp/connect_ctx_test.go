@@ -63,8 +63,7 @@ func TestConnect_promise1_ctx_at_each_stage(t *testing.T) {
 			if url == "" {
 				url = b.URL()
 			}
-			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
-			defer cancel()
+			ctx := rig.Within(t, 3*time.Second)
 			start := time.Now()
 			err := rig.ConnectError(t, ctx, url, c.opts(b)...)
 			if took := time.Since(start); took != 3*time.Second {
@@ -129,7 +128,6 @@ func TestConnect_promise1_the_end_of_ctx_does_not_touch_the_Client(t *testing.T)
 		rig.Bubble(t, name, func(t *testing.T) {
 			b := rig.PipeBroker(t)
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-			defer cancel()
 			client, err := stomp.Connect(ctx, b.URL(), with(b))
 			rig.OK(t, err)
 			defer client.Close()
@@ -145,13 +143,12 @@ func TestConnect_promise1_the_end_of_ctx_does_not_touch_the_Client(t *testing.T)
 // The functions that are asked before an attempt get the ctx of Connect, values included.
 func TestConnect_ctx_values_reach_the_functions(t *testing.T) {
 	type key struct{}
-	b := stomptest.NewBroker(stomptest.WithPipe(), stomptest.WithLogin("u", "p"), stomptest.WithHTTPAuth(func(r *http.Request) int {
+	b := rig.PipeBroker(t, stomptest.WithLogin("u", "p"), stomptest.WithHTTPAuth(func(r *http.Request) int {
 		if r.Header.Get("Authorization") != "Bearer tenant" {
 			return http.StatusUnauthorized
 		}
 		return 0
 	}))
-	defer b.Close()
 	ctx := context.WithValue(t.Context(), key{}, "tenant")
 	client, err := stomp.Connect(ctx, b.URL(), stomp.WithHTTPClient(b.Client()),
 		stomp.WithCredentials(func(ctx context.Context) (string, string, error) {

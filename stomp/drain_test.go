@@ -96,11 +96,7 @@ func TestDrain_twice_at_once_and_without_subscriptions(t *testing.T) {
 func TestDrain_ends_a_Subscribe_under_way(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, c := rig.Session(t)
-		big := make([]byte, 2<<20)
-		for range 2 { // one is being written, one fills the outbox
-			rig.OK(t, c.Send(t.Context(), "/big", big))
-			synctest.Wait()
-		}
+		p.Fill(c)
 		subscribed := make(chan error)
 		go func() {
 			_, err := c.Subscribe(t.Context(), "/a")

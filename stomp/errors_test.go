@@ -176,8 +176,7 @@ func TestUnsent_never_taken_for_writing(t *testing.T) {
 			t.Fatal(err)
 		}
 		synctest.Wait()
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
+		ctx := rig.Within(t, time.Second)
 		err := client.Send(ctx, "/a", nil, stomp.WithReceipt())
 		rig.ErrorText(t, err, `stomp: send /a: waiting for receipt "r1": context deadline exceeded (nothing was written)`)
 		rig.Unsent(t, err)
@@ -195,8 +194,7 @@ func TestUnsent_written_and_not_answered(t *testing.T) {
 		b := stomptest.NewBroker(stomptest.WithPipe(), stomptest.WithProfile(stomptest.Spring)) // sends no receipts
 		defer b.Close()
 		client := rig.Connect(t, b)
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
+		ctx := rig.Within(t, time.Second)
 		err := client.Send(ctx, "/queue/a", nil, stomp.WithReceipt())
 		rig.ErrorText(t, err, `stomp: send /queue/a: waiting for receipt "r1": context deadline exceeded (the broker may have the message)`)
 		rig.MaySent(t, err)

@@ -23,9 +23,7 @@ func TestSubscription_promise2_unread_delays_nobody(t *testing.T) {
 			b.Publish("/queue/unread", nil, []byte("x"))
 		}
 		b.Publish("/queue/other", nil, []byte("through"))
-		if f := <-other; string(f.Body) != "through" {
-			t.Errorf("got %v", f)
-		}
+		rig.Body(t, other, "through")
 		rig.OK(t, c.Send(t.Context(), "/queue/none", nil, stomp.WithReceipt()))
 		before := c.Stats()
 		time.Sleep(10 * time.Second)

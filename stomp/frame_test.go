@@ -61,10 +61,7 @@ func TestFrame_AppendTo_refuses(t *testing.T) {
 		})
 	}
 	_, err := stomp.NewFrame("SEND", stomp.Header{{"a", strings.Repeat("x", 70_000)}}, nil).AppendTo(nil)
-	limit := rig.ErrorAs[stomp.LimitError](t, err)
-	if limit.What != "header" || limit.Limit != 64<<10 {
-		t.Errorf("a header above 64 KiB gives %v, want a *LimitError", err)
-	}
+	rig.ErrorLimit(t, err, stomp.LimitError{What: "header", Limit: 64 << 10})
 }
 
 func TestParseFrame_takes_frames_of_both_sides(t *testing.T) {

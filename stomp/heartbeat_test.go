@@ -124,9 +124,9 @@ func TestHeartBeat_promise8_silence(t *testing.T) {
 	}
 }
 
-// Promise 8: servers that leave beats out get an interval more. Spring's simple broker is the one without a name, and
+// Promise 8: servers that skip heart-beats get an interval more. Spring's simple broker is the one without a name, and
 // there on WebSockets alone.
-func TestHeartBeat_promise8_servers_that_leave_beats_out(t *testing.T) {
+func TestHeartBeat_promise8_servers_that_skip_beats(t *testing.T) {
 	for name, c := range map[string]struct {
 		connected string // on a stream; "": on a WebSocket
 		profile   stomptest.Profile

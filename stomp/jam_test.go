@@ -1,15 +1,13 @@
 package stomp_test
 
 import (
-	"bufio"
-	"context"
 	"fmt"
-	"io"
-	"net"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/webstomp/webstomp/internal/rig"
+	"github.com/webstomp/webstomp/internal/wire"
 	"github.com/webstomp/webstomp/stomp"
 )
 
@@ -17,31 +15,21 @@ import (
 // nothing before it has written everything: the server waits for us, the consumer for the server, and all the same it ends.
 func TestSubscription_promise2_consumer_that_sends_to_a_server_that_does_not_read(t *testing.T) {
 	const messages = 10_000
-	rig.Bubble(t, "", func(t *testing.T) {
-		near, far := net.Pipe()
+	synctest.Test(t, func(t *testing.T) {
+		p, c := rig.Session(t, stomp.WithHeartBeat(0, 0))
 		got := make(chan int)
 		go func() { // the server; ends with the connection
-			r := bufio.NewReader(far)
-			r.ReadString(0)
-			io.WriteString(far, "CONNECTED\nversion:1.2\n\n\x00")
-			r.ReadString(0) // SUBSCRIBE
+			p.Want(wire.Subscribe)
 			body := strings.Repeat("x", 300)
 			for n := range messages {
-				fmt.Fprintf(far, "MESSAGE\nsubscription:s1\nmessage-id:%d\ndestination:/a\n\n%s\x00", n, body)
+				p.Send(wire.Message, body, "subscription", "s1", "message-id", fmt.Sprint(n), "destination", "/a")
 			}
 			n := 0
-			for ; n < messages; n++ {
-				if _, err := r.ReadString(0); err != nil {
-					break
-				}
+			for n < messages && p.Next().Command == wire.Send {
+				n++
 			}
 			got <- n
-			io.Copy(io.Discard, r)
 		}()
-		c, err := stomp.Connect(t.Context(), "tcp://peer.test", stomp.WithoutReconnect(), stomp.WithHeartBeat(0, 0),
-			stomp.WithDialer(func(context.Context, string) (net.Conn, error) { return near, nil }))
-		rig.OK(t, err)
-		defer c.Close()
 		in, err := c.Subscribe(t.Context(), "/a", stomp.WithBuffer(4, 0, stomp.OverflowBlock))
 		rig.OK(t, err)
 		go func() { // ends with the channel

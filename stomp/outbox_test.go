@@ -2,8 +2,6 @@ package stomp_test
 
 import (
 	"context"
-	"io"
-	"net"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -82,19 +80,8 @@ func TestSend_waits_for_room_ends_with_the_connection(t *testing.T) {
 
 // A Send without options allocates nothing.
 func TestSend_allocates_nothing(t *testing.T) {
-	near, far := net.Pipe()
-	defer far.Close()
-	go func() { // ends with the connection: a server that says CONNECTED and discards the rest
-		buf := make([]byte, 64<<10)
-		far.Read(buf)
-		io.WriteString(far, "CONNECTED\nversion:1.2\n\n\x00")
-		for {
-			if _, err := far.Read(buf); err != nil {
-				return
-			}
-		}
-	}()
-	c := rig.Connect(t, "tcp://peer.test", stomp.WithDialer(func(context.Context, string) (net.Conn, error) { return near, nil }), stomp.WithoutReconnect())
+	p, c := rig.Session(t)
+	p.Discard()
 	ctx, body := t.Context(), make([]byte, 256)
 	send := func() {
 		rig.OK(t, c.Send(ctx, "/topic/a", body))

@@ -29,11 +29,9 @@ func TestProxy_tunnels_WebSockets(t *testing.T) {
 		for scheme, target := range urls {
 			t.Run(scheme+"_through_"+kind, func(t *testing.T) {
 				proxy := rig.NewProxy(t, cert)
-				client, err := stomp.Connect(t.Context(), target, stomp.WithReconnect(rig.QuickBackoff), stomp.WithHTTPClient(&http.Client{
+				client := rig.Connect(t, target, stomp.WithReconnect(rig.QuickBackoff), stomp.WithHTTPClient(&http.Client{
 					Transport: &http.Transport{Proxy: http.ProxyURL(proxy.UserURL(t, "secret")), TLSClientConfig: &tls.Config{RootCAs: ca.Pool}},
 				}))
-				rig.OK(t, err)
-				defer client.Close()
 				rig.OK(t, client.Send(t.Context(), "/topic/a", []byte("a"), stomp.WithReceipt()))
 				want := []string{"CONNECT " + client.Status().Session.URL[len(scheme+"://"):]}
 				want[0] = strings.TrimSuffix(want[0], "/ws")
@@ -173,8 +171,7 @@ const proxyChild = "WEBSTOMP_TEST_PROXY_CHILD"
 // itself in another.
 func TestProxy_from_the_environment(t *testing.T) {
 	if target := os.Getenv(proxyChild); target != "" {
-		client, err := stomp.Connect(t.Context(), target)
-		rig.OK(t, err)
+		client := rig.Connect(t, target)
 		rig.OK(t, client.Disconnect(t.Context()))
 		return
 	}

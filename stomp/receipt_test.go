@@ -154,8 +154,7 @@ func TestReceipt_Wait_leaves_the_receipt_pending(t *testing.T) {
 		}
 		p.Send(wire.Receipt, "", "receipt-id", "r1")
 		rig.OK(t, r.Wait(t.Context()))
-		over, cancel := context.WithCancel(t.Context())
-		cancel()
+		over := rig.Ended()
 		rig.OK(t, r.Wait(over)) // the answer is there
 		c.Close()
 		<-rest

@@ -25,20 +25,20 @@ var ends = map[string]func(c *stomp.Client, endLifetime func()) error{
 	},
 }
 
-// wantEnded fails the test unless the Client and its subscription have ended by their user's wish.
-func wantEnded(t *testing.T, c *stomp.Client, sub *stomp.Subscription[stomp.Frame]) {
+// wantEnded fails the test unless the Client and these subscriptions of it have ended by their user's wish.
+func wantEnded(t *testing.T, c *stomp.Client, subs ...*stomp.Subscription[stomp.Frame]) {
 	t.Helper()
-	select {
-	case <-c.Done():
-	default:
+	if !rig.IsClosed(c.Done()) {
 		t.Error("Done is not closed")
 	}
 	rig.ErrorIs(t, c.Err(), stomp.ErrClosed)
 	if s := c.Status(); s.State != stomp.StateClosed || !errors.Is(s.Err, stomp.ErrClosed) {
 		t.Errorf("status %+v", s)
 	}
-	rig.Closed(t, sub.C)
-	rig.OK(t, sub.Err())
+	for _, sub := range subs {
+		rig.Closed(t, sub.C)
+		rig.OK(t, sub.Err())
+	}
 }
 
 // However far an outage has come, the Client ends at once when its user wishes it, and nothing is left (the bubble).

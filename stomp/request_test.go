@@ -15,23 +15,11 @@ import (
 	"github.com/webstomp/webstomp/stomp/stomptest"
 )
 
-// answer lets c answer every request at /queue/rpc with its body, doubled, until the test ends.
-func answer(t *testing.T, c *stomp.Client) {
-	t.Helper()
-	requests, err := c.Subscribe(t.Context(), "/queue/rpc", stomp.WithReceipt())
-	rig.OK(t, err)
-	go func() { // ends with the client
-		for f := range requests {
-			c.Send(t.Context(), f.Header.Get("reply-to"), append(f.Body, f.Body...), stomp.WithHeader("correlation-id", f.Header.Get("correlation-id")))
-		}
-	}()
-}
-
 func TestRequest_each_server(t *testing.T) {
 	for _, profile := range []stomptest.Profile{stomptest.Generic, stomptest.RabbitMQ, stomptest.Classic, stomptest.Artemis} {
 		rig.Bubble(t, "round_trip_"+profile.String(), func(t *testing.T) {
 			b, c := rig.Pair(t, stomptest.WithProfile(profile))
-			answer(t, rig.Connect(t, b))
+			rig.Answer(t, rig.Connect(t, b), "/queue/rpc", stomp.WithReceipt())
 			for _, n := range rig.Numbers(1, 3) {
 				f, err := c.Request(t.Context(), "/queue/rpc", []byte(n))
 				rig.OK(t, err)
@@ -55,7 +43,7 @@ func TestRequest_each_server(t *testing.T) {
 		})
 		rig.Bubble(t, "promise10_many_at_once_"+profile.String(), func(t *testing.T) {
 			b, c := rig.Pair(t, stomptest.WithProfile(profile))
-			answer(t, rig.Connect(t, b))
+			rig.Answer(t, rig.Connect(t, b), "/queue/rpc", stomp.WithReceipt())
 			var all sync.WaitGroup
 			for i := range 300 {
 				all.Go(func() {
@@ -74,7 +62,7 @@ func TestRequest_each_server(t *testing.T) {
 func TestRequest_WithReplyTo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, c := rig.Pair(t, stomptest.WithProfile(stomptest.RabbitMQ))
-		answer(t, rig.Connect(t, b))
+		rig.Answer(t, rig.Connect(t, b), "/queue/rpc", stomp.WithReceipt())
 		for range 2 {
 			f, err := c.Request(t.Context(), "/queue/rpc", []byte("x"), stomp.WithReplyTo("/queue/mine"), stomp.WithReceipt())
 			rig.OK(t, err)
@@ -89,7 +77,7 @@ func TestRequest_WithReplyTo(t *testing.T) {
 func TestRequest_correlation_id_of_the_caller(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, c := rig.Pair(t)
-		answer(t, rig.Connect(t, b))
+		rig.Answer(t, rig.Connect(t, b), "/queue/rpc", stomp.WithReceipt())
 		f, err := c.Request(t.Context(), "/queue/rpc", nil, stomp.WithHeader("correlation-id", "mine"))
 		rig.OK(t, err)
 		if id := f.Header.Get("correlation-id"); id != "mine" {
@@ -154,9 +142,7 @@ func TestRequest_ctx_bounds_it_and_a_late_reply_is_unmatched(t *testing.T) {
 		}
 		f := <-requests
 		rig.OK(t, server.Send(t.Context(), f.Header.Get("reply-to"), []byte("late"), stomp.WithHeader("correlation-id", f.Header.Get("correlation-id"))))
-		if f := <-late; string(f.Body) != "late" {
-			t.Errorf("unmatched: %v", f)
-		}
+		rig.Body(t, late, "late")
 		if n := c.Stats().Unmatched; n != 1 {
 			t.Errorf("%d unmatched", n)
 		}
@@ -174,7 +160,7 @@ func TestRequest_refused_reply_queue(t *testing.T) {
 			}
 			return stomptest.Pass()
 		})
-		answer(t, rig.Connect(t, b))
+		rig.Answer(t, rig.Connect(t, b), "/queue/rpc", stomp.WithReceipt())
 		_, err := c.Request(t.Context(), "/queue/rpc", nil)
 		rig.Refused(t, err, "no queue for you")
 		_, err = c.Request(t.Context(), "/queue/rpc", nil) // tries again
@@ -236,8 +222,7 @@ func TestRequest_refused_by_broker_with_receipt(t *testing.T) {
 func TestRequest_what_makes_no_sense(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, c := rig.Pair(t)
-		over, cancel := context.WithCancel(t.Context())
-		cancel()
+		over := rig.Ended()
 		_, err := c.Request(over, "/a", nil)
 		rig.ErrorIs(t, err, context.Canceled)
 		_, err = c.Request(t.Context(), "", nil)

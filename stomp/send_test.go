@@ -54,8 +54,7 @@ func TestSend_frame_of_each_option(t *testing.T) {
 
 // What is refused alone, before a byte is written.
 func TestSend_refuses(t *testing.T) {
-	over, cancel := context.WithCancel(context.Background())
-	cancel()
+	over := rig.Ended()
 	limited := stomp.WithLimits(stomp.Limits{Body: 100, Header: 200, Entries: 5})
 	for _, tc := range []struct {
 		name        string
@@ -168,8 +167,7 @@ func TestSend_body_is_copied(t *testing.T) {
 func TestSend_large_bodies(t *testing.T) {
 	b := rig.NewBroker(t, stomptest.WithTCP())
 	for _, url := range []string{b.URL(), b.TCPURL()} {
-		c, err := stomp.Connect(t.Context(), url, stomp.WithoutReconnect())
-		rig.OK(t, err)
+		c := rig.Connect(t, url)
 		in, err := c.Subscribe(t.Context(), "/queue/a")
 		rig.OK(t, err)
 		text, binary := bytes.Repeat([]byte("12345678"), 5<<17), bytes.Repeat([]byte{0, 0xff, '\n', '\r', 0x80}, 1<<20)
@@ -199,9 +197,7 @@ func TestSend_small_and_large_stay_in_order(t *testing.T) {
 			if i%7 == 3 {
 				n += big
 			}
-			if f := <-in; string(f.Body) != n {
-				t.Fatalf("frame %d is %v", i, f)
-			}
+			rig.Body(t, in, n)
 		}
 	})
 }

@@ -28,7 +28,7 @@ func stalled(t *testing.T, b *stomptest.Broker, opts ...stomp.ConnectOption) (*s
 	return c, sub
 }
 
-func TestWithBuffer_promise2_stall_lifts_when_half_empty(t *testing.T) {
+func TestWithBuffer_promise2_stall_ends_when_half_empty(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log rig.Log
 		c, sub := stalled(t, rig.PipeBroker(t), stomp.WithLogger(log.Logger(slog.LevelInfo)))

@@ -189,16 +189,9 @@ func TestClient_many_goroutines_at_once(t *testing.T) {
 		"cut":        func(s *stress) { s.b.Cut() },
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := &stress{T: t, ctx: t.Context(), b: stomptest.NewBroker(), half: make(chan struct{})}
-			defer s.b.Close()
-			var err error
-			s.c, err = stomp.Connect(t.Context(), s.b.URL(), stomp.WithoutReconnect())
-			rig.OK(t, err)
-			defer s.c.Close()
-			server, err := stomp.Connect(t.Context(), s.b.URL(), stomp.WithoutReconnect())
-			rig.OK(t, err)
-			defer server.Close()
-			answer(t, server)
+			b := rig.NewBroker(t)
+			s := &stress{T: t, ctx: t.Context(), b: b, c: rig.Connect(t, b), half: make(chan struct{})}
+			rig.Answer(t, rig.Connect(t, b), "/queue/rpc", stomp.WithReceipt())
 			var all sync.WaitGroup
 			for n := range stressWorkers {
 				all.Go(func() { s.work(n) })

@@ -141,12 +141,10 @@ func TestTLS_certificates_renewed_during_an_outage(t *testing.T) {
 					GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return theirs.Load(), nil },
 					ClientAuth:     tls.RequireAndVerifyClientCert, ClientCAs: ca.Pool,
 				})
-				client, err := stomp.Connect(t.Context(), urls[scheme], stomp.WithReconnect(rig.QuickBackoff), rig.WithTLS(&tls.Config{
+				client := rig.Connect(t, urls[scheme], stomp.WithReconnect(rig.QuickBackoff), rig.WithTLS(&tls.Config{
 					RootCAs:              ca.Pool,
 					GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return ours.Load(), nil },
 				}))
-				rig.OK(t, err)
-				defer client.Close()
 				messages, err := client.Subscribe(t.Context(), "/topic/a", stomp.WithReceipt())
 				rig.OK(t, err)
 				renewed, says := &theirs, "certificate has expired"

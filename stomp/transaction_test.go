@@ -111,16 +111,12 @@ func TestTransaction_M4_nothing_behind_COMMIT(t *testing.T) {
 		tx, err := c.Begin(t.Context())
 		rig.OK(t, err)
 		p.Want(wire.Begin)
-		big := make([]byte, 2<<20)
-		for range 2 { // one is being written, one fills the outbox
-			rig.OK(t, c.Send(t.Context(), "/big", big))
-			synctest.Wait()
-		}
+		p.Fill(c)
 		errs := make(chan error, 4)
 		go func() { errs <- tx.Commit(t.Context()) }() // waits for room, and has said that it will
 		synctest.Wait()
 		go func() { errs <- tx.Send(t.Context(), "/small", nil) }()
-		go func() { errs <- tx.Send(t.Context(), "/large", big) }()
+		go func() { errs <- tx.Send(t.Context(), "/large", make([]byte, 2<<20)) }()
 		go func() { errs <- tx.Ack(t.Context(), f) }()
 		synctest.Wait()
 		rest := p.Rest()
@@ -196,8 +192,7 @@ func TestTransaction_each_call_in_each_state(t *testing.T) {
 func TestTransaction_errors(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, c := rig.Pair(t)
-		over, cancel := context.WithCancel(t.Context())
-		cancel()
+		over := rig.Ended()
 		_, err := c.Begin(over)
 		rig.ErrorIs(t, err, context.Canceled)
 		tx, err := c.Begin(t.Context())

@@ -112,11 +112,7 @@ func TestUnsubscribe_acked_M3_no_ACK_behind_UNSUBSCRIBE(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, c := rig.Session(t)
 		sub, f := acked(t, c, p)
-		big := make([]byte, 2<<20)
-		for range 2 { // one is being written, one fills the outbox
-			rig.OK(t, c.Send(t.Context(), "/big", big))
-			synctest.Wait()
-		}
+		p.Fill(c)
 		done := make(chan error, 2)
 		go func() { done <- c.Ack(t.Context(), f) }()
 		synctest.Wait()
@@ -135,11 +131,7 @@ func TestUnsubscribe_acked_M3_ACK_too_late_is_stale(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, c := rig.Session(t)
 		sub, f := acked(t, c, p)
-		big := make([]byte, 2<<20)
-		for range 2 {
-			rig.OK(t, c.Send(t.Context(), "/big", big))
-			synctest.Wait()
-		}
+		p.Fill(c)
 		done := make(chan error, 1)
 		go func() { done <- c.Ack(t.Context(), f) }()
 		synctest.Wait()

@@ -191,9 +191,7 @@ func TestWebSocket_W8_repair(t *testing.T) {
 	p.SendMessage(ws.Text, "MESSAGE\nsubscription:x\ndestination:/a\nmessage-id:1\ncontent-length:2\n\n\ufffd\ufffd\x00\n")
 	p.SendMessage(ws.Text, "MESSAGE\nsubscription:x\ndestination:/a\nmessage-id:2\ncontent-length:2\n\nok\x00")
 	for _, want := range []string{"\ufffd\ufffd", "ok"} {
-		if f := <-frames; string(f.Body) != want {
-			t.Errorf("body %q, want %q", f.Body, want)
-		}
+		rig.Body(t, frames, want)
 	}
 	if n := client.Stats().Repaired; n != 1 {
 		t.Errorf("%d repairs counted, want 1", n)

@@ -8,7 +8,7 @@ import (
 func TestMain(m *testing.M) { Main(m) }
 
 // Many goroutines, so that those of the test runner make no difference.
-func TestSettles(t *testing.T) {
+func TestSettles_tells_running_goroutines_from_ended_ones(t *testing.T) {
 	const many = 100
 	block := make(chan struct{})
 	for range many {

@@ -88,11 +88,10 @@ func Deliver(t testing.TB, b *stomptest.Broker, destination string, c <-chan sto
 }
 
 // Answer lets c answer every request at that destination with its body, twice, until c ends.
-func Answer(t testing.TB, c *stomp.Client, destination string) {
+func Answer(t testing.TB, c *stomp.Client, destination string, opts ...stomp.SubscribeOption) {
 	t.Helper()
-	requests, err := c.Subscribe(t.Context(), destination)
+	requests, err := c.Subscribe(t.Context(), destination, opts...)
 	OK(t, err)
-	OK(t, c.Flush(t.Context()))
 	go func() { // ends with c
 		for f := range requests {
 			c.Send(t.Context(), f.Header.Get("reply-to"), append(f.Body, f.Body...),

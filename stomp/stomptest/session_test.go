@@ -96,7 +96,7 @@ func TestReceipt_M5_of_SUBSCRIBE_before_its_first_MESSAGE(t *testing.T) {
 	})
 }
 
-func TestReceipt_M6_nothing_after_DISCONNECT_is_heeded(t *testing.T) {
+func TestReceipt_M6_nothing_after_DISCONNECT_takes_effect(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *stomptest.Broker) {
 		c := connect(t, b)
 		end := c.encode(wire.Disconnect, "", "receipt", "bye")
