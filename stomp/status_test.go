@@ -179,3 +179,16 @@ func TestStats_queued_and_subscriptions(t *testing.T) {
 		<-rest
 	})
 }
+
+// The states and modes have names, for logs.
+func TestState_and_AckMode_have_names(t *testing.T) {
+	for got, want := range map[string]string{
+		stomp.StateConnecting.String(): "connecting", stomp.StateConnected.String(): "connected",
+		stomp.StateReconnecting.String(): "reconnecting", stomp.StateClosed.String(): "closed", stomp.State(9).String(): "State(9)",
+		stomp.AckAuto.String(): "auto", stomp.AckClient.String(): "client", stomp.AckClientIndividual.String(): "client-individual", stomp.AckMode(9).String(): "AckMode(9)",
+	} {
+		if got != want {
+			t.Errorf("the name is %q, want %q", got, want)
+		}
+	}
+}

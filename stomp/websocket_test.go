@@ -2,6 +2,7 @@ package stomp_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"net/http"
 	"slices"
@@ -255,5 +256,20 @@ func TestWithMessageSplit_promise13_lets_a_long_frame_through_to_Spring(t *testi
 		if err := client.Err(); opts == nil && (!errors.As(err, &closed) || closed.Code != 1009 || !strings.Contains(err.Error(), "see WithMessageSplit")) {
 			t.Errorf("the error is %v, want one of 1009 that names the option", err)
 		}
+	}
+}
+
+// WithHTTPHeaderFunc replaces what WithHTTPHeader has by the same name, and leaves the rest.
+func TestWithHTTPHeaderFunc_replaces_by_name(t *testing.T) {
+	header, _ := upgradeOf(t, nil,
+		stomp.WithHTTPHeader(http.Header{"Authorization": {"Bearer old"}, "X-Tenant": {"a"}}),
+		stomp.WithHTTPHeaderFunc(func(context.Context) (http.Header, error) {
+			return http.Header{"Authorization": {"Bearer new"}}, nil
+		}))
+	if got := header.Values("Authorization"); len(got) != 1 || got[0] != "Bearer new" {
+		t.Errorf("Authorization is %q", got)
+	}
+	if header.Get("X-Tenant") != "a" {
+		t.Errorf("X-Tenant is %q", header.Get("X-Tenant"))
 	}
 }

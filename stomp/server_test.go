@@ -2,9 +2,7 @@ package stomp_test
 
 import (
 	"bytes"
-	"context"
 	"errors"
-	"net/http"
 	"strings"
 	"testing"
 
@@ -46,21 +44,6 @@ func TestWithEscapedConnect_on_RabbitMQ(t *testing.T) {
 	rig.Connect(t, b, over, login, stomp.WithEscapedConnect())
 }
 
-// WithHTTPHeaderFunc replaces what WithHTTPHeader has by the same name, and leaves the rest.
-func TestWithHTTPHeaderFunc_replaces_by_name(t *testing.T) {
-	header, _ := upgradeOf(t, nil,
-		stomp.WithHTTPHeader(http.Header{"Authorization": {"Bearer old"}, "X-Tenant": {"a"}}),
-		stomp.WithHTTPHeaderFunc(func(context.Context) (http.Header, error) {
-			return http.Header{"Authorization": {"Bearer new"}}, nil
-		}))
-	if got := header.Values("Authorization"); len(got) != 1 || got[0] != "Bearer new" {
-		t.Errorf("Authorization is %q", got)
-	}
-	if header.Get("X-Tenant") != "a" {
-		t.Errorf("X-Tenant is %q", header.Get("X-Tenant"))
-	}
-}
-
 // Promise 13: long frames reach a server that takes no large fragments; one that takes no large messages says so, and the
 // error names its limit.
 func TestSend_promise13_sizes(t *testing.T) {
@@ -92,18 +75,5 @@ func TestSend_promise13_sizes(t *testing.T) {
 				t.Errorf("the Client ended with %v, want 1009 and the hint", err)
 			}
 		})
-	}
-}
-
-// The states and modes have names, for logs.
-func TestState_and_AckMode_have_names(t *testing.T) {
-	for got, want := range map[string]string{
-		stomp.StateConnecting.String(): "connecting", stomp.StateConnected.String(): "connected",
-		stomp.StateReconnecting.String(): "reconnecting", stomp.StateClosed.String(): "closed", stomp.State(9).String(): "State(9)",
-		stomp.AckAuto.String(): "auto", stomp.AckClient.String(): "client", stomp.AckClientIndividual.String(): "client-individual", stomp.AckMode(9).String(): "AckMode(9)",
-	} {
-		if got != want {
-			t.Errorf("the name is %q, want %q", got, want)
-		}
 	}
 }
