@@ -42,8 +42,7 @@ func TestClose_ends_a_Disconnect_that_waits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, c := rig.Pair(t)
 		b.Silence(true)
-		done := make(chan error)
-		go func() { done <- c.Disconnect(t.Context()) }()
+		done := rig.Go(func() error { return c.Disconnect(t.Context()) })
 		synctest.Wait()
 		start := time.Now()
 		rig.OK(t, c.Close())

@@ -18,8 +18,7 @@ func TestDrain_consumers_finish_while_acks_and_sends_go_on(t *testing.T) {
 		rig.OK(t, err)
 		rig.Publish(b, "/queue/b", rig.Numbers(1, 5)...)
 		synctest.Wait()
-		done := make(chan error)
-		go func() { done <- c.Drain(t.Context()) }()
+		done := rig.Go(func() error { return c.Drain(t.Context()) })
 		synctest.Wait()
 		_, err = c.Subscribe(t.Context(), "/queue/c")
 		rig.ErrorIs(t, err, stomp.ErrClosed)
@@ -97,14 +96,12 @@ func TestDrain_ends_a_Subscribe_under_way(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, c := rig.Session(t)
 		p.Fill(c)
-		subscribed := make(chan error)
-		go func() {
+		subscribed := rig.Go(func() error {
 			_, err := c.Subscribe(t.Context(), "/a")
-			subscribed <- err
-		}()
+			return err
+		})
 		synctest.Wait()
-		drained := make(chan error)
-		go func() { drained <- c.Drain(t.Context()) }()
+		drained := rig.Go(func() error { return c.Drain(t.Context()) })
 		synctest.Wait()
 		rest := p.Rest()
 		err := <-subscribed
@@ -121,8 +118,7 @@ func TestDrain_connection_lost_meanwhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, c := rig.Pair(t)
 		sub := waiting(t, b, c, 100)
-		done := make(chan error)
-		go func() { done <- c.Drain(t.Context()) }()
+		done := rig.Go(func() error { return c.Drain(t.Context()) })
 		synctest.Wait()
 		b.Cut()
 		<-done

@@ -163,8 +163,7 @@ func act(t *testing.T, d deed, m moment, want outcome) {
 	case blocked:
 		p.Block(c)
 	}
-	result := make(chan error, 1)
-	go func() { result <- d.call(t.Context(), s) }() // joined below
+	result := rig.Go(func() error { return d.call(t.Context(), s) })
 	synctest.Wait()
 	switch m {
 	case inside:

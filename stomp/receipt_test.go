@@ -129,8 +129,7 @@ func TestReceipt_waiter_leaves_with_its_ctx(t *testing.T) {
 			p.Send(wire.Receipt, "", "receipt-id", id)
 		}
 		p.Send(wire.Error, "", "receipt-id", "r1", "message", "too late")
-		done := make(chan error)
-		go func() { done <- c.Send(t.Context(), "/queue/a", nil, stomp.WithReceipt()) }()
+		done := rig.Go(func() error { return c.Send(t.Context(), "/queue/a", nil, stomp.WithReceipt()) })
 		synctest.Wait()
 		p.Send(wire.Receipt, "", "receipt-id", "r2")
 		rig.OK(t, <-done)
@@ -179,8 +178,7 @@ func TestReceipt_session_ends(t *testing.T) {
 			p.Block(c)
 			waiting, err := c.SendAsync(t.Context(), "/a", nil)
 			rig.OK(t, err)
-			done := make(chan error)
-			go func() { done <- c.Send(t.Context(), "/a", nil, stomp.WithReceipt()) }()
+			done := rig.Go(func() error { return c.Send(t.Context(), "/a", nil, stomp.WithReceipt()) })
 			synctest.Wait()
 			end.how(c, p)
 			for what, err := range map[string]error{"written": written.Wait(t.Context()), "waiting": waiting.Wait(t.Context()), "awaited": <-done} {

@@ -106,8 +106,7 @@ func TestWithReconnect_end_while_restoring(t *testing.T) {
 			rig.OK(t, err)
 			route.Broker.Cut()
 			time.Sleep(time.Second) // the new session's SUBSCRIBE is being made
-			ended := make(chan error)
-			go func() { ended <- end(c, endLifetime) }()
+			ended := rig.Go(func() error { return end(c, endLifetime) })
 			synctest.Wait()
 			rig.Takes(t, 0, func() {
 				close(gate)

@@ -52,8 +52,7 @@ func TestWithReconnect_session_just_ending(t *testing.T) {
 	for name, call := range wait {
 		rig.Bubble(t, name, func(t *testing.T) {
 			_, c, gate := dying(t)
-			done := make(chan error, 1)
-			go func() { done <- call(t.Context(), c) }()
+			done := rig.Go(func() error { return call(t.Context(), c) })
 			synctest.Wait()
 			select {
 			case err := <-done:
@@ -72,11 +71,10 @@ func TestWithReconnect_session_just_ending(t *testing.T) {
 	rig.Bubble(t, "Request", func(t *testing.T) {
 		b, c, gate := dying(t)
 		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan error, 1)
-		go func() {
+		done := rig.Go(func() error {
 			_, err := c.Request(ctx, "/queue/a", []byte("q"))
-			done <- err
-		}()
+			return err
+		})
 		synctest.Wait()
 		close(gate)
 		time.Sleep(time.Second)
@@ -93,8 +91,7 @@ func TestWithoutWaiting_session_just_ending(t *testing.T) {
 	for name, call := range callsWithoutWaiting {
 		rig.Bubble(t, name, func(t *testing.T) {
 			b, c, gate := dying(t)
-			done := make(chan error, 1)
-			go func() { done <- call(t.Context(), c) }()
+			done := rig.Go(func() error { return call(t.Context(), c) })
 			synctest.Wait()
 			select {
 			case err := <-done:

@@ -101,14 +101,13 @@ func TestRequest_correlation_id_of_the_caller(t *testing.T) {
 func TestRequest_reply_without_subscription_in_1_0(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, c := rig.NewServer(t).Session("version:1.0")
-		done := make(chan error)
-		go func() {
+		done := rig.Go(func() error {
 			f, err := c.Request(rig.Within(t, time.Second), "/queue/rpc", nil, stomp.WithReplyTo("/queue/mine"))
 			if err == nil && string(f.Body) != "reply" {
 				t.Errorf("got %v", f)
 			}
-			done <- err
-		}()
+			return err
+		})
 		p.Want(wire.Subscribe)
 		id := wire.Get(p.Want(wire.Send).Header, "correlation-id")
 		p.Send(wire.Message, "reply", "destination", "/queue/mine", "message-id", "1", "correlation-id", id)
@@ -171,11 +170,10 @@ func TestRequest_refused_reply_queue(t *testing.T) {
 func TestRequest_reply_queue_cancelled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, c := rig.Pair(t, stomptest.WithProfile(stomptest.RabbitMQ))
-		done := make(chan error)
-		go func() {
+		done := rig.Go(func() error {
 			_, err := c.Request(t.Context(), "/queue/nobody", nil, stomp.WithReplyTo("/queue/mine"))
-			done <- err
-		}()
+			return err
+		})
 		synctest.Wait()
 		b.Cancel("/queue/mine")
 		rig.Refused(t, <-done, "Server cancelled subscription")
@@ -193,11 +191,10 @@ func TestRequest_session_ends(t *testing.T) {
 	} {
 		rig.Bubble(t, name, func(t *testing.T) {
 			b, c := rig.Pair(t)
-			done := make(chan error)
-			go func() {
+			done := rig.Go(func() error {
 				_, err := c.Request(t.Context(), "/queue/nobody", nil)
-				done <- err
-			}()
+				return err
+			})
 			synctest.Wait()
 			end.how(b, c)
 			err := <-done

@@ -75,10 +75,9 @@ func TestSubscribe_promise5_ctx_ends_while_its_SUBSCRIBE_is_tried_alone(t *testi
 	synctest.Test(t, func(t *testing.T) {
 		server, p, c := rig.Reconnecting(t, wire.V12)
 		ctx, cancel := context.WithCancel(t.Context())
-		first := make(chan error, 1)
-		go func() { // joined below
-			first <- second(c.Subscribe(ctx, "/queue/a", stomp.WithReceipt()))
-		}()
+		first := rig.Go(func() error {
+			return second(c.Subscribe(ctx, "/queue/a", stomp.WithReceipt()))
+		})
 		p.Want(wire.Subscribe)
 		synctest.Wait()
 		other, err := c.NewSubscription(t.Context(), "/queue/b")

@@ -142,8 +142,7 @@ func TestSubscription_promise3_Confirmed_waits_for_the_next_session(t *testing.T
 		p.Want(wire.Subscribe)
 		p.Close()
 		synctest.Wait()
-		confirmed := make(chan error, 1)
-		go func() { confirmed <- sub.Confirmed(t.Context()) }() // joined below
+		confirmed := rig.Go(func() error { return sub.Confirmed(t.Context()) })
 		synctest.Wait()
 		server.Resume(wire.V12)
 		rig.OK(t, <-confirmed)

@@ -88,8 +88,7 @@ func TestWithRetry_order_of_retried_and_unwritten_frames_is_that_of_acceptance(t
 		send("6")
 		p.Close()
 		synctest.Wait()
-		waits := make(chan error, 1)
-		go func() { waits <- c.Send(t.Context(), "/queue/x", []byte("7"), stomp.WithRetry()) }() // joined below
+		waits := rig.Go(func() error { return c.Send(t.Context(), "/queue/x", []byte("7"), stomp.WithRetry()) })
 		synctest.Wait()
 		server.Resume(wire.V12)
 		rig.OK(t, <-waits)

@@ -35,8 +35,7 @@ func TestSend_waits_for_room_bounded_and_within_ctx(t *testing.T) {
 		if n := fill(t, c, p); n < 900 || n > 1100 {
 			t.Errorf("%d frames of 1 KiB were accepted, the bound is 1 MiB", n)
 		}
-		done := make(chan error)
-		go func() { done <- c.Send(t.Context(), "/a", []byte("last")) }()
+		done := rig.Go(func() error { return c.Send(t.Context(), "/a", []byte("last")) })
 		synctest.Wait()
 		rest := p.Rest()
 		rig.OK(t, <-done)
@@ -50,13 +49,11 @@ func TestSend_waits_for_room_ends_with_Close(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, c := rig.Session(t)
 		fill(t, c, p)
-		done := make(chan error)
-		go func() { done <- c.Send(t.Context(), "/a", nil) }()
-		go func() { done <- c.Send(t.Context(), "/a", nil, stomp.WithReceipt()) }()
+		plain := rig.Go(func() error { return c.Send(t.Context(), "/a", nil) })
+		confirmed := rig.Go(func() error { return c.Send(t.Context(), "/a", nil, stomp.WithReceipt()) })
 		synctest.Wait()
 		c.Close()
-		for range 2 {
-			err := <-done
+		for _, err := range []error{<-plain, <-confirmed} {
 			rig.ErrorIs(t, err, stomp.ErrClosed)
 			rig.Unsent(t, err)
 		}
@@ -67,8 +64,7 @@ func TestSend_waits_for_room_ends_with_the_connection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, c := rig.Session(t)
 		fill(t, c, p)
-		done := make(chan error)
-		go func() { done <- c.Send(t.Context(), "/a", nil) }()
+		done := rig.Go(func() error { return c.Send(t.Context(), "/a", nil) })
 		synctest.Wait()
 		p.Close()
 		err := <-done

@@ -22,8 +22,7 @@ func TestSession_promise12_ERROR_that_names_nobody(t *testing.T) {
 	rig.OK(t, err)
 	receipt, err := client.SendAsync(t.Context(), "/a", nil)
 	rig.OK(t, err)
-	waiting := make(chan error, 1)
-	go func() { waiting <- client.Send(t.Context(), "/a", nil, stomp.WithReceipt()) }() // joined below
+	waiting := rig.Go(func() error { return client.Send(t.Context(), "/a", nil, stomp.WithReceipt()) })
 	for range 3 {
 		p.Raw()
 	}

@@ -118,8 +118,7 @@ func TestSubscribeAs_Unsubscribe_and_Drain(t *testing.T) {
 		rig.Bubble(t, name+"_delivers_all_that_arrived", func(t *testing.T) {
 			b, c := rig.Pair(t)
 			sub := typed(t, t.Context(), b, c, 100)
-			done := make(chan error)
-			go func() { done <- end(t.Context(), c, sub) }()
+			done := rig.Go(func() error { return end(t.Context(), c, sub) })
 			time.Sleep(time.Minute) // a slow consumer
 			rig.Equal(t, "values", values(sub.C), upTo(100))
 			rig.OK(t, <-done)
@@ -137,8 +136,7 @@ func TestSubscribeAs_Unsubscribe_and_Drain(t *testing.T) {
 			b, c := rig.Pair(t)
 			sub := typed(t, t.Context(), b, c, 100, stomp.WithAck(stomp.AckClientIndividual))
 			first := <-sub.C
-			done := make(chan error)
-			go func() { done <- end(t.Context(), c, sub) }()
+			done := rig.Go(func() error { return end(t.Context(), c, sub) })
 			synctest.Wait()
 			rig.OK(t, c.Ack(t.Context(), first.Frame))
 			n := 1
@@ -161,8 +159,7 @@ func TestSubscribeAs_ctx_ends_while_Drain_waits_for_the_consumer(t *testing.T) {
 		b, c := rig.Pair(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		sub := typed(t, ctx, b, c, 3)
-		done := make(chan error)
-		go func() { done <- c.Drain(rig.Within(t, time.Minute)) }()
+		done := rig.Go(func() error { return c.Drain(rig.Within(t, time.Minute)) })
 		synctest.Wait()
 		start := time.Now()
 		cancel()

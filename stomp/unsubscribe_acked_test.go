@@ -18,8 +18,7 @@ func TestUnsubscribe_acked_waits_for_acks(t *testing.T) {
 		rig.Bubble(t, fmt.Sprint("waits_for_acks_", mode), func(t *testing.T) {
 			b, c := rig.Pair(t)
 			sub := waiting(t, b, c, 100, stomp.WithAck(mode))
-			done := make(chan error, 1)
-			go func() { done <- sub.Unsubscribe(t.Context()) }()
+			done := rig.Go(func() error { return sub.Unsubscribe(t.Context()) })
 			synctest.Wait()
 			n := 0
 			for f := range sub.C { // what is in the channel stays readable, and can be acked
@@ -69,8 +68,7 @@ func TestUnsubscribe_acked_released_by_the_subscriptions_end(t *testing.T) {
 			rig.OK(t, err)
 			b.Publish("/queue/a", nil, []byte("never acked"))
 			synctest.Wait()
-			done := make(chan error, 1)
-			go func() { done <- sub.Unsubscribe(t.Context()) }()
+			done := rig.Go(func() error { return sub.Unsubscribe(t.Context()) })
 			synctest.Wait()
 			end(b, cancel)
 			synctest.Wait()
@@ -132,8 +130,7 @@ func TestUnsubscribe_acked_M3_ACK_too_late_is_stale(t *testing.T) {
 		p, c := rig.Session(t)
 		sub, f := acked(t, c, p)
 		p.Fill(c)
-		done := make(chan error, 1)
-		go func() { done <- c.Ack(t.Context(), f) }()
+		done := rig.Go(func() error { return c.Ack(t.Context(), f) })
 		synctest.Wait()
 		rig.ErrorIs(t, sub.Unsubscribe(rig.Within(t, time.Second)), context.DeadlineExceeded)
 		rest := p.Rest()

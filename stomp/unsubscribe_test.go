@@ -116,8 +116,7 @@ func TestUnsubscribe_auto_everything_that_arrived_is_delivered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, c := rig.Pair(t)
 		sub := waiting(t, b, c, 100)
-		done := make(chan error, 1)
-		go func() { done <- sub.Unsubscribe(t.Context()) }()
+		done := rig.Go(func() error { return sub.Unsubscribe(t.Context()) })
 		synctest.Wait()
 		rig.Equal(t, "the broker", rig.Received(b), []string{"SUBSCRIBE", "UNSUBSCRIBE"})
 		got, open := rig.Bodies(sub.C)
@@ -191,8 +190,7 @@ func TestUnsubscribe_auto_connection_lost_meanwhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, c := rig.Pair(t)
 		sub := waiting(t, b, c, 100)
-		done := make(chan error, 1)
-		go func() { done <- sub.Unsubscribe(t.Context()) }()
+		done := rig.Go(func() error { return sub.Unsubscribe(t.Context()) })
 		synctest.Wait()
 		b.Cut()
 		rig.OK(t, <-done) // it is over, which is what was wanted
@@ -221,10 +219,9 @@ func TestUnsubscribe_durable_subscription(t *testing.T) {
 			sub, err := c.NewSubscription(t.Context(), "/topic/a", stomp.WithHeader("activemq.subscriptionName", "mine"))
 			rig.OK(t, err)
 			p.Want(wire.Subscribe)
-			done := make(chan error)
-			go func() {
-				done <- sub.Unsubscribe(t.Context(), stomp.WithHeader("activemq.subscriptionName", "mine"), stomp.WithReceipt())
-			}()
+			done := rig.Go(func() error {
+				return sub.Unsubscribe(t.Context(), stomp.WithHeader("activemq.subscriptionName", "mine"), stomp.WithReceipt())
+			})
 			if want == 2 {
 				rig.Equal(t, "the first", p.Want(wire.Unsubscribe).Header, [][2]string{{"id", sub.ID()}})
 			}

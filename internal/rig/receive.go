@@ -53,6 +53,13 @@ func IsClosed(c <-chan struct{}) bool {
 	}
 }
 
+// Go makes a call in a goroutine. Whoever receives its error joins it.
+func Go(call func() error) <-chan error {
+	done := make(chan error, 1)
+	go func() { done <- call() }()
+	return done
+}
+
 // Numbers returns "first", …, "last", as bodies.
 func Numbers(first, last int) (s []string) {
 	for i := first; i <= last; i++ {
