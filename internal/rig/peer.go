@@ -71,6 +71,14 @@ func (p *Peer) Next() (f wire.Frame) {
 		if ok {
 			return f
 		}
+		if room := p.dec.Room(); room != nil { // a body may hold as many NULs as it has bytes
+			n, err := p.r.Read(room)
+			if err != nil {
+				return wire.Frame{}
+			}
+			p.dec.Filled(n, false)
+			continue
+		}
 		piece, err := p.r.ReadSlice(0) // and nothing of the next frame
 		if err != nil && err != bufio.ErrBufferFull {
 			return wire.Frame{}
