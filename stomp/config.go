@@ -95,7 +95,7 @@ func (c *connectConfig) check() error {
 	case c.pingSet && c.ping <= 0:
 		return errors.New("WithPing: the interval must be above 0")
 	case c.splitSet && c.split < outbox.MinSplit:
-		return fmt.Errorf("WithMessageSplit: %d octets is below %d, the longest UTF-8 character", c.split, outbox.MinSplit)
+		return fmt.Errorf("WithMessageSplit: %d bytes is below %d, the longest UTF-8 character", c.split, outbox.MinSplit)
 	case c.limits.Body < 0 || c.limits.Header < 0 || c.limits.Entries < 0:
 		return errors.New("WithLimits: negative limit (0 keeps the default)")
 	case c.logger == nil:

@@ -155,7 +155,7 @@ func (e *LimitError) Error() string {
 	if e.What == "header entries" {
 		return fmt.Sprintf("%d header entries are above the limit of %d (see WithLimits)", e.Size, e.Limit)
 	}
-	return fmt.Sprintf("%s of %d octets is above the limit of %d (see WithLimits)", e.What, e.Size, e.Limit)
+	return fmt.Sprintf("%s of %d bytes is above the limit of %d (see WithLimits)", e.What, e.Size, e.Limit)
 }
 
 // publicError converts the error types of the internal packages to those of this one, for errors.As.

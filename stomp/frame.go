@@ -107,7 +107,7 @@ func (f Frame) String() string {
 		if n > bodyShown {
 			b.WriteString("…")
 		}
-		fmt.Fprintf(&b, " (%d octets)", n)
+		fmt.Fprintf(&b, " (%d bytes)", n)
 	}
 	return b.String()
 }
@@ -122,7 +122,7 @@ func (f Frame) LogValue() slog.Value {
 	return slog.GroupValue(
 		slog.String("command", f.Command),
 		slog.Attr{Key: "header", Value: slog.GroupValue(header...)},
-		slog.Int("octets", len(f.Body)),
+		slog.Int("bytes", len(f.Body)),
 		slog.String("body", string(f.Body[:min(len(f.Body), bodyShown)])),
 	)
 }

@@ -70,13 +70,13 @@ func (s server) sizeHint(closed *CloseError) string {
 	}
 	switch kind {
 	case unnamedServer:
-		return "a Spring server on Tomcat takes text messages up to 16,640 octets and binary ones up to 8,192 by default: see WithMessageSplit"
+		return "a Spring server on Tomcat takes text messages up to 16,640 bytes and binary ones up to 8,192 by default: see WithMessageSplit"
 	case rabbitMQ:
 		return "RabbitMQ takes WebSocket messages up to web_stomp.ws_opts.max_frame_size, from 4.2.6 on 4 MiB by default"
 	case artemis:
-		return "Artemis takes WebSocket frames up to webSocketMaxFramePayloadLength, 65,536 octets by default"
+		return "Artemis takes WebSocket frames up to webSocketMaxFramePayloadLength, 65,536 bytes by default"
 	case classic:
-		return "ActiveMQ takes text messages up to websocket.maxTextMessageSize, 65,536 octets by default"
+		return "ActiveMQ takes text messages up to websocket.maxTextMessageSize, 65,536 bytes by default"
 	}
 	return "a message was above a limit of the server"
 }

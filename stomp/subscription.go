@@ -192,7 +192,7 @@ func (sub *subscription) deliver(r *route, f Frame) (full *inbox.Inbox[Frame]) {
 	case inbox.Overflowed:
 		sub.client.log.Warn("stomp: subscription ended: its queue is full", "id", sub.id, "destination", sub.destination)
 		bound := sub.inbox.Bound()
-		sub.end(fmt.Errorf("%w: %d frames or %d octets wait in subscription %q to %s (see WithBuffer)",
+		sub.end(fmt.Errorf("%w: %d frames or %d bytes wait in subscription %q to %s (see WithBuffer)",
 			ErrSlowConsumer, bound.Count, bound.Bytes, sub.id, sub.destination), true)
 	}
 	return nil
