@@ -12,7 +12,7 @@ import "strings"
 func (b *Broker) Cancel(destination string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	subs := b.subscriptions(destination)
+	subs := b.subscriptionsLocked(destination)
 	if q := b.queues[destination]; q != nil {
 		q.clear()
 	}
@@ -26,12 +26,12 @@ func (b *Broker) Cancel(destination string) {
 	delete(b.queues, destination)
 	delete(b.topics, destination)
 	for _, sub := range subs {
-		b.cancel(sub)
+		b.cancelLocked(sub)
 	}
 }
 
-// cancel ends a subscription whose queue or topic is gone, and tells its client. Broker.mu is held.
-func (b *Broker) cancel(sub *subscription) {
+// cancelLocked ends a subscription whose queue or topic is gone, and tells its client. Broker.mu is held.
+func (b *Broker) cancelLocked(sub *subscription) {
 	s := sub.session
 	s.drop(sub)
 	if s.ended {
@@ -46,11 +46,11 @@ func (b *Broker) cancel(sub *subscription) {
 	if b.act.cancelsNamelessly {
 		r = refuse(cancelled, "", "consumer with ID ServerConsumerImpl [queue=%s] disconnected by server", sub.queue.name)
 	}
-	s.conn.react(nil, r)
+	s.conn.reactLocked(nil, r)
 }
 
-// subscriptions returns those on a destination. Broker.mu is held.
-func (b *Broker) subscriptions(destination string) (subs []*subscription) {
+// subscriptionsLocked returns those on a destination. Broker.mu is held.
+func (b *Broker) subscriptionsLocked(destination string) (subs []*subscription) {
 	if t := b.topics[destination]; t != nil {
 		subs = append(subs, t.subs...)
 	}

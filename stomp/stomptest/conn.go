@@ -91,8 +91,8 @@ func (c *conn) cut() {
 	_ = c.ws.CloseNow()
 }
 
-// finish ends the session, and the connection once all that is queued has been sent. Broker.mu is held.
-func (c *conn) finish(how closing) {
+// finishLocked ends the session, and the connection once all that is queued has been sent. Broker.mu is held.
+func (c *conn) finishLocked(how closing) {
 	if c.ending.Swap(true) {
 		return
 	}
@@ -159,24 +159,24 @@ func (c *conn) frame(f *wire.Frame) (stop bool) {
 	case act.kind == actError:
 		c.out.push(item{frame: wire.Frame(act.frame)})
 		if act.close {
-			c.finish(closing{code: 1002})
+			c.finishLocked(closing{code: 1002})
 		}
 	case act.kind == actClose:
-		c.finish(closing{act.n, act.text})
+		c.finishLocked(closing{act.n, act.text})
 	case c.ending.Load(), c.session != nil && c.session.ended:
 		// what comes after the end means nothing
 	default:
 		if c.session == nil {
-			r = c.connect(f)
+			r = c.connectLocked(f)
 		} else {
 			r = c.session.handle(f)
 		}
 		if r != nil {
-			c.react(f, r)
+			c.reactLocked(f, r)
 		}
 	}
 	if c.abrupt {
-		c.finish(closing{})
+		c.finishLocked(closing{})
 	}
 	c.b.mu.Unlock()
 	c.logRefusal(r)
@@ -187,7 +187,7 @@ func (c *conn) frame(f *wire.Frame) (stop bool) {
 func (c *conn) flushThenCut() {
 	c.b.mu.Lock()
 	defer c.b.mu.Unlock()
-	c.finish(closing{})
+	c.finishLocked(closing{})
 }
 
 // sleep waits for d; false: the connection has ended.

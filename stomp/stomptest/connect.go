@@ -8,9 +8,9 @@ import (
 	"github.com/webstomp/webstomp/internal/wire"
 )
 
-// connect handles what comes before a session: CONNECT or STOMP, and nothing else. Broker.mu is held; it runs in the
+// connectLocked handles what comes before a session: CONNECT or STOMP, and nothing else. Broker.mu is held; it runs in the
 // connection's reader, which owns the decoder.
-func (c *conn) connect(f *wire.Frame) *refusal {
+func (c *conn) connectLocked(f *wire.Frame) *refusal {
 	b := c.b
 	if f.Command != wire.Connect && f.Command != wire.Stomp {
 		return refuse(soft, "Not connected", "%s came before CONNECT", f.Command)

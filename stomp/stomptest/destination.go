@@ -18,8 +18,8 @@ func (b *Broker) isTopic(destination string) bool {
 	return b.act.allTopics || strings.HasPrefix(destination, "/topic/") || strings.HasPrefix(destination, "/exchange/")
 }
 
-// queue returns the queue of that name, and makes it when it is asked for the first time. Broker.mu is held.
-func (b *Broker) queue(name string) *queue {
+// queueLocked returns the queueLocked of that name, and makes it when it is asked for the first time. Broker.mu is held.
+func (b *Broker) queueLocked(name string) *queue {
 	q := b.queues[name]
 	if q == nil {
 		q = &queue{name: name}
@@ -39,8 +39,8 @@ func (b *Broker) tidy(sub *subscription) {
 	}
 }
 
-// route brings a message to its topic or queue. s is nil for Publish. Broker.mu is held.
-func (b *Broker) route(s *session, m *message) {
+// routeLocked brings a message to its topic or queue. s is nil for Publish. Broker.mu is held.
+func (b *Broker) routeLocked(s *session, m *message) {
 	name := m.destination
 	if b.isTopic(name) {
 		if t := b.topics[name]; t != nil {
@@ -54,7 +54,7 @@ func (b *Broker) route(s *session, m *message) {
 	if strings.HasPrefix(name, b.act.remotePrefix) && b.queues[name] == nil {
 		return // its owner has gone: nobody will ever read it
 	}
-	q := b.queue(name)
+	q := b.queueLocked(name)
 	q.push(m)
 	q.dispatch()
 }
@@ -94,7 +94,7 @@ func (s *session) attach(sub *subscription, destination string) *refusal {
 	if q := b.queues[destination]; q != nil && q.owner != nil && q.owner != s {
 		return refuse(soft, "Access refused", "%s is the temporary queue of another connection", destination)
 	}
-	b.queue(destination).attach(sub)
+	b.queueLocked(destination).attach(sub)
 	return nil
 }
 
@@ -108,7 +108,7 @@ func (s *session) temp(destination string) *queue {
 	name := s.tempName(destination)
 	q := s.b.queues[name]
 	if q == nil {
-		q = s.b.queue(name)
+		q = s.b.queueLocked(name)
 		q.owner = s
 		s.temps = append(s.temps, q)
 	}

@@ -28,7 +28,7 @@ type refusedHandshake struct {
 func (b *Broker) Cut() {
 	conns := b.connections()
 	b.mu.Lock()
-	endAll(sessionsOf(conns))
+	endAll(sessionsOfLocked(conns))
 	b.mu.Unlock()
 	for _, c := range conns {
 		c.fault.reset()
@@ -42,14 +42,14 @@ func (b *Broker) CloseConnections(code int, reason string) {
 	conns := b.connections()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	endAll(sessionsOf(conns))
+	endAll(sessionsOfLocked(conns))
 	for _, c := range conns {
-		c.finish(closing{code, reason})
+		c.finishLocked(closing{code, reason})
 	}
 }
 
-// sessionsOf returns the sessions of connections, nil for one that has none yet. Broker.mu is held.
-func sessionsOf(conns []*conn) []*session {
+// sessionsOfLocked returns the sessions of connections, nil for one that has none yet. Broker.mu is held.
+func sessionsOfLocked(conns []*conn) []*session {
 	sessions := make([]*session, len(conns))
 	for i, c := range conns {
 		sessions[i] = c.session
@@ -108,5 +108,5 @@ func (b *Broker) Publish(destination string, header [][2]string, body []byte) {
 	m := newMessage(destination, header, bytes.Clone(body), b.act.passesJunk)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.route(nil, m)
+	b.routeLocked(nil, m)
 }

@@ -19,7 +19,7 @@ func (c *conn) take(p []byte, final bool) (stop bool) {
 		if r := c.b.checkMessage(c.length, text, p, final); r != nil {
 			c.b.mu.Lock()
 			defer c.b.mu.Unlock()
-			c.finish(*r)
+			c.finishLocked(*r)
 			return true
 		}
 		if final {
@@ -66,7 +66,7 @@ func (c *conn) decode(p []byte, final, one bool) (stop bool) {
 			if one {
 				c.b.mu.Lock()
 				defer c.b.mu.Unlock()
-				c.finish(closing{code: 1000}) // part of a frame, or nothing at all
+				c.finishLocked(closing{code: 1000}) // part of a frame, or nothing at all
 			}
 			return one
 		}
@@ -87,8 +87,8 @@ func (c *conn) malformed(err error) {
 		r = refuse(tooBig, "Frame too big", "%v", err)
 	}
 	c.b.mu.Lock()
-	c.react(nil, r)
-	c.finish(closing{code: 1002})
+	c.reactLocked(nil, r)
+	c.finishLocked(closing{code: 1002})
 	c.b.mu.Unlock()
 	c.logRefusal(r)
 }

@@ -112,7 +112,7 @@ func (b *Broker) StaleAcks() uint64 {
 func (b *Broker) Subscriptions(destination string) int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return len(b.subscriptions(destination))
+	return len(b.subscriptionsLocked(destination))
 }
 
 // QueueLen returns how many messages wait in a queue for somebody to take them.
@@ -129,7 +129,7 @@ func (b *Broker) QueueLen(destination string) int {
 func (b *Broker) Unacked(destination string) (n int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, sub := range b.subscriptions(destination) {
+	for _, sub := range b.subscriptionsLocked(destination) {
 		n += sub.unacked.Len()
 	}
 	return n

@@ -50,8 +50,8 @@ type closing struct {
 	reason string
 }
 
-// react answers a refusal; f is the frame that it is about, nil when there is none. Broker.mu is held.
-func (c *conn) react(f *wire.Frame, r *refusal) {
+// reactLocked answers a refusal; f is the frame that it is about, nil when there is none. Broker.mu is held.
+func (c *conn) reactLocked(f *wire.Frame, r *refusal) {
 	act := c.b.act.reactions[r.class]
 	if act.ignore {
 		return
@@ -62,7 +62,7 @@ func (c *conn) react(f *wire.Frame, r *refusal) {
 	if act.open || act.open11 && c.session != nil && c.session.version != wire.V12 {
 		return
 	}
-	c.finish(act.closing)
+	c.finishLocked(act.closing)
 }
 
 func (c *conn) sendError(f *wire.Frame, r *refusal) {

@@ -60,7 +60,7 @@ func (s *session) send(f *wire.Frame) *refusal {
 	}
 	m := newMessage(destination, s.replyTo(f.Header), f.Body, s.b.act.passesJunk)
 	if tx == nil {
-		s.b.route(s, m)
+		s.b.routeLocked(s, m)
 		s.receipt(f)
 		return nil
 	}
@@ -83,7 +83,7 @@ func (s *session) disconnect(f *wire.Frame) *refusal {
 	}
 	switch {
 	case !act.staysAfterDisconnect:
-		s.conn.finish(act.disconnectEnd)
+		s.conn.finishLocked(act.disconnectEnd)
 	case !asked:
 		return refuse(soft, "Session closed.", "")
 	}

@@ -70,7 +70,7 @@ func (s *session) commit(tx *transaction) {
 			s.settle(o)
 			continue
 		}
-		s.b.route(s, o.msg)
+		s.b.routeLocked(s, o.msg)
 		s.conn.receipt(o.receipt)
 	}
 }

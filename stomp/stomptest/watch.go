@@ -49,7 +49,7 @@ func (c *conn) barked() {
 	}
 	r := refuse(silent, "Session closed.", "no heart-beat came from the client in time")
 	c.b.mu.Lock()
-	c.react(nil, r)
+	c.reactLocked(nil, r)
 	c.b.mu.Unlock()
 	c.logRefusal(r)
 	c.dog.watch(closeWait)
