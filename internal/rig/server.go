@@ -71,7 +71,7 @@ func NewWebServer(t testing.TB) *Server {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		handlers.Add(1)
 		defer handlers.Done()
-		c, err := ws.Accept(w, r, ws.AcceptOptions{Subprotocols: []string{"v12.stomp"}, Compression: true})
+		c, err := ws.Accept(w, r, ws.AcceptOptions{Subprotocols: []string{"v12.stomp"}})
 		if err != nil {
 			t.Errorf("accepting a WebSocket: %v", err)
 			return
