@@ -85,7 +85,7 @@ func TestErrors_sentinels(t *testing.T) {
 			for range sub.C {
 			}
 			return sub.Err()
-		}, stomp.ErrSlowConsumer, false, `slow consumer: 1 frames or 67108864 […] wait in subscription "x" to /a (see WithBuffer)`},
+		}, stomp.ErrSlowConsumer, false, `slow consumer: 1 frames or 67108864 bytes wait in subscription "x" to /a (see WithBuffer)`},
 		"ctx_cancelled_before": {func(_ *testing.T, ctx context.Context, _ *rig.Peer, c *stomp.Client) error {
 			ctx, cancel := context.WithCancel(ctx)
 			cancel()
@@ -149,7 +149,7 @@ func TestErrors_types(t *testing.T) {
 		"ProtocolError":     {&stomp.ProtocolError{Reason: "x", Clause: "F3"}, "protocol error: x (F3)"},
 		"CloseError":        {&stomp.CloseError{Code: 1002, Reason: "bye"}, `the server closed the WebSocket with code 1002, "bye"`},
 		"CloseError_silent": {&stomp.CloseError{Code: 1005}, "the server closed the WebSocket with code 1005"},
-		"LimitError":        {&stomp.LimitError{What: "body", Limit: 10, Size: 11}, "body of 11 […] is above the limit of 10 (see WithLimits)"},
+		"LimitError":        {&stomp.LimitError{What: "body", Limit: 10, Size: 11}, "body of 11 bytes is above the limit of 10 (see WithLimits)"},
 		"ConnectError":      {&stomp.ConnectError{URL: "ws://h/ws", Err: io.EOF}, "stomp: connect ws://h/ws: EOF"},
 		"ConnectError_body": {&stomp.ConnectError{URL: "ws://h/ws", StatusCode: 503, Body: []byte(" busy\n"), Err: io.EOF}, `stomp: connect ws://h/ws: EOF (the server says "busy")`},
 	} {

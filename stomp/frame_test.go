@@ -148,13 +148,13 @@ func TestFrame_String(t *testing.T) {
 		want string
 	}{
 		"command_alone":        {stomp.NewFrame("DISCONNECT", nil, nil), "DISCONNECT"},
-		"header_and_body":      {stomp.NewFrame("SEND", stomp.Header{{"destination", "/a"}, {"note", "two words"}, {"b", "\n"}}, []byte("x\ny")), `SEND destination:/a note:"two words" b:"\n" "x\ny" (3 […])`},
+		"header_and_body":      {stomp.NewFrame("SEND", stomp.Header{{"destination", "/a"}, {"note", "two words"}, {"b", "\n"}}, []byte("x\ny")), `SEND destination:/a note:"two words" b:"\n" "x\ny" (3 bytes)`},
 		"passcode_redacted":    {stomp.NewFrame("CONNECT", stomp.Header{{"login", "u"}, {"passcode", "secret"}, {"PassCode", "secret"}}, nil), "CONNECT login:u passcode:[redacted] PassCode:[redacted]"},
 		"authorization_hidden": {stomp.NewFrame("CONNECT", stomp.Header{{"Authorization", "Bearer secret"}, {"authorization", "secret"}}, nil), "CONNECT Authorization:[redacted] authorization:[redacted]"},
-		"long_body_is_cut":     {stomp.NewFrame("MESSAGE", nil, bytes.Repeat([]byte("x"), 1000)), `MESSAGE "` + strings.Repeat("x", 64) + `"… (1000 […])`},
+		"long_body_is_cut":     {stomp.NewFrame("MESSAGE", nil, bytes.Repeat([]byte("x"), 1000)), `MESSAGE "` + strings.Repeat("x", 64) + `"… (1000 bytes)`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := c.f.String(); !rig.Like(got, c.want) {
+			if got := c.f.String(); got != c.want {
 				t.Errorf("String is %s, want %s", got, c.want)
 			}
 			if got := fmt.Sprint(c.f); strings.Contains(got, "secret") || strings.Contains(got, "\n") {
@@ -180,7 +180,7 @@ func TestFrame_LogValue(t *testing.T) {
 	}
 	var b bytes.Buffer
 	slog.New(slog.NewTextHandler(&b, nil)).Info("sent", "frame", stomp.NewFrame("SEND", stomp.Header{{"destination", "/a"}}, bytes.Repeat([]byte("x"), 100)))
-	if want := `[…]frame.command=SEND frame.header.destination=/a frame.[…]=100 frame.body=` + strings.Repeat("x", 64) + "\n"; !rig.Like(b.String(), want) {
+	if want := `frame.command=SEND frame.header.destination=/a frame.bytes=100 frame.body=` + strings.Repeat("x", 64) + "\n"; !strings.HasSuffix(b.String(), want) {
 		t.Errorf("the log says %q, want at its end %q", b.String(), want)
 	}
 }

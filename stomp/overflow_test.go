@@ -116,7 +116,7 @@ func TestWithBuffer_promise2_OverflowFail_ends_alone_and_says_why(t *testing.T) 
 			b.Publish("/queue/b", nil, []byte(n))
 		}
 		synctest.Wait()
-		const text = `slow consumer: 2 frames or 67108864 […] wait in subscription "s2" to /queue/a (see WithBuffer)`
+		const text = `slow consumer: 2 frames or 67108864 bytes wait in subscription "s2" to /queue/a (see WithBuffer)`
 		rig.ErrorText(t, sub.Err(), text)
 		got, open := rig.Bodies(other.C)
 		rig.Equal(t, "the other one", got, rig.Numbers(1, 5))

@@ -73,7 +73,7 @@ func TestSend_refuses(t *testing.T) {
 		{"F13_no_name", nil, "/a", "", []stomp.SendOption{stomp.WithHeader("", "b")}, "F13", "without a name"},
 		{"F10_not_UTF-8", nil, "/a", "", []stomp.SendOption{stomp.WithHeader("x", "\xff")}, "F10", "UTF-8"},
 		{"reserved", nil, "/a", "", []stomp.SendOption{stomp.WithHeader("receipt", "1")}, nil, "use WithReceipt"},
-		{"F12_body", nil, "/a", strings.Repeat("x", 101), nil, stomp.LimitError{What: "body", Limit: 100, Size: 101}, "body of 101 […] is above the limit of 100 (see WithLimits)"},
+		{"F12_body", nil, "/a", strings.Repeat("x", 101), nil, stomp.LimitError{What: "body", Limit: 100, Size: 101}, "body of 101 bytes is above the limit of 100 (see WithLimits)"},
 		{"F12_header", nil, "/a", "", []stomp.SendOption{stomp.WithHeader("x", strings.Repeat("y", 200))}, stomp.LimitError{What: "header", Limit: 200}, "header of "},
 		{"F12_entries", nil, "/a", "x", []stomp.SendOption{stomp.WithHeader("a", ""), stomp.WithHeader("b", ""), stomp.WithHeader("c", "")},
 			stomp.LimitError{What: "header entries", Limit: 5, Size: 6}, "6 header entries"},
@@ -87,7 +87,7 @@ func TestSend_refuses(t *testing.T) {
 			}
 			check := func(err error) {
 				t.Helper()
-				if err == nil || !rig.Like(err.Error(), "[…]"+tc.text+"[…]") || !stomp.Unsent(err) {
+				if err == nil || !strings.Contains(err.Error(), tc.text) || !stomp.Unsent(err) {
 					t.Fatalf("error %v (unsent %t), want %q", err, stomp.Unsent(err), tc.text)
 				}
 				switch want := tc.want.(type) {

@@ -53,8 +53,8 @@ func TestSend_promise13_sizes(t *testing.T) {
 	}{
 		"Artemis_in_fragments": {stomptest.Artemis, ""},
 		"RabbitMQ":             {stomptest.RabbitMQ, ""},
-		"Classic":              {stomptest.Classic, "websocket.maxTextMessageSize, 65,536 "},
-		"Spring":               {stomptest.Spring, "16,640 "},
+		"Classic":              {stomptest.Classic, "websocket.maxTextMessageSize, 65,536 bytes by default"},
+		"Spring":               {stomptest.Spring, "16,640 bytes"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := rig.PipeBroker(t, stomptest.WithProfile(c.profile))

@@ -120,10 +120,10 @@ func TestSession_W5_close_frames(t *testing.T) {
 		"no_reason":     {"", 1011, "", "the server closed the WebSocket with code 1011"},
 		"Springs_own":   {"", 4500, "Session timeout", `the server closed the WebSocket with code 4500, "Session timeout"`},
 		"1009_RabbitMQ": {"RabbitMQ/4.3.0", 1009, "", "the server closed the WebSocket with code 1009 (RabbitMQ takes WebSocket messages up to web_stomp.ws_opts.max_frame_size, from 4.2.6 on 4 MiB by default)"},
-		"1009_Artemis":  {"ActiveMQ-Artemis/2.44.0 ActiveMQ Artemis Messaging Engine", 1009, "", "the server closed the WebSocket with code 1009 (Artemis takes WebSocket frames up to webSocketMaxFramePayloadLength, 65,536 […] by default)"},
-		"1009_Classic":  {"ActiveMQ/5.17.2", 1009, "too big", `the server closed the WebSocket with code 1009, "too big" (ActiveMQ takes text messages up to websocket.maxTextMessageSize, 65,536 […] by default)`},
-		"1009_Spring":   {"", 1009, "", "the server closed the WebSocket with code 1009 (a Spring server on Tomcat takes text messages up to 16,640 […] and binary ones up to 8,192 by default: see WithMessageSplit)"},
-		"1009_a_relay":  {"RabbitMQ/3.10.8", 1009, "The decoded text message was too big for the output buffer", `the server closed the WebSocket with code 1009, "The decoded text message was too big for the output buffer" (a Spring server on Tomcat takes text messages up to 16,640 […] and binary ones up to 8,192 by default: see WithMessageSplit)`},
+		"1009_Artemis":  {"ActiveMQ-Artemis/2.44.0 ActiveMQ Artemis Messaging Engine", 1009, "", "the server closed the WebSocket with code 1009 (Artemis takes WebSocket frames up to webSocketMaxFramePayloadLength, 65,536 bytes by default)"},
+		"1009_Classic":  {"ActiveMQ/5.17.2", 1009, "too big", `the server closed the WebSocket with code 1009, "too big" (ActiveMQ takes text messages up to websocket.maxTextMessageSize, 65,536 bytes by default)`},
+		"1009_Spring":   {"", 1009, "", "the server closed the WebSocket with code 1009 (a Spring server on Tomcat takes text messages up to 16,640 bytes and binary ones up to 8,192 by default: see WithMessageSplit)"},
+		"1009_a_relay":  {"RabbitMQ/3.10.8", 1009, "The decoded text message was too big for the output buffer", `the server closed the WebSocket with code 1009, "The decoded text message was too big for the output buffer" (a Spring server on Tomcat takes text messages up to 16,640 bytes and binary ones up to 8,192 by default: see WithMessageSplit)`},
 		"1009_unknown":  {"Other/1", 1009, "", "the server closed the WebSocket with code 1009 (a message was above a limit of the server)"},
 	} {
 		t.Run(name, func(t *testing.T) {
