@@ -55,7 +55,6 @@ func newSubscribeConfig(destination string, opts []SubscribeOption) (*subscribeC
 type sendConfig struct {
 	header          Header
 	contentType     string
-	contentTypeSet  bool
 	noContentLength bool
 	replyTo         string
 	receipt         bool

@@ -102,3 +102,26 @@ func TestSubscription_promise2_consumer_that_sends_to_a_server_that_does_not_rea
 		}
 	})
 }
+
+// A frame is its receiver's: it may change header and body while more frames wait behind it.
+func TestFrame_belongs_to_its_receiver(t *testing.T) {
+	b := rig.NewBroker(t)
+	c := rig.Connect(t, b)
+	sub, err := c.NewSubscription(t.Context(), "/topic/a", stomp.WithReceipt())
+	rig.OK(t, err)
+	const n = 5000
+	go func() { // joined by the loop below, which receives what it sends
+		for range n {
+			b.Publish("/topic/a", [][2]string{{"name", "a value of some length"}}, []byte("body"))
+		}
+	}()
+	for range n {
+		f := <-sub.C
+		f.Header.Set("name", "")
+		f.Header.Del("destination")
+		clear(f.Body)
+	}
+	if s := sub.Stats(); s.Delivered != n || s.Queued != 0 || s.QueuedBytes != 0 {
+		t.Errorf("stats %+v", s)
+	}
+}

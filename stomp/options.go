@@ -278,7 +278,7 @@ func WithoutResubscribe() SubscribeOption {
 // WithContentType sets the content-type of a SEND. The default is text/plain, and application/json for SendJSON; ""
 // omits the header.
 func WithContentType(mime string) SendOption {
-	return sendOption(func(c *sendConfig) { c.contentType, c.contentTypeSet = mime, true })
+	return sendOption(func(c *sendConfig) { c.contentType = mime })
 }
 
 // WithoutContentLength omits content-length from a SEND: ActiveMQ then makes it a TextMessage instead of a

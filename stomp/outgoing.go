@@ -20,7 +20,7 @@ type outgoing struct {
 	noContentLength bool
 
 	receipt receiptMode
-	forced  bool // does not wait for room in the outbox, and is not withdrawn when its sender gives up
+	forced  bool // does not wait for room in the outbox, and is not withdrawn by the call that waits for its receipt
 	carry   bool // goes out on the next session if this one ends before its writing begins
 	retry   bool // goes out on every session until its receipt comes
 	last    bool // nothing is accepted after it

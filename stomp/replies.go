@@ -142,9 +142,6 @@ func (rs *replies) cancel(r *route, e *Error) {
 	rs.fail(e, func(w *replyWaiter) bool { return w.queue == r.destination })
 }
 
-// ended returns nil: replies are not acknowledged.
-func (rs *replies) ended() <-chan struct{} { return nil }
-
 func (rs *replies) nextID() string {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()

@@ -58,7 +58,9 @@ func (s *session) request(ctx context.Context, destination string, body []byte, 
 	defer s.env.receipts.endWait()
 	// w is added before its queue is opened, so that a refusal of the queue finds it.
 	if err := s.replies.open(ctx, cfg.replyTo); err != nil {
-		return Frame{}, f.notSent(err)
+		failed := f.failed(err) // which says what was requested, and then that SUBSCRIBE failed
+		failed.unsent = true
+		return Frame{}, failed
 	}
 	r, _, err := s.submit(ctx, &f)
 	if err == nil && r != nil {

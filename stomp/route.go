@@ -18,7 +18,8 @@ type route struct {
 	ack         AckMode
 	order       uint64 // in which the routes of the session were made
 	to          consumer
-	acks        ackset.Set // used in the client modes
+	ended       <-chan struct{} // closed when the subscription has ended; nil: replies, which are not acknowledged
+	acks        ackset.Set      // used in the client modes
 }
 
 // consumer is what the MESSAGEs of a route go to: a subscription, or the Requests that wait at a reply queue.
@@ -28,8 +29,6 @@ type consumer interface {
 	deliver(r *route, f Frame) (full *inbox.Inbox[Frame])
 	// cancel ends the consumer after an ERROR that names the route.
 	cancel(r *route, e *Error)
-	// ended returns a channel that is closed when no further ACK may go out; nil: never.
-	ended() <-chan struct{}
 }
 
 // forget notes that a frame was not delivered (see deliverer).
@@ -38,7 +37,7 @@ func (r *route) forget(number uint64) { r.acks.Forget(number) }
 // isOver reports whether the consumer or the session has ended, so that no ACK may go out.
 func (r *route) isOver() bool {
 	select {
-	case <-r.to.ended():
+	case <-r.ended:
 		return true
 	default:
 		return r.session.isCut()

@@ -32,7 +32,6 @@ import (
 //	outbox   → subscription, transaction, ack set, ticket
 //	Client   → subscription
 //	receipts → ticket
-//	inbox    → ack set
 //
 // The last ones of each line are leaves. So are all locks not listed here, and those are held alone.
 type session struct {
@@ -58,7 +57,7 @@ type session struct {
 	closeWithin   atomic.Pointer[context.Context] // bounds the close handshake; set before the writer is told to finish
 	retired       chan struct{}                   // closed by the supervisor when it is joined and no longer the Client's
 
-	restore func() error // restores the subscriptions while the loops run; nil: nothing left to restore. Set before start
+	restore func() error // restores the subscriptions while the loops run; nil: that is done before start. Set before start
 
 	silenceTimer *time.Timer // nil: no server heart-beats were agreed. Set before the loops start
 	beatTimer    *time.Timer // nil: we send no heart-beats. Set before the loops start

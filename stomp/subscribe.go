@@ -184,7 +184,7 @@ func (sub *subscription) sendSubscribe(ctx context.Context, s *session, forced b
 	f.admit = sub.admitSubscribe
 	f.refused = func(e *Error) { sub.end(e, false) }
 
-	r := &route{session: s, id: sub.id, destination: sub.destination, ack: cfg.ack, to: sub}
+	r := &route{session: s, id: sub.id, destination: sub.destination, ack: cfg.ack, to: sub, ended: sub.done}
 	if !sub.enter(r) {
 		return f.notSent(errSessionOver)
 	}

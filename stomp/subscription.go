@@ -96,9 +96,6 @@ func (sub *subscription) endWith(ctx context.Context) {
 	}
 }
 
-// ended returns a channel that is closed when the subscription has ended.
-func (sub *subscription) ended() <-chan struct{} { return sub.done }
-
 // failure returns why the subscription ended; nil while it is open and if its user ended it.
 func (sub *subscription) failure() error {
 	select {

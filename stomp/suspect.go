@@ -69,7 +69,7 @@ func (sub *subscription) awaitConfirmation(s *session) bool {
 	if confirm == nil {
 		return true // the subscription has ended
 	}
-	for ended := sub.ended(); ; {
+	for ended := (<-chan struct{})(sub.done); ; {
 		select {
 		case <-confirm.done:
 			return true

@@ -207,3 +207,16 @@ func TestTransaction_errors(t *testing.T) {
 		rig.ErrorIs(t, err, stomp.ErrClosed)
 	})
 }
+
+// The SEND with the most entries that the library writes.
+func TestTransaction_Send_with_all_that_a_SEND_may_carry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, c := rig.Pair(t)
+		tx, err := c.Begin(t.Context())
+		rig.OK(t, err)
+		rig.OK(t, tx.Send(t.Context(), "/queue/a", []byte("x"), stomp.WithContentType("a/b"), stomp.WithReplyTo("/queue/b"), stomp.WithReceipt(), stomp.WithHeader("app", "shop")))
+		rig.OK(t, tx.Commit(t.Context(), stomp.WithReceipt()))
+		rig.Equal(t, "frames", rig.Received(b, "destination", "content-type", "reply-to", "transaction", "app", "content-length"), []string{
+			"BEGIN transaction:t1", "SEND destination:/queue/a content-type:a/b reply-to:/queue/b transaction:t1 app:shop content-length:1", "COMMIT transaction:t1"})
+	})
+}

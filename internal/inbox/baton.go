@@ -8,6 +8,7 @@ const (
 	startFeeder         // the baton goes to it
 	closeChannel        // the baton is never released again
 	displaceOldest      // Put has the baton, or asked the feeder for it
+	dropIt              // the value that was Put was not taken
 )
 
 // do does it, without the lock.
@@ -49,6 +50,7 @@ func (in *Inbox[T]) feed() {
 	in.mu.Lock()
 	for in.state != closing && in.queue.len() > 0 && !in.yielding {
 		v := in.queue.pop()
+		size := in.owner.Size(v) // not later: once it is sent, the consumer may change it
 		in.inHand = true
 		in.mu.Unlock()
 		sent := false
@@ -60,11 +62,16 @@ func (in *Inbox[T]) feed() {
 		}
 		in.mu.Lock()
 		in.inHand = false
-		in.putDownLocked(v, sent)
+		dropped := in.putDownLocked(v, size, sent)
+		var room chan struct{}
 		if in.stalled && in.halfEmptyLocked() {
-			in.stalled = false
-			room := in.room
+			in.stalled, room = false, in.room
+		}
+		if dropped || room != nil {
 			in.mu.Unlock()
+			if dropped {
+				in.owner.Dropped(v)
+			}
 			signal(room)
 			in.mu.Lock()
 		}
@@ -79,19 +86,20 @@ func (in *Inbox[T]) feed() {
 	in.do(next)
 }
 
-// putDownLocked records what happened to the value in the feeder's hand.
-func (in *Inbox[T]) putDownLocked(v T, sent bool) {
-	size := in.owner.Size(v)
+// putDownLocked records what happened to the value in the feeder's hand, and reports whether it is dropped.
+func (in *Inbox[T]) putDownLocked(v T, size int64, sent bool) (dropped bool) {
 	switch {
 	case sent:
 		in.account.held -= size
 		in.account.enter(size) // which adds it again
 	case in.state == closing:
 		in.account.held -= size
-		in.dropLocked(v)
+		in.dropped++
+		return true
 	default:
 		in.queue.unpop(v)
 	}
+	return false
 }
 
 // displace drops the oldest values and takes v. enqueueLocked has taken the baton, or asked the feeder for it.
@@ -102,13 +110,16 @@ func (in *Inbox[T]) displace(v T, size int64) Verdict {
 	in.mu.Lock()
 	verdict := Dropped
 	if in.state == closing { // since Put looked
-		in.dropLocked(v)
+		in.dropped++
 		verdict = Refused
 	} else {
 		in.pushLocked(v, size)
 	}
 	next := in.releaseLocked() // to a feeder
 	in.mu.Unlock()
+	if verdict == Refused {
+		in.owner.Dropped(v)
+	}
 	in.do(next)
 	return verdict
 }
@@ -149,7 +160,6 @@ func (in *Inbox[T]) dropOldest() bool {
 	default:
 	}
 	in.mu.Lock()
-	defer in.mu.Unlock()
 	switch {
 	case inChannel:
 		in.account.reclaimed++
@@ -157,8 +167,11 @@ func (in *Inbox[T]) dropOldest() bool {
 		v = in.queue.pop()
 		in.account.held -= in.owner.Size(v)
 	default:
+		in.mu.Unlock()
 		return false
 	}
-	in.dropLocked(v)
+	in.dropped++
+	in.mu.Unlock()
+	in.owner.Dropped(v)
 	return true
 }

@@ -13,10 +13,10 @@ const channelRoom = 8
 
 // Owner is what an Inbox needs of the subscription that it belongs to.
 type Owner[T any] interface {
-	// Size returns how much of the bound v uses, in bytes. It is called more than once for a value and must not change.
+	// Size returns how much of the bound v uses, in bytes. It may be called more than once for a value, but not once the
+	// consumer may have it: then v is the consumer's, who may change it.
 	Size(v T) int64
-	// Dropped is called for each value that the consumer will not receive. The Inbox's lock is held: Dropped must be
-	// quick and must not call the Inbox.
+	// Dropped is called for each value that the consumer will not receive.
 	Dropped(v T)
 	// Go runs f in a goroutine that the owner joins. f returns soon after End.
 	Go(f func())
@@ -44,7 +44,7 @@ type Inbox[T any] struct {
 	yield   chan struct{} // capacity 1
 	yielded chan struct{} // capacity 1
 
-	mu       sync.Mutex // guards what follows; held while Owner.Dropped runs, never across a channel operation
+	mu       sync.Mutex // guards what follows; a leaf: nothing is locked under it
 	queue    ring[T]
 	baton    bool
 	yielding bool // Put wants the baton
@@ -64,7 +64,7 @@ type state uint8
 const (
 	open     state = iota
 	draining       // takes nothing more; the channel is closed when the queue is empty
-	closing        // the channel is closed, or is as soon as the baton is laid down
+	closing        // the channel is closed, or is as soon as the baton is released
 )
 
 // Verdict is what happened to a value that was Put.
@@ -115,17 +115,22 @@ func (in *Inbox[T]) Put(v T) Verdict {
 	in.mu.Lock()
 	in.received++
 	if in.state != open {
-		in.dropLocked(v)
+		in.dropped++
 		in.mu.Unlock()
+		in.owner.Dropped(v)
 		return Refused
 	}
 	if in.baton || in.queue.len() > 0 || !in.fitsLocked(size) {
 		verdict, next := in.enqueueLocked(v, size)
 		in.mu.Unlock()
-		if next == displaceOldest {
+		switch next {
+		case displaceOldest:
 			return in.displace(v, size)
+		case dropIt:
+			in.owner.Dropped(v)
+		default:
+			in.do(next)
 		}
-		in.do(next)
 		return verdict
 	}
 	in.baton = true
@@ -144,18 +149,22 @@ func (in *Inbox[T]) Put(v T) Verdict {
 	case sent:
 		in.account.enter(size)
 	case in.state == closing:
-		in.dropLocked(v)
+		in.dropped++
 		verdict = Refused
 	default:
 		in.pushLocked(v, size)
 	}
 	next := in.releaseLocked()
 	in.mu.Unlock()
+	if verdict == Refused {
+		in.owner.Dropped(v)
+	}
 	in.do(next)
 	return verdict
 }
 
-// enqueueLocked takes a value that cannot go straight into the channel. If it returns displaceOldest, v was not taken yet.
+// enqueueLocked takes a value that cannot go straight into the channel. If it returns displaceOldest, v was not taken yet;
+// if it returns dropIt, v was not taken.
 func (in *Inbox[T]) enqueueLocked(v T, size int64) (Verdict, next) {
 	verdict := Delivered
 	if !in.fitsLocked(size) {
@@ -163,11 +172,11 @@ func (in *Inbox[T]) enqueueLocked(v T, size int64) (Verdict, next) {
 		case Block:
 			verdict = in.stallLocked()
 		case DropNewest:
-			in.dropLocked(v)
-			return Dropped, nothing
+			in.dropped++
+			return Dropped, dropIt
 		case Fail:
-			in.dropLocked(v)
-			return Overflowed, nothing
+			in.dropped++
+			return Overflowed, dropIt
 		case DropOldest:
 			in.yielding = in.baton // a feeder has it, and has to hand it over
 			in.baton = true
@@ -200,11 +209,6 @@ func (in *Inbox[T]) pushLocked(v T, size int64) {
 	in.account.held += size
 }
 
-func (in *Inbox[T]) dropLocked(v T) {
-	in.dropped++
-	in.owner.Dropped(v)
-}
-
 // Stalled reports whether the bound was reached with Block and the queue is not half empty yet. A signal on Room means
 // that this may have changed.
 func (in *Inbox[T]) Stalled() bool {
@@ -223,9 +227,10 @@ func (in *Inbox[T]) Room() <-chan struct{} {
 // Lose records that a value which was received from C on the consumer's behalf did not reach it.
 func (in *Inbox[T]) Lose(v T) {
 	in.mu.Lock()
-	defer in.mu.Unlock()
 	in.account.reclaimed++
-	in.dropLocked(v)
+	in.dropped++
+	in.mu.Unlock()
+	in.owner.Dropped(v)
 }
 
 // Drain stops taking values. The channel is closed when the consumer has received what is queued.
@@ -253,12 +258,17 @@ func (in *Inbox[T]) End() {
 	}
 	in.ended = true
 	in.state = closing // it may be that after Drain: then cut is for who receives from C on the consumer's behalf
+	var dropped []T
 	for in.queue.len() > 0 {
 		v := in.queue.pop()
 		in.account.held -= in.owner.Size(v)
-		in.dropLocked(v)
+		in.dropped++
+		dropped = append(dropped, v)
 	}
 	in.mu.Unlock()
+	for _, v := range dropped {
+		in.owner.Dropped(v)
+	}
 	close(in.cut)
 	in.mu.Lock()
 	next := in.closeIfFreeLocked()

@@ -174,3 +174,35 @@ func TestInbox_end_while_it_is_used_loses_no_value_uncounted(t *testing.T) {
 		}
 	}
 }
+
+// lengths is an owner of values that their consumer may change.
+type lengths struct{ owner }
+
+func (*lengths) Size(v *int64) int64 { return *v }
+func (*lengths) Dropped(*int64)      {}
+
+// A value is its consumer's as soon as it is in the channel: whatever it does to it, the bound stays what it is.
+func TestInbox_counts_a_value_as_it_was_put(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := new(lengths)
+		in := New[*int64](o, Bound{Count: 100, Bytes: 1000, Policy: DropNewest})
+		for round := range 30 {
+			for range 20 {
+				size := int64(50)
+				if got := in.Put(&size); got != Delivered {
+					t.Fatalf("round %d: verdict %d with %+v", round, got, in.Stats())
+				}
+			}
+			synctest.Wait()
+			for range 20 { // faster than the feeder can note what it has sent
+				*<-in.C() = int64(round % 3 * 100)
+			}
+			synctest.Wait()
+			if s := in.Stats(); s.Queued != 0 || s.QueuedBytes != 0 {
+				t.Fatalf("round %d: empty, and %+v", round, s)
+			}
+		}
+		in.End()
+		o.feeders.Wait()
+	})
+}

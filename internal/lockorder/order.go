@@ -12,7 +12,6 @@ var order = []string{
 
 	"stomp.Client → stomp.subscription", // a session is used when it has restored every subscription
 	"stomp.receipts → outbox.Ticket",    // at the end of a session: which entries stay for the next one
-	"inbox.Inbox → ackset.Set",          // a frame that is dropped can no longer be acknowledged
 }
 
 // names are the locks by the names that comments and documents call them.

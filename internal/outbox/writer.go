@@ -11,8 +11,9 @@ import (
 // ErrStopped is what Run returns when it was told to stop.
 var ErrStopped = errors.New("outbox: stopped")
 
-// flushEvery is after how many bytes the Writer flushes, however much there is to write: a heart-beat that is due goes out
-// (clause M7), and calls that wait for a flush return. At 256 KiB the extra flush costs nothing measurable.
+// flushEvery is after how many bytes the Writer flushes, however much there is to write, so that calls that wait for a
+// flush return. It does so between two batches; within one, a heart-beat that is due goes out (clause M7). At 256 KiB the
+// extra flush costs nothing measurable.
 const flushEvery = 256 << 10
 
 var heartBeat = []byte{'\n'} // clause W4
