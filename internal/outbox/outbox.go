@@ -175,6 +175,13 @@ func (o *Outbox) AwaitFlush(ctx context.Context, number uint64) error {
 	}
 }
 
+// Waiting returns how many frames, and bytes of them, were accepted and not taken by the Writer yet.
+func (o *Outbox) Waiting() (frames int, bytes int64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return int(o.accepted - o.taken), int64(o.bytes)
+}
+
 // Backlog reports whether a sender waits for room, and how many frames were taken so far. If a sender waits and that
 // number does not grow, the peer is not reading.
 func (o *Outbox) Backlog() (waiting bool, taken uint64) {

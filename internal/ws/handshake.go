@@ -8,15 +8,18 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
+	"time"
 	"unicode"
 )
 
 // HandshakeError is why a Dial failed. Its text has neither the URL, which the caller knows, nor a password.
 type HandshakeError struct {
-	StatusCode int    // of a refused upgrade; 0: there was no HTTP response
-	Body       []byte // the start of the response's, at most 1 KiB
-	Err        error  // the cause: a *net.OpError, a TLS error, ctx's own; or what was wrong with the response
+	StatusCode int           // of a refused upgrade; 0: there was no HTTP response
+	Body       []byte        // the start of the response's, at most 1 KiB
+	RetryAfter time.Duration // what the response asks for with 429 or 503; 0: nothing
+	Err        error         // the cause: a *net.OpError, a TLS error, ctx's own; or what was wrong with the response
 }
 
 func (e *HandshakeError) Error() string {
@@ -100,9 +103,24 @@ func withoutTLS(scheme string) string {
 	return "tcp"
 }
 
+// retryAfter reads the header of that name, which has seconds or a date (RFC 9110, section 10.2.3).
+func retryAfter(resp *http.Response) time.Duration {
+	if resp.StatusCode != http.StatusTooManyRequests && resp.StatusCode != http.StatusServiceUnavailable {
+		return 0
+	}
+	value := resp.Header.Get("Retry-After")
+	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
+		return time.Duration(seconds) * time.Second
+	}
+	if date, err := http.ParseTime(value); err == nil {
+		return max(0, time.Until(date))
+	}
+	return 0
+}
+
 // refused explains a response that is not the upgrade asked for (W7).
 func refused(resp *http.Response, err error) *HandshakeError {
-	e := &HandshakeError{StatusCode: resp.StatusCode}
+	e := &HandshakeError{StatusCode: resp.StatusCode, RetryAfter: retryAfter(resp)}
 	if resp.Body != nil {
 		e.Body, _ = io.ReadAll(io.LimitReader(resp.Body, 1024)) // the library's copy, in memory
 	}

@@ -67,7 +67,7 @@ func withoutURL(raw string, err error) error {
 	return fmt.Errorf("it cannot be parsed: %w", e.Err)
 }
 
-// String returns the URL without its password.
+// String returns the URL without its password and its query, which may hold a token.
 func (t Target) String() string {
 	if t.u == nil {
 		return ""
@@ -76,6 +76,7 @@ func (t Target) String() string {
 	if u.User != nil {
 		u.User = url.User(u.User.Username())
 	}
+	u.RawQuery, u.ForceQuery = "", false
 	return u.String()
 }
 
