@@ -104,15 +104,15 @@ func (c *Client) routeOf(frame Frame) (*route, error) {
 
 // identify adds the entries to f by which the session's version names the message (clause M3).
 func (r *route) identify(f *outgoing, frame Frame) error {
-	name, source := "id", "ack"
-	if r.session.info.Version != V12 {
-		name, source = "message-id", "message-id"
-	}
-	id, ok := frame.Header.Lookup(source)
+	id, ok := frame.Header.Lookup(r.ackSource())
 	if !ok {
-		return fmt.Errorf("%w: the server sent it without the %s header", ErrNotAckable, source)
+		return fmt.Errorf("%w: the server sent it without the %s header", ErrNotAckable, r.ackSource())
 	}
-	f.entries.add(name, id)
+	if r.session.info.Version == V12 {
+		f.entries.add("id", id)
+	} else {
+		f.entries.add("message-id", id)
+	}
 	switch r.session.info.Version {
 	case V10:
 		if f.command == wire.Nack {

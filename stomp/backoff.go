@@ -7,16 +7,24 @@ import (
 	"time"
 )
 
-// Backoff sets the delays between attempts to reconnect. The n-th delay is drawn evenly between 0 and
-// Min·Factor^(n-1), at most Max (full jitter), so that many clients that lost the same broker do not return all at
-// once. n starts again at 1 after a session that lasted for Max or longer. Zero fields keep the defaults.
+// Backoff sets the delays between attempts to reconnect. They go by rounds: one asks each endpoint once ([WithFailover]).
+// The n-th round starts after a delay drawn evenly between 0 and Min·Factor^(n-1), at most Max (full jitter), so that
+// many clients that lost the same broker do not return all at once; within a round the next endpoint is asked after at
+// most Min. n starts again at 1 after a session that lasted longer than the largest delay it could have waited for. Zero
+// fields keep the defaults.
+//
+// An endpoint that rejects our credentials ([ConnectError.Refused]) is left alone for Max/2 to Max, twice as long after
+// each further refusal, up to 4·Max. The Client ends when each endpoint that answers has done nothing else for Refused,
+// and three times at least: servers do so for seconds while they restart. The Retry-After of a refused upgrade (429, 503)
+// is kept, up to 4·Max.
 type Backoff struct {
 	Min, Max time.Duration // default 100 ms, 30 s
 	Factor   float64       // default 2
 	Attempts int           // per outage, then the Client ends; 0: no limit
+	Refused  time.Duration // how long rejected credentials go on being tried; 0: 5 minutes, negative: no limit
 }
 
-var defaultBackoff = Backoff{Min: 100 * time.Millisecond, Max: 30 * time.Second, Factor: 2}
+var defaultBackoff = Backoff{Min: 100 * time.Millisecond, Max: 30 * time.Second, Factor: 2, Refused: 5 * time.Minute}
 
 func (b Backoff) withDefaults() Backoff {
 	if b.Min == 0 {
@@ -27,6 +35,9 @@ func (b Backoff) withDefaults() Backoff {
 	}
 	if b.Factor == 0 {
 		b.Factor = defaultBackoff.Factor
+	}
+	if b.Refused == 0 {
+		b.Refused = defaultBackoff.Refused
 	}
 	return b
 }

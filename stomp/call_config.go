@@ -32,6 +32,9 @@ type subscribeConfig struct {
 func newSubscribeConfig(destination string, opts []SubscribeOption) (*subscribeConfig, error) {
 	c := new(subscribeConfig)
 	for _, o := range opts {
+		if o == nil {
+			return nil, errNilOption
+		}
 		o.applySubscribe(c)
 	}
 	switch {
@@ -62,22 +65,74 @@ type sendConfig struct {
 	noWait          bool
 }
 
-func newSendConfig(destination string, opts []SendOption) (sendConfig, error) {
+// with applies the options of a call to the defaults of its Client.
+func (defaults *sendConfig) with(destination string, opts []SendOption) (sendConfig, error) {
 	if destination == "" {
 		return sendConfig{}, ErrNoDestination
 	}
 	if len(opts) == 0 {
-		return sendConfig{contentType: defaultContentType}, nil
+		return *defaults, nil
 	}
 	if _, ok := opts[0].(receiptOption); ok && len(opts) == 1 {
-		return sendConfig{contentType: defaultContentType, receipt: true}, nil
+		c := *defaults
+		c.receipt = true
+		return c, nil
 	}
-	c := &sendConfig{contentType: defaultContentType}
+	c := new(sendConfig)
+	*c = *defaults
+	c.header = nil
 	for _, o := range opts {
+		if o == nil {
+			return sendConfig{}, errNilOption
+		}
 		o.applySend(c)
 	}
 	c.receipt = c.receipt || c.retry
-	return *c, checkHeader(c.header)
+	if err := checkHeader(c.header); err != nil {
+		return sendConfig{}, err
+	}
+	c.header = defaults.header.replacedBy(c.header)
+	return *c, nil
+}
+
+// replacedBy returns the entries of h whose name other does not have, and then those of other.
+func (h Header) replacedBy(other Header) Header {
+	switch {
+	case len(h) == 0:
+		return other
+	case len(other) == 0:
+		return h
+	}
+	all := make(Header, 0, len(h)+len(other))
+	for _, e := range h {
+		if _, replaced := other.Lookup(e[0]); !replaced {
+			all = append(all, e)
+		}
+	}
+	return append(all, other...)
+}
+
+// newSendDefaults is what WithSendDefaults adds up to. It is applied once, so that Send need not.
+func newSendDefaults(opts []SendOption) (*sendConfig, error) {
+	plain := &sendConfig{contentType: defaultContentType}
+	defaults, err := plain.with("any", opts)
+	if err != nil {
+		return nil, fmt.Errorf("WithSendDefaults: %w", err)
+	}
+	return &defaults, nil
+}
+
+// inTransaction returns the defaults for a SEND in a transaction: it has no receipt before COMMIT, and is not sent again.
+func (c sendConfig) inTransaction() *sendConfig {
+	c.retry, c.receipt, c.replyTo = false, false, ""
+	return &c
+}
+
+// forRequest returns the defaults for a Request, whose reply queue ends with the session.
+func (c sendConfig) forRequest() *sendConfig {
+	c.receipt = c.receipt && !c.retry
+	c.retry, c.replyTo = false, ""
+	return &c
 }
 
 // defaultContentType is what webstompy sends.
@@ -95,6 +150,9 @@ func newFrameConfig(opts []FrameOption) (frameConfig, error) {
 	}
 	c := new(frameConfig)
 	for _, o := range opts {
+		if o == nil {
+			return frameConfig{}, errNilOption
+		}
 		o.applyFrame(c)
 	}
 	return *c, checkHeader(c.header)
@@ -133,7 +191,7 @@ func checkHeader(h Header) error {
 	return nil
 }
 
-// receiptOption is WithReceipt. It has a type of its own because newSendConfig treats it apart when it is the only
+// receiptOption is WithReceipt. It has a type of its own because sendConfig.with treats it apart when it is the only
 // option.
 type receiptOption struct{}
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/webstomp/webstomp/internal/notify"
 )
@@ -17,7 +18,8 @@ import (
 // them have returned before Done is closed.
 type Client struct {
 	env
-	quit func() // cancels life
+	quit  func()        // cancels life
+	hurry chan struct{} // capacity 1: the next attempt to connect is to start at once
 
 	mu              sync.Mutex // guards what follows; locked before a subscription's
 	status          Status
@@ -57,17 +59,18 @@ func Connect(ctx context.Context, url string, opts ...ConnectOption) (*Client, e
 		subs:    make(map[string]*subscription),
 		closing: make(chan struct{}),
 		done:    make(chan struct{}),
-		status:  Status{State: StateConnecting, Attempt: 1},
+		hurry:   make(chan struct{}, 1),
+		status:  Status{State: StateConnecting, Attempt: 1, Since: time.Now()},
 	}
 	c.cfg, c.log = cfg, cfg.logger
 	c.receipts, c.newSubscriptionID = newReceipts(), c.newID
 	c.life, c.quit = context.WithCancel(context.WithoutCancel(ctx))
-	s, endpoint, err := c.first(ctx)
+	v := &supervisor{client: c, endpoints: newEndpoints(cfg.backoff, len(cfg.urls))}
+	s, err := v.connect(ctx)
 	if err != nil {
 		c.quit()
 		return nil, err
 	}
-	v := &supervisor{client: c, endpoint: endpoint}
 	v.begin(s)
 	v.run(s)
 	if cfg.lifetime != nil {
@@ -237,7 +240,11 @@ func (c *Client) report(ctx context.Context, out chan Status) {
 // setStatus changes the status and wakes the watchers. It is called by Connect and then by the supervisor alone.
 func (c *Client) setStatus(change func(*Status)) {
 	c.mu.Lock()
+	before := c.status
 	change(&c.status)
+	if c.status.Since = before.Since; c.status.State != before.State {
+		c.status.Since = time.Now()
+	}
 	changed := c.changed.Take()
 	c.mu.Unlock()
 	changed.Wake()

@@ -35,6 +35,7 @@ type connectConfig struct {
 	httpClient     *http.Client
 	httpHeader     http.Header
 	httpHeaderFunc func(context.Context) (http.Header, error)
+	beforeConnect  []func(context.Context, *Attempt) error
 	subprotocols   []string // nil: one for each version
 	compression    bool
 	messageType    MessageType
@@ -52,6 +53,8 @@ type connectConfig struct {
 	lifetime       context.Context
 	logger         *slog.Logger
 	buffer         buffer
+	sendDefaults   []SendOption
+	send           *sendConfig // sendDefaults, applied
 	bound          inbox.Bound // buffer, with defaults filled in
 }
 
@@ -62,10 +65,14 @@ func newConnectConfig(url string, opts []ConnectOption) (*connectConfig, error) 
 		beats:    defaultBeats,
 		logger:   slog.New(slog.DiscardHandler),
 	}
-	for _, o := range opts {
-		o.applyConnect(c)
+	err := c.apply(opts)
+	if err == nil {
+		err = c.check()
 	}
-	if err := c.check(); err != nil {
+	if err == nil {
+		c.send, err = newSendDefaults(c.sendDefaults)
+	}
+	if err != nil {
 		return nil, &opError{op: "connect", step: "options", err: err, unsent: true}
 	}
 	c.versions = slices.Clone(c.versions)
@@ -74,6 +81,16 @@ func newConnectConfig(url string, opts []ConnectOption) (*connectConfig, error) 
 	c.backoff = c.backoff.withDefaults()
 	c.bound = c.buffer.bound()
 	return c, nil
+}
+
+func (c *connectConfig) apply(opts []ConnectOption) error {
+	for _, o := range opts {
+		if o == nil {
+			return errNilOption
+		}
+		o.applyConnect(c)
+	}
+	return nil
 }
 
 func (c *connectConfig) check() error {
@@ -98,6 +115,8 @@ func (c *connectConfig) check() error {
 		return fmt.Errorf("WithMessageSplit: %d bytes is below %d, the longest UTF-8 character", c.split, outbox.MinSplit)
 	case c.limits.Body < 0 || c.limits.Header < 0 || c.limits.Entries < 0:
 		return errors.New("WithLimits: negative limit (0 keeps the default)")
+	case slices.ContainsFunc(c.beforeConnect, func(f func(context.Context, *Attempt) error) bool { return f == nil }):
+		return errors.New("WithBeforeConnect: nil function")
 	case c.logger == nil:
 		return errors.New("WithLogger: nil logger")
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -12,11 +13,11 @@ import (
 	"github.com/webstomp/webstomp/internal/ws"
 )
 
-// dial makes one attempt: credentials, connection, CONNECT, CONNECTED. Its errors are *ConnectErrors, and leave no
-// connection open.
-func (e *env) dial(ctx context.Context, url string) (*session, error) {
-	a := attempt{cfg: e.cfg, env: e, url: url, shown: url}
-	s, err := a.run(ctx)
+// dial makes attempt number n of an effort at an endpoint: credentials, connection, CONNECT, CONNECTED. before is why the
+// last session or attempt ended. Its errors are *ConnectErrors, and leave no connection open.
+func (e *env) dial(ctx context.Context, url string, n int, before error) (*session, error) {
+	a := attempt{cfg: e.cfg, env: e, url: url}
+	s, err := a.run(ctx, n, before)
 	if err == nil {
 		return s, nil
 	}
@@ -24,6 +25,7 @@ func (e *env) dial(ctx context.Context, url string) (*session, error) {
 	var refused *ws.HandshakeError
 	if errors.As(err, &refused) {
 		failed.StatusCode, failed.Body, failed.Err = refused.StatusCode, refused.Body, refused.Err
+		failed.retryAfter = refused.RetryAfter
 	}
 	if ctx.Err() != nil && !isContextError(failed.Err) {
 		failed.Err = fmt.Errorf("%w (%w)", ctxError(ctx), failed.Err)
@@ -35,31 +37,35 @@ type attempt struct {
 	cfg   *connectConfig
 	env   *env
 	url   string
-	shown string // the URL without its password
+	shown string // the URL without what may be secret in it
 }
 
-func (a *attempt) run(ctx context.Context) (*session, error) {
+func (a *attempt) run(ctx context.Context, n int, before error) (*session, error) {
 	target, err := a.target()
-	if err != nil {
+	if err != nil && len(a.cfg.beforeConnect) == 0 {
 		return nil, &badURLError{err}
 	}
 	if ctx.Err() != nil {
 		return nil, ctxError(ctx)
 	}
-	login := a.cfg.login
-	if a.cfg.credentials != nil {
-		l, p, err := a.cfg.credentials(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("WithCredentials: %w", err)
-		}
-		login = &credentials{l, p}
+	wanted, err := a.prepare(ctx, n, before)
+	if err != nil {
+		return nil, err
 	}
-	hello := a.connectFrame(login)
+	if a.url = wanted.URL; len(a.cfg.beforeConnect) > 0 {
+		if target, err = a.target(); err != nil {
+			return nil, &badURLError{err}
+		}
+	}
+	if len(wanted.HTTPHeader) > 0 && (a.cfg.dialer != nil || target.Bare()) {
+		return nil, errors.New("WithBeforeConnect: HTTPHeader has entries, and there is no HTTP request")
+	}
+	hello := a.connectFrame(wanted)
 	encoded, err := a.cfg.encoder(V12).AppendFrame(nil, hello)
 	if err != nil {
 		return nil, err
 	}
-	conn, err := a.open(ctx, target)
+	conn, err := a.open(ctx, target, wanted.HTTPHeader)
 	if err != nil {
 		return nil, err
 	}
@@ -71,10 +77,45 @@ func (a *attempt) run(ctx context.Context) (*session, error) {
 	return s, nil
 }
 
+// prepare asks for everything that may be new at each attempt.
+func (a *attempt) prepare(ctx context.Context, n int, before error) (*Attempt, error) {
+	wanted := &Attempt{Number: n, Err: before, URL: a.url, HTTPHeader: a.cfg.httpHeader.Clone(), Header: a.cfg.header.Clone()}
+	if wanted.HTTPHeader == nil {
+		wanted.HTTPHeader = make(http.Header)
+	}
+	if a.cfg.login != nil {
+		wanted.Login, wanted.Passcode = a.cfg.login.login, a.cfg.login.passcode
+	}
+	var err error
+	if a.cfg.credentials != nil {
+		if wanted.Login, wanted.Passcode, err = a.cfg.credentials(ctx); err != nil {
+			return nil, fmt.Errorf("WithCredentials: %w", err)
+		}
+	}
+	if a.cfg.httpHeaderFunc != nil {
+		more, err := a.cfg.httpHeaderFunc(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("WithHTTPHeaderFunc: %w", err)
+		}
+		for name, values := range more {
+			wanted.HTTPHeader[name] = values
+		}
+	}
+	for _, f := range a.cfg.beforeConnect {
+		if err := f(ctx, wanted); err != nil {
+			return nil, fmt.Errorf("WithBeforeConnect: %w", err)
+		}
+	}
+	if err := checkHeader(wanted.Header); err != nil {
+		return nil, fmt.Errorf("WithBeforeConnect: %w", err)
+	}
+	return wanted, nil
+}
+
 // target parses the URL. With WithDialer any URL is accepted: the dialer parses it.
 func (a *attempt) target() (ws.Target, error) {
 	if a.cfg.dialer != nil {
-		a.shown = withoutPassword(a.url)
+		a.shown = withoutSecrets(a.url)
 		return ws.Target{}, nil
 	}
 	target, err := ws.ParseURL(a.url)
@@ -89,9 +130,9 @@ func (a *attempt) target() (ws.Target, error) {
 	return target, nil
 }
 
-// withoutPassword returns a URL of any scheme without its password. One that cannot be parsed may hold a password
-// anywhere, and is not shown.
-func withoutPassword(raw string) string {
+// withoutSecrets returns a URL of any scheme without its password and its query, which may hold a token. One that cannot
+// be parsed may hold a password anywhere, and is not shown.
+func withoutSecrets(raw string) string {
 	u, err := url.Parse(raw)
 	if err != nil || u.Opaque != "" {
 		return "(URL of WithDialer)"
@@ -99,11 +140,12 @@ func withoutPassword(raw string) string {
 	if u.User != nil {
 		u.User = url.User(u.User.Username())
 	}
+	u.RawQuery, u.ForceQuery = "", false
 	return u.String()
 }
 
 // connectFrame makes CONNECT (clause C1).
-func (a *attempt) connectFrame(login *credentials) wire.Frame {
+func (a *attempt) connectFrame(wanted *Attempt) wire.Frame {
 	versions := make([]string, len(a.cfg.versions))
 	for i, v := range a.cfg.versions {
 		versions[i] = string(v)
@@ -113,14 +155,14 @@ func (a *attempt) connectFrame(login *credentials) wire.Frame {
 		{"host", a.cfg.host},
 		{"heart-beat", a.cfg.beats.entry()},
 	}}
-	if login != nil {
-		f.Header = append(f.Header, [2]string{"login", login.login}, [2]string{"passcode", login.passcode})
+	if a.cfg.login != nil || a.cfg.credentials != nil || wanted.Login != "" || wanted.Passcode != "" {
+		f.Header = append(f.Header, [2]string{"login", wanted.Login}, [2]string{"passcode", wanted.Passcode})
 	}
-	f.Header = append(f.Header, a.cfg.header...)
+	f.Header = append(f.Header, wanted.Header...)
 	return f
 }
 
-func (a *attempt) open(ctx context.Context, target ws.Target) (*ws.Conn, error) {
+func (a *attempt) open(ctx context.Context, target ws.Target, header http.Header) (*ws.Conn, error) {
 	if a.cfg.dialer != nil {
 		nc, err := a.cfg.dialer(ctx, a.url)
 		if err != nil {
@@ -130,20 +172,6 @@ func (a *attempt) open(ctx context.Context, target ws.Target) (*ws.Conn, error) 
 			return nil, errors.New("WithDialer: the dialer returned neither a connection nor an error")
 		}
 		return ws.Stream(nc), nil
-	}
-	header := a.cfg.httpHeader.Clone()
-	if a.cfg.httpHeaderFunc != nil {
-		more, err := a.cfg.httpHeaderFunc(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("WithHTTPHeaderFunc: %w", err)
-		}
-		if header == nil {
-			header = more.Clone()
-		} else {
-			for name, values := range more {
-				header[name] = values
-			}
-		}
 	}
 	return ws.Dial(ctx, target, ws.DialOptions{
 		HTTPClient:   a.cfg.httpClient,

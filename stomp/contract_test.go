@@ -72,6 +72,8 @@ var (
 	_ func(*stomp.Header, string)                    = (*stomp.Header).Del
 	_ func(error) bool                               = stomp.Unsent
 	_ func(*stomp.ConnectError) bool                 = (*stomp.ConnectError).Permanent
+	_ func(*stomp.ConnectError) bool                 = (*stomp.ConnectError).Refused
+	_ func(*stomp.Client, context.Context) error     = (*stomp.Client).Reconnect
 	_ []error                                        = []error{stomp.ErrClosed, stomp.ErrNotConnected, stomp.ErrConnectionLost, stomp.ErrHeartBeat, stomp.ErrStale,
 		stomp.ErrNotAckable, stomp.ErrSlowConsumer, stomp.ErrTransactionDone, stomp.ErrNoDestination, stomp.ErrNoID, stomp.ErrDuplicateID,
 		&stomp.Error{Message: "", ReceiptID: "", Frame: stomp.Frame{Epoch: 1}},
@@ -94,9 +96,11 @@ var (
 		stomp.WithDialer(func(context.Context, string) (net.Conn, error) { return nil, nil }),
 		stomp.WithLimits(stomp.Limits{Body: 1, Header: 1, Entries: 1}), stomp.WithLifetime(context.Background()),
 		stomp.WithLogger(slog.Default()), stomp.WithBuffer(1, 1, stomp.OverflowBlock),
-		stomp.WithFailover("", ""), stomp.WithReconnect(stomp.Backoff{Min: 1, Max: 1, Factor: 1, Attempts: 1}),
-		stomp.WithoutReconnect(), stomp.WithInitialRetry(),
+		stomp.WithFailover("", ""), stomp.WithReconnect(stomp.Backoff{Min: 1, Max: 1, Factor: 1, Attempts: 1, Refused: 1}),
+		stomp.WithoutReconnect(), stomp.WithInitialRetry(), stomp.WithSendDefaults(stomp.WithPersistent()),
+		stomp.WithBeforeConnect(func(context.Context, *stomp.Attempt) error { return nil }),
 	}
+	_ = stomp.Attempt{Number: 1, Err: nil, URL: "", HTTPHeader: http.Header{}, Header: stomp.Header{}, Login: "", Passcode: ""}
 	_ = []stomp.SubscribeOption{
 		stomp.WithHeader("", ""), stomp.WithReceipt(), stomp.WithBuffer(1, 1, stomp.OverflowFail), stomp.WithAck(stomp.AckClientIndividual),
 		stomp.WithID(""), stomp.WithSelector(""), stomp.WithHeaderFunc(func() stomp.Header { return nil }),
@@ -104,10 +108,10 @@ var (
 	}
 	_ = []stomp.SendOption{
 		stomp.WithHeader("", ""), stomp.WithReceipt(), stomp.WithContentType(""), stomp.WithoutContentLength(), stomp.WithReplyTo(""),
-		stomp.WithRetry(), stomp.WithoutWaiting(),
+		stomp.WithRetry(), stomp.WithoutWaiting(), stomp.WithPersistent(),
 	}
 	_ = []stomp.FrameOption{stomp.WithHeader("", ""), stomp.WithReceipt(), stomp.WithoutWaiting()}
-	_ = stomp.Status{State: stomp.StateReconnecting, Epoch: 1, Attempt: 1, RetryAt: time.Time{}, Err: nil,
+	_ = stomp.Status{State: stomp.StateReconnecting, Epoch: 1, Attempt: 1, RetryAt: time.Time{}, Since: time.Time{}, Err: nil,
 		Session: stomp.Session{URL: "", Subprotocol: "", Server: "", ID: "", Version: stomp.V12, HeartBeatSend: 0, HeartBeatReceive: 0, Header: nil}}
 	_ = stomp.SubscriptionStats{Received: 0, Delivered: 0, Dropped: 0, Stalls: 0, Queued: 0, QueuedBytes: 0}
 	_ = []stomp.State{stomp.StateConnecting, stomp.StateConnected, stomp.StateReconnecting, stomp.StateClosed}

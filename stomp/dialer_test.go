@@ -16,7 +16,7 @@ import (
 
 func TestWithDialer_gets_the_URL_as_given_and_shows_it_without_its_password(t *testing.T) {
 	for url, shown := range map[string]string{
-		"memory://u:secret@broker/x?y=1": "memory://u@broker/x?y=1",
+		"memory://u:secret@broker/x?y=1": "memory://u@broker/x",
 		"tcp://broker.test":              "tcp://broker.test",
 		"ws://broker.test/ws":            "ws://broker.test/ws",
 		"just a name":                    "just%20a%20name",

@@ -27,6 +27,9 @@ type env struct {
 
 // counters holds the counters of the Client as a whole.
 type counters struct {
+	attempts       atomic.Uint64
+	failedAttempts atomic.Uint64
+	brokerErrors   atomic.Uint64
 	receiptIDs     atomic.Uint64
 	transactionIDs atomic.Uint64
 	unmatched      atomic.Uint64

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/webstomp/webstomp/internal/wire"
 	"github.com/webstomp/webstomp/internal/ws"
@@ -80,6 +81,8 @@ type ConnectError struct {
 	StatusCode int    // of a refused upgrade, otherwise 0
 	Body       []byte // the start of that response's body, at most 1 KiB
 	Err        error
+
+	retryAfter time.Duration // what the server asks for; 0: nothing
 }
 
 func (e *ConnectError) Error() string {
@@ -109,6 +112,13 @@ func (e *ConnectError) Permanent() bool {
 		return true
 	}
 	return false
+}
+
+// Refused reports whether the server rejected our credentials: HTTP status 401 or 403, or an ERROR in answer to CONNECT.
+// That may pass: it counts when it lasts ([Backoff]).
+func (e *ConnectError) Refused() bool {
+	var refused *Error
+	return e.StatusCode == http.StatusUnauthorized || e.StatusCode == http.StatusForbidden || errors.As(e.Err, &refused)
 }
 
 // badURLError says that a URL cannot be dialled.
@@ -192,6 +202,12 @@ func errClosedBy(cause error) error {
 	}
 	return &closedError{cause}
 }
+
+// errRenewed is how a session ends for which Reconnect makes another.
+var errRenewed = &lostError{errors.New("Reconnect was called")}
+
+// errNilOption is the error of a call that was given a nil option.
+var errNilOption = errors.New("a nil option")
 
 // errEnded says that the user has ended the subscription.
 var errEnded = errors.New("the subscription has ended")

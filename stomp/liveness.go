@@ -45,6 +45,13 @@ func (s *session) startSilenceTimer() {
 	s.silenceTimer.Reset(s.allowedSilence()) // only now can checkSilence find the timer
 }
 
+// wakeGrace is for how long the read loop may read what lies in the socket, when the silence timer finds that it is late:
+// the process was stopped, or slept, and must not take its own sleep for the server's.
+const wakeGrace = time.Second
+
+// late is how late a timer may be on a machine that is merely busy.
+const late = 100 * time.Millisecond
+
 // checkSilence runs when the silence timer fires. It ends the session, or sets the timer to the earliest time when
 // that may be due.
 func (s *session) checkSilence() {
@@ -53,7 +60,12 @@ func (s *session) checkSilence() {
 	}
 	allowed := s.allowedSilence()
 	left := allowed - s.pause.silence(s.conn.LastRead())
-	if left <= 0 {
+	switch {
+	case left > 0:
+		s.woke = false
+	case left < -late && !s.woke:
+		s.woke, left = true, wakeGrace
+	default:
 		s.abort(&lostError{fmt.Errorf("%w for %v (heart-beats every %v were agreed)", ErrHeartBeat, allowed, s.info.HeartBeatReceive)})
 		return
 	}

@@ -134,6 +134,16 @@ func WithHTTPHeaderFunc(f func(ctx context.Context) (http.Header, error)) Connec
 	return connectOption(func(c *connectConfig) { c.httpHeaderFunc = f })
 }
 
+// WithBeforeConnect calls f before every attempt to connect, with the ctx of that attempt: a place for everything that
+// may be new each time, a fresh token in CONNECT's header, in the HTTP header or in the URL, with the reason why the last
+// session or attempt ended. It runs after the functions of [WithCredentials] and [WithHTTPHeaderFunc], whose results it
+// sees; several run in the order given. An error of f ends the attempt, and is not taken for a refusal. An entry of Header
+// that the library writes itself, or one of HTTPHeader where there is no upgrade, is that attempt's error. f must not call
+// methods of the Client.
+func WithBeforeConnect(f func(ctx context.Context, a *Attempt) error) ConnectOption {
+	return connectOption(func(c *connectConfig) { c.beforeConnect = append(c.beforeConnect, f) })
+}
+
 // WithSubprotocols replaces the WebSocket subprotocols offered, by default v12.stomp, v11.stomp and v10.stomp for the
 // versions of [WithVersions] (clause W1). Without names, none is offered.
 func WithSubprotocols(names ...string) ConnectOption {
@@ -191,15 +201,17 @@ func WithLimits(l Limits) ConnectOption {
 	return connectOption(func(c *connectConfig) { c.limits = l })
 }
 
-// WithFailover adds further endpoints of the same broker. Connect tries each once, in the order given. After a loss,
-// the lost one is tried first, then the others in order, round and round.
+// WithFailover adds further endpoints of the same broker. Connect tries each once, in the order given, and shares the
+// time that its ctx has among them. After a loss, the lost one is tried first, or last if it fell silent, then the others
+// in order, round and round: [Backoff] delays each round, and within one the next endpoint is tried at once. An attempt
+// takes at most 5 s while other endpoints are left in the round, else 15 s.
 func WithFailover(urls ...string) ConnectOption {
 	return connectOption(func(c *connectConfig) { c.failover = append([]string{}, urls...) })
 }
 
 // WithReconnect sets when a lost connection is tried again. Reconnecting is on by default, with the defaults of
-// [Backoff]. The Client ends after Backoff.Attempts in one outage, or when its credentials are rejected three times
-// in a row (401, 403, or ERROR in answer to CONNECT).
+// [Backoff]. The Client ends after Backoff.Attempts in one outage, or when every endpoint that answers has rejected its
+// credentials for Backoff.Refused ([ConnectError.Refused]).
 //
 // Channels of subscriptions stay open across a reconnect. SUBSCRIBEs go out in the order in which the subscriptions
 // were made, before anything that waits to be sent. [Frame.Epoch] shows where messages may be missing. Transactions
@@ -213,8 +225,9 @@ func WithoutReconnect() ConnectOption {
 	return connectOption(func(c *connectConfig) { c.once = true })
 }
 
-// WithInitialRetry makes Connect retry until its ctx ends, with the Backoff of [WithReconnect]; its Attempts counts
-// rounds through all endpoints. A permanent failure ([ConnectError.Permanent]) of every endpoint ends it at once.
+// WithInitialRetry makes Connect retry until its ctx ends, with the Backoff of [WithReconnect]: like a Client that
+// reconnects, it gives up after Attempts, and when its credentials have been rejected for Refused. URLs that make no
+// sense end it at once.
 func WithInitialRetry() ConnectOption {
 	return connectOption(func(c *connectConfig) { c.initialRetry = true })
 }
@@ -226,7 +239,8 @@ func WithLifetime(ctx context.Context) ConnectOption {
 }
 
 // WithLogger makes the Client log: a line when a session begins or ends, one for each kind of problem, and frames at
-// slog.LevelDebug. Passcodes and Authorization headers are redacted. By default nothing is logged.
+// slog.LevelDebug. In an outage it logs the first failed attempt, each new reason, and a line about once a minute. Passcodes,
+// Authorization headers and the query of a URL are left out. By default nothing is logged.
 func WithLogger(l *slog.Logger) ConnectOption {
 	return connectOption(func(c *connectConfig) { c.logger = l })
 }
@@ -299,4 +313,17 @@ func WithReplyTo(destination string) SendOption {
 // ends it. It excludes transactions and Request.
 func WithRetry() SendOption {
 	return sendOption(func(c *sendConfig) { c.retry = true })
+}
+
+// WithPersistent sends persistent:true: the broker keeps the message across a restart, if the queue that it waits in is
+// durable as well. Without it RabbitMQ and Artemis may lose even a message that they have confirmed.
+func WithPersistent() SendOption {
+	return sendOption(func(c *sendConfig) { c.header = append(c.header, entry{"persistent", "true"}) })
+}
+
+// WithSendDefaults applies opts to every SEND of the Client, before the call's own options; several add up. An entry of the
+// call replaces one of the defaults with the same name. WithRetry, WithReceipt and WithReplyTo do not count in
+// transactions, WithRetry and WithReplyTo not in [Client.Request].
+func WithSendDefaults(opts ...SendOption) ConnectOption {
+	return connectOption(func(c *connectConfig) { c.sendDefaults = append(c.sendDefaults, opts...) })
 }

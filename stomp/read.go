@@ -129,6 +129,7 @@ func (s *session) receipt(id string) {
 // brokerError attributes an ERROR to the receipt or subscription that it names. One with neither receipt-id nor
 // subscription ends the session (promise 12, clause S2).
 func (s *session) brokerError(f wire.Frame) error {
+	s.env.counters.brokerErrors.Add(1)
 	e := newError(frameOf(f))
 	e.Frame.Epoch = s.epoch
 	if e.ReceiptID != "" {

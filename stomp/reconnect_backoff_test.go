@@ -49,8 +49,8 @@ func TestBackoff_full_jitter(t *testing.T) {
 	})
 }
 
-// n starts afresh after a session that lasted for Max, and not a nanosecond sooner.
-func TestBackoff_afresh_after_Max(t *testing.T) {
+// n starts afresh after a session that lasted as long as the delay before it may have been, and not a nanosecond sooner.
+func TestBackoff_afresh_after_a_session_that_lasted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		route := rig.NewRoute(t)
 		c := rig.Connect(t, route, stomp.WithReconnect(stomp.Backoff{Min: time.Millisecond, Max: time.Hour, Factor: 1000}), stomp.WithHeartBeat(0, 0))
@@ -68,14 +68,17 @@ func TestBackoff_afresh_after_Max(t *testing.T) {
 			}
 			return route.Dials()[0].At.Sub(cut)
 		}
-		var second []float64
+		outage(0)
+		var second, third []float64
 		for range 60 {
-			if d := outage(time.Hour); d > time.Millisecond {
+			second = append(second, float64(outage(time.Millisecond-1))/float64(time.Second))
+			third = append(third, float64(outage(time.Second-1))/float64(1000*time.Second))
+			if d := outage(1000 * time.Second); d > time.Millisecond {
 				t.Fatalf("after a session that lasted: %v, above Min", d)
 			}
-			second = append(second, float64(outage(time.Hour-1))/float64(time.Second))
 		}
-		evenly(t, "the delay after a session that did not last", second)
+		evenly(t, "the delay after one that did not last", second)
+		evenly(t, "the delay after two that did not last", third)
 	})
 }
 

@@ -3,6 +3,7 @@ package stomp_test
 import (
 	"context"
 	"math"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -47,23 +48,38 @@ func TestWithFailover_Connect_finds_none(t *testing.T) {
 		if failed.URL != "ws://three.test/ws" {
 			t.Errorf("error %v", err)
 		}
-		if took := time.Since(start); took != 30*time.Second {
-			t.Errorf("it took %v, want 15 s for each that is mute", took)
+		if took := time.Since(start); took != 20*time.Second {
+			t.Errorf("it took %v, want 5 s for a mute one, and 15 s for the last", took)
 		}
 		rig.Equal(t, "endpoints", route.Hosts(), []string{"one.test", "two.test", "three.test"})
 	})
 }
 
-func TestWithFailover_Connect_ctx_ends_the_round(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		route := rig.NewRoute(t)
-		route.Plan(rig.Mute, rig.Mute, rig.Mute)
-		rig.Takes(t, 20*time.Second, func() {
-			err := rig.ConnectError(t, rig.Within(t, 20*time.Second), route, withThree)
-			rig.ErrorIs(t, err, context.DeadlineExceeded)
+// The endpoints share what time ctx has, so that a mute one does not keep Connect from the others.
+func TestWithFailover_Connect_shares_its_time(t *testing.T) {
+	for name, c := range map[string]struct {
+		has   time.Duration
+		after []time.Duration // from the start to each dial
+	}{
+		"little_time":     {3 * time.Second, []time.Duration{0, time.Second, 2 * time.Second}},
+		"enough":          {20 * time.Second, []time.Duration{0, 5 * time.Second, 10 * time.Second}},
+		"less_at_the_end": {12 * time.Second, []time.Duration{0, 4 * time.Second, 8 * time.Second}},
+	} {
+		rig.Bubble(t, name, func(t *testing.T) {
+			route := rig.NewRoute(t)
+			route.Plan(rig.Times(3, rig.Mute)...)
+			start := time.Now()
+			rig.Takes(t, c.has, func() {
+				err := rig.ConnectError(t, rig.Within(t, c.has), route, withThree)
+				rig.ErrorIs(t, err, context.DeadlineExceeded)
+			})
+			var after []time.Duration
+			for _, d := range route.Dials() {
+				after = append(after, d.At.Sub(start))
+			}
+			rig.Equal(t, "the dials", after, c.after)
 		})
-		rig.Equal(t, "endpoints", route.Hosts(), []string{"one.test", "two.test"})
-	})
+	}
 }
 
 // After a loss the endpoint that was lost comes first, then the others in order, round and round.
@@ -122,12 +138,13 @@ func TestWithInitialRetry_succeeds(t *testing.T) {
 	})
 }
 
-// What ends the retrying: ctx, a permanent failure of every endpoint, Attempts.
+// What ends the retrying: ctx, credentials that are rejected for long enough, Attempts.
 func TestWithInitialRetry_ends(t *testing.T) {
 	failover := stomp.WithFailover("ws://two.test/ws")
 	limited := rig.LongBackoff
 	limited.Attempts = 1
 	steady := stomp.Backoff{Min: time.Nanosecond, Max: time.Nanosecond}
+	brief := stomp.Backoff{Min: time.Second, Max: time.Second, Refused: 20 * time.Second}
 	for name, c := range map[string]struct {
 		script []rig.Trouble
 		opts   []stomp.ConnectOption
@@ -136,14 +153,15 @@ func TestWithInitialRetry_ends(t *testing.T) {
 		cause  error
 		status int
 	}{
-		"ctx_during_back_off":    {rig.Times(1, rig.NoDial), []stomp.ConnectOption{stomp.WithReconnect(stomp.Backoff{Min: math.MaxInt64, Max: math.MaxInt64})}, time.Minute, 1, context.DeadlineExceeded, 0},
-		"ctx_during_an_attempt":  {rig.Times(9, rig.Mute), []stomp.ConnectOption{stomp.WithReconnect(steady)}, time.Minute, 0, context.DeadlineExceeded, 0},
-		"ctx_during_a_dial":      {rig.Times(9, rig.Hangs), []stomp.ConnectOption{stomp.WithReconnect(steady)}, time.Minute, 0, context.DeadlineExceeded, 0},
-		"permanent":              {rig.Times(9, rig.RefusedUpgrade(401)), nil, 0, 1, nil, 401},
-		"permanent_after_others": {[]rig.Trouble{rig.NoDial, rig.NoDial, rig.RefusedUpgrade(404)}, []stomp.ConnectOption{stomp.WithReconnect(stomp.Backoff{Min: 1, Max: 1})}, -1, 3, nil, 404},
-		"permanent_everywhere":   {rig.Times(9, rig.RefusedUpgrade(401)), []stomp.ConnectOption{failover}, 0, 2, nil, 401},
-		"permanent_at_one":       {append([]rig.Trouble{rig.RefusedUpgrade(401), rig.NoDial, rig.NoDial, rig.RefusedUpgrade(401)}, rig.Times(9, rig.RefusedUpgrade(403))...), []stomp.ConnectOption{failover, stomp.WithReconnect(steady)}, -1, 6, nil, 403},
-		"Attempts":               {rig.Times(9, rig.NoDial), []stomp.ConnectOption{stomp.WithReconnect(limited)}, 0, 1, rig.ErrDown, 0},
+		"ctx_during_back_off":   {rig.Times(1, rig.NoDial), []stomp.ConnectOption{stomp.WithReconnect(stomp.Backoff{Min: math.MaxInt64, Max: math.MaxInt64})}, time.Minute, 1, context.DeadlineExceeded, 0},
+		"ctx_during_an_attempt": {rig.Times(9, rig.Mute), []stomp.ConnectOption{stomp.WithReconnect(steady)}, time.Minute, 0, context.DeadlineExceeded, 0},
+		"ctx_during_a_dial":     {rig.Times(9, rig.Hangs), []stomp.ConnectOption{stomp.WithReconnect(steady)}, time.Minute, 0, context.DeadlineExceeded, 0},
+		"refused_for_long":      {rig.Times(99, rig.RefusedUpgrade(401)), []stomp.ConnectOption{stomp.WithReconnect(brief)}, -1, 0, nil, 401},
+		"refused_everywhere":    {rig.Times(99, rig.RefusedUpgrade(403)), []stomp.ConnectOption{failover, stomp.WithReconnect(brief)}, -1, 0, nil, 403},
+		"refused_or_dead":       {slices.Repeat([]rig.Trouble{rig.Denied, rig.NoDial}, 50), []stomp.ConnectOption{failover, stomp.WithReconnect(brief)}, -1, 0, nil, 0},
+		"ctx_during_refusals":   {rig.Times(99, rig.RefusedUpgrade(401)), nil, time.Minute, 0, context.DeadlineExceeded, 401},
+		"permanent_otherwise":   {rig.Times(99, rig.RefusedUpgrade(404)), nil, time.Minute, 0, context.DeadlineExceeded, 404},
+		"Attempts":              {rig.Times(9, rig.NoDial), []stomp.ConnectOption{stomp.WithReconnect(limited)}, 0, 1, rig.ErrDown, 0},
 	} {
 		rig.Bubble(t, name, func(t *testing.T) {
 			route := rig.NewRoute(t)

@@ -2,7 +2,9 @@ package stomp_test
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -61,7 +63,7 @@ func TestWithReconnect_Status(t *testing.T) {
 		}
 		close(gate)
 		back := <-w
-		if back.State != stomp.StateConnected || back.Epoch != 2 || back.Attempt != 0 || back.Err != nil || !back.RetryAt.IsZero() ||
+		if back.State != stomp.StateConnected || back.Epoch != 2 || back.Attempt != 0 || !errors.Is(back.Err, stomp.ErrConnectionLost) || !back.RetryAt.IsZero() || !back.Since.Equal(time.Now()) ||
 			back.Session.ID == first.Session.ID || back.Session.Version != stomp.V12 {
 			t.Errorf("status %+v", back)
 		}
@@ -76,32 +78,36 @@ func TestWithReconnect_Status(t *testing.T) {
 	})
 }
 
-// One line when it breaks, one when it is back, however many attempts there were.
+// One line when it breaks, one at the first failed attempt, at each new reason and about once a minute, and one when it is
+// back that says how long it took.
 func TestWithReconnect_log(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log rig.Log
 		route := rig.NewRoute(t)
-		c := rig.Connect(t, route, stomp.WithReconnect(rig.QuickBackoff), stomp.WithLogger(log.Logger(slog.LevelInfo)))
+		c := rig.Connect(t, route, stomp.WithReconnect(stomp.Backoff{Min: 5 * time.Second, Max: 5 * time.Second}), stomp.WithLogger(log.Logger(slog.LevelInfo)), stomp.WithHeartBeat(0, 0))
 		w := c.Watch(t.Context())
 		rig.Until(t, w, stomp.StateConnected)
-		for range 3 {
-			route.Plan(rig.Times(10, rig.NoDial)...)
-			route.Broker.Cut()
-			rig.Until(t, w, stomp.StateReconnecting)
-			rig.Until(t, w, stomp.StateConnected)
+		route.Plan(append(append(rig.Times(100, rig.NoDial), rig.Times(10, rig.RefusedUpgrade(503))...), rig.NoDial)...)
+		cut := time.Now()
+		route.Broker.Cut()
+		rig.Until(t, w, stomp.StateReconnecting)
+		rig.Until(t, w, stomp.StateConnected)
+		took := time.Since(cut)
+		lines := log.Lines("")
+		lines = lines[slices.IndexFunc(lines, func(l string) bool { return strings.Contains(l, `level=WARN msg="stomp: connection lost"`) }):]
+		back := lines[len(lines)-1]
+		if !strings.Contains(back, `level=INFO msg="stomp: connected"`) || !strings.Contains(back, "after="+took.String()) || !strings.Contains(back, "failed-attempts=111") {
+			t.Errorf("when it was back: %s", back)
 		}
-		rig.OK(t, c.Disconnect(t.Context()))
-		all := log.Lines("")
-		if len(all) != 1+3*2+1 {
-			t.Fatalf("%d lines:\n%s", len(all), strings.Join(all, ""))
+		failed := log.Lines(`level=WARN msg="stomp: no connection yet"`)
+		if !strings.Contains(failed[0], "attempts=1 ") || !strings.Contains(failed[0], rig.ErrDown.Error()) {
+			t.Errorf("at the first failed attempt: %s", failed[0])
 		}
-		for n := range 3 {
-			if broken := all[1+2*n]; !strings.Contains(broken, `level=WARN msg="stomp: connection lost"`) {
-				t.Errorf("when it broke: %s", broken)
-			}
-			if back := all[2+2*n]; !strings.Contains(back, `level=INFO msg="stomp: connected"`) {
-				t.Errorf("when it was back: %s", back)
-			}
+		if n := len(failed); n < 3+int((took-time.Minute)/(65*time.Second)) || n > 3+int(took/time.Minute) {
+			t.Errorf("%d lines in %v:\n%s", n, took, strings.Join(failed, ""))
+		}
+		if reason := log.Lines("503"); len(reason) == 0 || !strings.Contains(reason[0], "attempts=101 ") {
+			t.Errorf("at a new reason: %q", reason)
 		}
 	})
 }
@@ -111,7 +117,9 @@ func TestWithReconnect_log_of_the_end(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log rig.Log
 		route := rig.NewRoute(t)
-		c := rig.Connect(t, route, stomp.WithReconnect(rig.QuickBackoff), stomp.WithLogger(log.Logger(slog.LevelInfo)))
+		once := rig.QuickBackoff
+		once.Refused = time.Nanosecond
+		c := rig.Connect(t, route, stomp.WithReconnect(once), stomp.WithLogger(log.Logger(slog.LevelInfo)))
 		route.Plan(rig.Times(3, rig.Denied)...)
 		route.Broker.Cut()
 		<-c.Done()

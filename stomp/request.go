@@ -19,7 +19,7 @@ import (
 // error is [ErrConnectionLost] and the outcome is unknown. A reply that comes after ctx has ended goes to
 // [Client.Unmatched].
 func (c *Client) Request(ctx context.Context, destination string, body []byte, opts ...SendOption) (Frame, error) {
-	cfg, err := newSendConfig(destination, opts)
+	cfg, err := c.cfg.send.forRequest().with(destination, opts)
 	if err == nil && cfg.retry {
 		err = errors.New("WithRetry excludes Request: its reply queue ends with the session")
 	}

@@ -3,6 +3,7 @@ package stomp
 import (
 	"context"
 	"errors"
+	"time"
 )
 
 // Restoring a session: first every SUBSCRIBE, in the order in which they were made, then the frames carried over.
@@ -48,9 +49,10 @@ func (v *supervisor) activate(s *session) {
 		}
 	}
 	c.log.Info("stomp: connected", "url", s.info.URL, "version", string(s.info.Version), "server", s.info.Server,
-		"heart-beat-send", s.info.HeartBeatSend, "heart-beat-receive", s.info.HeartBeatReceive, "epoch", s.epoch)
+		"heart-beat-send", s.info.HeartBeatSend, "heart-beat-receive", s.info.HeartBeatReceive, "epoch", s.epoch,
+		"after", time.Since(v.outage.began), "failed-attempts", v.outage.attempts)
 	c.setStatus(func(st *Status) {
-		*st = Status{State: StateConnected, Epoch: s.epoch, Session: s.info}
+		*st = Status{State: StateConnected, Epoch: s.epoch, Err: v.lost, Session: s.info}
 	})
 }
 
@@ -76,6 +78,6 @@ func (c *Client) use(s *session) (ending, complete bool) {
 func (v *supervisor) subscribe(s *session, sub *subscription) {
 	err := sub.sendSubscribe(context.Background(), s, true)
 	if err != nil && !errors.Is(err, errSessionOver) && !errors.Is(err, errEnded) {
-		sub.end(err, false)
+		sub.fail(err, false)
 	}
 }

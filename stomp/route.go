@@ -34,6 +34,20 @@ type consumer interface {
 // forget notes that a frame was not delivered (see deliverer).
 func (r *route) forget(number uint64) { r.acks.Forget(number) }
 
+// ackSource is the entry of a MESSAGE by which it is acknowledged.
+func (r *route) ackSource() string {
+	if r.session.info.Version == V12 {
+		return "ack"
+	}
+	return "message-id"
+}
+
+// canAck reports whether the server named a delivered frame in a way that an ACK can repeat.
+func (r *route) canAck(f Frame) bool {
+	_, ok := f.Header.Lookup(r.ackSource())
+	return ok
+}
+
 // isOver reports whether the consumer or the session has ended, so that no ACK may go out.
 func (r *route) isOver() bool {
 	select {

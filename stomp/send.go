@@ -33,7 +33,7 @@ func (c *Client) SendJSON(ctx context.Context, destination string, v any, opts .
 // SendAsync is Send with a receipt, without the wait for it: it returns when the frame is accepted, and the [Receipt]
 // tells the outcome. Any number may be pending. With [WithRetry], the end of ctx also ends the retrying.
 func (c *Client) SendAsync(ctx context.Context, destination string, body []byte, opts ...SendOption) (*Receipt, error) {
-	cfg, err := newSendConfig(destination, opts)
+	cfg, err := c.cfg.send.with(destination, opts)
 	cfg.receipt = true
 	f := newSend("send", destination, body, &cfg)
 	var r *pendingReceipt
@@ -61,7 +61,11 @@ func (c *Client) Flush(ctx context.Context) error {
 
 // send is Send, as part of tx unless that is nil.
 func (c *Client) send(ctx context.Context, destination string, body []byte, opts []SendOption, tx *Transaction) error {
-	cfg, err := newSendConfig(destination, opts)
+	defaults := c.cfg.send
+	if tx != nil {
+		defaults = defaults.inTransaction()
+	}
+	cfg, err := defaults.with(destination, opts)
 	f := newSend("send", destination, body, &cfg)
 	var r *pendingReceipt
 	switch {

@@ -53,6 +53,7 @@ type session struct {
 	cut           chan struct{} // closed by abort: the session ends at once
 	cutErr        error         // set before cut is closed
 	cutOnce       sync.Once
+	renewing      atomic.Bool                     // Reconnect ends it: the Client goes on
 	disconnecting atomic.Bool                     // set before DISCONNECT is sent: any end is a clean one then
 	closeWithin   atomic.Pointer[context.Context] // bounds the close handshake; set before the writer is told to finish
 	retired       chan struct{}                   // closed by the supervisor when it is joined and no longer the Client's
@@ -60,6 +61,7 @@ type session struct {
 	restore func() error // restores the subscriptions while the loops run; nil: that is done before start. Set before start
 
 	silenceTimer *time.Timer // nil: no server heart-beats were agreed. Set before the loops start
+	woke         bool        // the silence timer was late, and gave the read loop wakeGrace; owned by that timer
 	beatTimer    *time.Timer // nil: we send no heart-beats. Set before the loops start
 	pause        readPause
 	stall        writeStall // owned by the read loop
@@ -184,7 +186,10 @@ func (s *session) join() (left []carried, err error) {
 	if s.cutErr != nil {
 		err = s.cutErr
 	}
-	if s.disconnecting.Load() {
+	switch {
+	case s.renewing.Load() && s.disconnecting.Load():
+		err = errRenewed
+	case s.disconnecting.Load():
 		err = errDisconnected
 	}
 	s.out.Fail(&overError{err})

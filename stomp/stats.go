@@ -3,6 +3,7 @@ package stomp
 // Stats counts what a Client has done since Connect, over all its sessions.
 type Stats struct {
 	Sessions                           uint64 // established so far
+	Attempts, FailedAttempts           uint64 // to connect
 	FramesReceived, FramesSent         uint64
 	BytesReceived, BytesSent           uint64 // after the handshake, with WebSocket framing, without TLS
 	HeartBeatsReceived, HeartBeatsSent uint64 // each an EOL between frames
@@ -14,6 +15,9 @@ type Stats struct {
 	Stalls                             uint64 // times that OverflowBlock stopped reading
 	Unmatched                          uint64 // MESSAGEs that no subscription claimed (clause S3)
 	Repaired                           uint64 // frames with a wrong content-length (clause W8)
+	Unwritten                          int    // frames accepted and not yet handed to the connection
+	UnwrittenBytes                     int64  // bytes of those
+	Errors                             uint64 // ERRORs of the broker, after CONNECTED
 	StrayErrors                        uint64 // ERRORs for a receipt or subscription no longer known
 }
 
@@ -36,7 +40,11 @@ func (c *Client) Stats() Stats {
 	c.mu.Unlock()
 	if s != nil {
 		s.addTo(&total)
+		total.Unwritten, total.UnwrittenBytes = s.out.Waiting()
 	}
+	total.Attempts = c.counters.attempts.Load()
+	total.FailedAttempts = c.counters.failedAttempts.Load()
+	total.Errors = c.counters.brokerErrors.Load()
 	total.ReceiptsPending = c.receipts.countAsked()
 	total.Stalls = c.counters.stalls.Load()
 	total.Unmatched = c.counters.unmatched.Load()

@@ -37,13 +37,14 @@ type Status struct {
 	Epoch   uint64    // sessions so far
 	Attempt int       // of this connect or reconnect, from 1; 0 once it is over
 	RetryAt time.Time // in StateReconnecting: when the next attempt starts
-	Err     error     // why the last session or attempt ended; nil while connected
+	Since   time.Time // when State was entered
+	Err     error     // why the last session or attempt ended; while connected, why the session before did
 	Session Session   // the current or last session
 }
 
 // Session is what a server and the Client agreed on (clauses C2, C5 and C6).
 type Session struct {
-	URL         string // without its password
+	URL         string // without its password and its query
 	Subprotocol string // chosen by the server; "" if it chose none
 	Server      string // CONNECTED's server header, "RabbitMQ/3.10.8"
 	ID          string // CONNECTED's session header

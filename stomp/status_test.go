@@ -140,7 +140,7 @@ func TestStats_frames_bytes_and_heart_beats_each_way(t *testing.T) {
 		time.Sleep(time.Second)
 		synctest.Wait()
 		const send, receipt = len("SEND\ndestination:/a\ncontent-type:text/plain\ncontent-length:5\n\nhello\x00"), len("\n\nRECEIPT\nreceipt-id:r9\n\n\x00\n")
-		want := stomp.Stats{Sessions: 1, FramesSent: 1, FramesReceived: 1, HeartBeatsSent: 2, HeartBeatsReceived: 3,
+		want := stomp.Stats{Sessions: 1, Attempts: 1, FramesSent: 1, FramesReceived: 1, HeartBeatsSent: 2, HeartBeatsReceived: 3,
 			BytesSent: connect + uint64(send) + 2, BytesReceived: connected + uint64(receipt)}
 		if s := c.Stats(); s != want {
 			t.Errorf("%+v\nwant %+v", s, want)

@@ -182,7 +182,7 @@ func (sub *subscription) sendSubscribe(ctx context.Context, s *session, forced b
 	f.entries.add("ack", cfg.ack.String())
 	f.entries.addIfSet("selector", cfg.selector)
 	f.admit = sub.admitSubscribe
-	f.refused = func(e *Error) { sub.end(e, false) }
+	f.refused = func(e *Error) { sub.fail(e, false) }
 
 	r := &route{session: s, id: sub.id, destination: sub.destination, ack: cfg.ack, to: sub, ended: sub.done}
 	if !sub.enter(r) {

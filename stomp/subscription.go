@@ -24,6 +24,9 @@ func (s *Subscription[T]) ID() string { return s.sub.id }
 // Destination returns the destination that was subscribed to.
 func (s *Subscription[T]) Destination() string { return s.sub.destination }
 
+// Done returns a channel that is closed when the subscription has ended and Err is set, before C is closed.
+func (s *Subscription[T]) Done() <-chan struct{} { return s.sub.done }
+
 // Err returns why the subscription ended: nil while it is open and if its user ended it. It is set before C is
 // closed.
 func (s *Subscription[T]) Err() error { return s.sub.failure() }
@@ -126,6 +129,23 @@ func (sub *subscription) beginEnd(err error) bool {
 	return true
 }
 
+// fail ends the subscription alone, at once; see end.
+func (sub *subscription) fail(err error, unsubscribe bool) {
+	if !sub.hasEnded() {
+		sub.client.log.Warn("stomp: a subscription ends", "id", sub.id, "destination", sub.destination, "error", err)
+	}
+	sub.end(err, unsubscribe)
+}
+
+func (sub *subscription) hasEnded() bool {
+	select {
+	case <-sub.done:
+		return true
+	default:
+		return false
+	}
+}
+
 // end ends the subscription at once: what is in the channel's buffer stays readable, what waits behind it is dropped
 // and counted. unsubscribe: UNSUBSCRIBE goes out, without waiting for an answer.
 func (sub *subscription) end(err error, unsubscribe bool) {
@@ -176,7 +196,7 @@ func (sub *subscription) enter(r *route) bool {
 // deliver takes a MESSAGE (see consumer).
 func (sub *subscription) deliver(r *route, f Frame) (full *inbox.Inbox[Frame]) {
 	f.from = r
-	if r.ack != AckAuto {
+	if r.ack != AckAuto && r.canAck(f) { // others are not waited for
 		f.number = r.acks.Add()
 	}
 	switch sub.inbox.Put(f) {
@@ -187,9 +207,8 @@ func (sub *subscription) deliver(r *route, f Frame) (full *inbox.Inbox[Frame]) {
 	case inbox.Full:
 		return sub.inbox
 	case inbox.Overflowed:
-		sub.client.log.Warn("stomp: subscription ended: its queue is full", "id", sub.id, "destination", sub.destination)
 		bound := sub.inbox.Bound()
-		sub.end(fmt.Errorf("%w: %d frames or %d bytes wait in subscription %q to %s (see WithBuffer)",
+		sub.fail(fmt.Errorf("%w: %d frames or %d bytes wait in subscription %q to %s (see WithBuffer)",
 			ErrSlowConsumer, bound.Count, bound.Bytes, sub.id, sub.destination), true)
 	}
 	return nil
@@ -197,6 +216,5 @@ func (sub *subscription) deliver(r *route, f Frame) (full *inbox.Inbox[Frame]) {
 
 // cancel ends the subscription with the broker's ERROR (see consumer).
 func (sub *subscription) cancel(_ *route, e *Error) {
-	sub.client.log.Warn("stomp: the broker ended a subscription", "id", sub.id, "error", e)
-	sub.end(e, false)
+	sub.fail(e, false)
 }

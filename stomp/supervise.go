@@ -6,31 +6,31 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/http"
 	"slices"
 	"time"
 )
 
-// attemptLimit bounds one attempt to connect where ctx does not bound it alone: when reconnecting, and when Connect
-// has another endpoint or another try. A broker that accepts connections and says nothing must not hold up the
-// others.
-const attemptLimit = 15 * time.Second
+const (
+	// attemptLimit bounds one attempt to connect where ctx does not bound it alone: when reconnecting, and when Connect
+	// has another endpoint or another try. A broker that accepts connections and says nothing must not hold up the others.
+	attemptLimit = 15 * time.Second
 
-// refusalsBelieved is how many times in a row a server that had accepted us has to reject our credentials (401, 403,
-// ERROR to CONNECT) before the Client ends: a broker may do so while it restarts.
-const refusalsBelieved = 3
+	// sharedLimit is the same where other endpoints are left in a round.
+	sharedLimit = 5 * time.Second
+)
 
 // supervisor owns the Client's sessions: it runs one, backs off, dials, and runs the next. It has a goroutine only
 // between two sessions; while a session runs, so do only the session's loops. The fields are owned by that goroutine,
 // or by the one that restores a session.
 type supervisor struct {
-	client   *Client
-	sessions uint64    // so far
-	endpoint int       // of the current or last session
-	delays   int       // n of the last delay, see Backoff; 0 after a session that lasted
-	refusals int       // rejected credentials in a row
-	carried  []carried // frames for the next session
-	suspects bool      // the last session may have ended because of a SUBSCRIBE
+	client    *Client
+	sessions  uint64 // so far
+	endpoints *endpoints
+	endpoint  int       // of the current or last session
+	lost      error     // why the last session ended; nil: there was none
+	outage    outage    // the current or last one
+	carried   []carried // frames for the next session
+	suspects  bool      // the last session may have ended because of a SUBSCRIBE
 
 	alone *subscription // being restored alone; nil: none
 }
@@ -38,6 +38,10 @@ type supervisor struct {
 // run starts s. When that ends, its successors follow until the Client ends. It does not wait for that.
 func (v *supervisor) run(s *session) {
 	began := time.Now()
+	select {
+	case <-v.client.hurry: // of an outage that is over
+	default:
+	}
 	s.start(func() { v.reconnectOrEnd(s, began) })
 }
 
@@ -47,8 +51,10 @@ func (v *supervisor) reconnectOrEnd(s *session, began time.Time) {
 	left, err := s.join()
 	v.carried = append(left, v.carried...)
 	v.retire(s, err)
-	if time.Since(began) >= c.cfg.backoff.Max {
-		v.delays = 0
+	if s.renewing.Load() {
+		v.endpoints.restart()
+	} else {
+		v.endpoints.lost(v.endpoint, time.Since(began), errors.Is(err, ErrHeartBeat))
 	}
 	if !c.cfg.once && c.ending() == nil {
 		c.log.Warn("stomp: connection lost", "error", err, "epoch", s.epoch)
@@ -76,7 +82,7 @@ func (v *supervisor) retire(s *session, err error) {
 	}
 	for _, sub := range c.openSubscriptions() {
 		if r := sub.current(); sub.cfg.sessionOnly && r != nil && r.session == s {
-			sub.end(err, false)
+			sub.fail(err, false)
 		}
 	}
 }
@@ -84,89 +90,103 @@ func (v *supervisor) retire(s *session, err error) {
 // reconnect tries until there is a session. It returns nil and the reason when there will be none.
 func (v *supervisor) reconnect(cause error) (*session, error) {
 	c := v.client
+	v.lost, v.outage = cause, outage{log: c.log, began: time.Now()}
 	for attempt := 1; ; attempt++ {
-		v.delays++
-		delay := c.cfg.backoff.delay(v.delays)
+		next := v.endpoints.nextAttempt(time.Now())
 		c.setStatus(func(st *Status) {
-			*st = Status{State: StateReconnecting, Epoch: st.Epoch, Attempt: attempt, RetryAt: time.Now().Add(delay), Err: cause, Session: st.Session}
+			*st = Status{State: StateReconnecting, Epoch: st.Epoch, Attempt: attempt, RetryAt: time.Now().Add(next.delay), Err: cause, Session: st.Session}
 		})
-		timer := time.NewTimer(delay)
-		select {
-		case <-timer.C:
-		case <-c.life.Done():
-			timer.Stop()
+		if !sleep(c.life, next.delay, c.hurry) {
 			return nil, cause
 		}
-		endpoint := (v.endpoint + attempt - 1) % len(c.cfg.urls)
-		s, err := c.try(c.life, endpoint)
+		s, err := v.try(c.life, next, attempt, cause)
 		if err == nil {
-			v.endpoint, v.refusals = endpoint, 0
 			return s, nil
 		}
 		if c.ending() != nil {
 			return nil, err
 		}
 		cause = err
-		c.log.Debug("stomp: attempt failed", "attempt", attempt, "error", err)
-		if rejectsCredentials(err) {
-			v.refusals++
-		} else {
-			v.refusals = 0
+		v.outage.failed(time.Now(), err)
+		if refusal := v.endpoints.believed(time.Now()); refusal != nil {
+			return nil, refusal
 		}
-		if v.refusals >= refusalsBelieved || attempt == c.cfg.backoff.Attempts {
+		if attempt == c.cfg.backoff.Attempts {
 			return nil, err
 		}
 	}
 }
 
-// rejectsCredentials reports whether err is a 401, a 403 or an ERROR in answer to CONNECT.
-func rejectsCredentials(err error) bool {
-	var failed *ConnectError
-	if !errors.As(err, &failed) {
-		return false
-	}
-	var refused *Error
-	return failed.StatusCode == http.StatusUnauthorized || failed.StatusCode == http.StatusForbidden || errors.As(failed.Err, &refused)
-}
-
-// try makes one attempt at an endpoint, bounded by attemptLimit.
-func (c *Client) try(ctx context.Context, endpoint int) (*session, error) {
-	ctx, cancel := context.WithTimeout(ctx, attemptLimit)
-	defer cancel()
-	return c.dial(ctx, c.cfg.urls[endpoint])
-}
-
-// first makes the first session, within the ctx of Connect. It tries each endpoint once, or again and again with
+// connect makes the first session, within the ctx of Connect. It tries each endpoint once, or again and again with
 // WithInitialRetry.
-func (c *Client) first(ctx context.Context) (s *session, endpoint int, err error) {
-	for round := 1; ; round++ {
-		hopeless := true
-		for endpoint = range c.cfg.urls {
-			if len(c.cfg.urls) == 1 && !c.cfg.initialRetry {
-				s, err = c.dial(ctx, c.cfg.urls[endpoint]) // ctx alone bounds it
-			} else {
-				s, err = c.try(ctx, endpoint)
-			}
-			if err == nil {
-				return s, endpoint, nil
-			}
-			var failed *ConnectError
-			hopeless = hopeless && errors.As(err, &failed) && failed.Permanent()
-			c.log.Debug("stomp: attempt failed", "error", err)
-			if ctx.Err() != nil {
-				return nil, 0, err
-			}
+func (v *supervisor) connect(ctx context.Context) (*session, error) {
+	cfg := v.client.cfg
+	v.outage = outage{log: v.client.log, began: time.Now()}
+	var last error
+	for attempt := 1; ; attempt++ {
+		next := v.endpoints.nextAttempt(time.Now())
+		if next.delay > 0 && !sleep(ctx, next.delay, nil) {
+			return nil, givenUp(ctx, last)
 		}
-		if !c.cfg.initialRetry || hopeless || round == c.cfg.backoff.Attempts {
-			return nil, 0, err
+		s, err := v.try(ctx, next, attempt, last)
+		if err == nil {
+			return s, nil
 		}
-		timer := time.NewTimer(c.cfg.backoff.delay(round))
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return nil, 0, givenUp(ctx, err)
+		v.outage.failed(time.Now(), err)
+		last = err
+		refusal := v.endpoints.believed(time.Now())
+		switch {
+		case ctx.Err() != nil:
+			return nil, err
+		case attempt < len(cfg.urls): // each has its turn
+		case refusal != nil:
+			return nil, refusal
+		case !cfg.initialRetry, v.endpoints.hopeless():
+			return nil, err
+		case cfg.backoff.Attempts > 0 && attempt >= cfg.backoff.Attempts:
+			return nil, err
 		}
+	}
+}
+
+// try makes one attempt. ctx alone bounds that of a Connect that makes no other; any other is bounded by attemptLimit, or
+// where endpoints are left in the round, by sharedLimit and by its share of what time ctx has.
+func (v *supervisor) try(ctx context.Context, next plan, attempt int, before error) (*session, error) {
+	cfg := v.client.cfg
+	limit := attemptLimit
+	if next.left > 0 {
+		limit = sharedLimit
+		if deadline, ok := ctx.Deadline(); ok {
+			limit = min(limit, time.Until(deadline)/time.Duration(next.left+1))
+		}
+	}
+	if len(cfg.urls) > 1 || cfg.initialRetry || ctx == v.client.life {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, limit)
+		defer cancel()
+	}
+	s, err := v.client.dial(ctx, cfg.urls[next.endpoint], attempt, before)
+	v.client.counters.attempts.Add(1)
+	if err != nil {
+		v.client.counters.failedAttempts.Add(1)
+		v.endpoints.failed(next.endpoint, time.Now(), err)
+		return nil, err
+	}
+	v.endpoint = next.endpoint
+	return s, nil
+}
+
+// sleep waits for so long, or until hurry is signalled. It is false when ctx ended first.
+func sleep(ctx context.Context, delay time.Duration, hurry <-chan struct{}) bool {
+	timer := time.NewTimer(delay)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-hurry:
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 

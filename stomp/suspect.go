@@ -107,8 +107,7 @@ func (v *supervisor) findRefused(s *session, err error) (suspects bool) {
 		}
 		sub.closes++
 		if byError || sub.closes >= closesBelieved {
-			v.client.log.Warn("stomp: the broker refuses a subscription", "id", sub.id, "destination", sub.destination, "error", err)
-			sub.end(err, false)
+			sub.fail(err, false)
 		}
 		return true // there may be more of them
 	}

@@ -25,6 +25,7 @@ type Route struct {
 	mu     sync.Mutex // guards what follows
 	dials  []Dial
 	script []Trouble
+	byHost func(host string) Trouble // when the script is at its end; nil: Well
 }
 
 // Dial is when a Client dialled, and whom.
@@ -61,8 +62,11 @@ func (r *Route) meet(ctx context.Context, addr string) error {
 	r.mu.Lock()
 	r.dials = append(r.dials, Dial{time.Now(), host})
 	next := Well
-	if len(r.script) > 0 {
+	switch {
+	case len(r.script) > 0:
 		next, r.script = r.script[0], r.script[1:]
+	case r.byHost != nil:
+		next = r.byHost(host)
 	}
 	r.mu.Unlock()
 	r.Broker.Silence(false)
@@ -78,11 +82,18 @@ func (r *Route) Plan(next ...Trouble) {
 	r.script = append(r.script, next...)
 }
 
-// Mend drops what is left of the script.
+// PlanByHost says what each host does from the end of the script on.
+func (r *Route) PlanByHost(trouble func(host string) Trouble) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.byHost = trouble
+}
+
+// Mend drops what is left of the script, and what hosts do after it.
 func (r *Route) Mend() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.script = nil
+	r.script, r.byHost = nil, nil
 }
 
 // Dials returns the dials since it was called last.

@@ -1,0 +1,138 @@
+package stomp_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/webstomp/webstomp/internal/rig"
+	"github.com/webstomp/webstomp/stomp"
+	"github.com/webstomp/webstomp/stomp/stomptest"
+)
+
+// Reconnect leaves by the protocol, and the channel goes on.
+func TestClient_Reconnect_makes_a_new_session(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		route := rig.NewRoute(t)
+		c := rig.Connect(t, route, stomp.WithFailover("ws://two.test/ws"), stomp.WithHeartBeat(0, 0))
+		acked, err := c.NewSubscription(t.Context(), "/queue/a", stomp.WithAck(stomp.AckClientIndividual))
+		rig.OK(t, err)
+		messages, err := c.Subscribe(t.Context(), "/topic/a")
+		rig.OK(t, err)
+		rig.Publish(route.Broker, "/queue/a", "1")
+		f := rig.Body(t, acked.C, "1")
+		rig.OK(t, c.Send(t.Context(), "/queue/b", []byte("accepted")))
+		tx, err := c.Begin(t.Context())
+		rig.OK(t, err)
+
+		rig.Takes(t, 0, func() { rig.OK(t, c.Reconnect(t.Context())) })
+		if s := c.Status(); s.Epoch != 2 || s.State != stomp.StateConnected {
+			t.Errorf("status %+v", s)
+		}
+		synctest.Wait() // written is not yet received
+		rig.Equal(t, "frames", rig.Received(route.Broker, "destination"), []string{
+			"SUBSCRIBE destination:/queue/a", "SUBSCRIBE destination:/topic/a", "SEND destination:/queue/b", "BEGIN", "DISCONNECT",
+			"SUBSCRIBE destination:/queue/a", "SUBSCRIBE destination:/topic/a"})
+		rig.ErrorIs(t, c.Ack(t.Context(), f), stomp.ErrStale)
+		rig.ErrorIs(t, tx.Commit(t.Context()), stomp.ErrConnectionLost)
+		rig.Body(t, acked.C, "1") // again
+		rig.Publish(route.Broker, "/topic/a", "2")
+		if f := rig.Body(t, messages, "2"); f.Epoch != 2 {
+			t.Errorf("delivered in epoch %d", f.Epoch)
+		}
+		rig.Equal(t, "endpoints", route.Hosts(), []string{"one.test", "one.test"})
+	})
+}
+
+func TestClient_Reconnect_calls_at_the_same_time_share_a_session(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		route := rig.NewRoute(t)
+		c := rig.Connect(t, route, stomp.WithHeartBeat(0, 0))
+		first := rig.Go(func() error { return c.Reconnect(t.Context()) })
+		second := rig.Go(func() error { return c.Reconnect(t.Context()) })
+		rig.OK(t, <-first)
+		rig.OK(t, <-second)
+		if s := c.Status(); s.Epoch != 2 {
+			t.Errorf("epoch %d", s.Epoch)
+		}
+	})
+}
+
+// During an outage the next attempt starts at once.
+func TestClient_Reconnect_in_an_outage_waits_no_longer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		route := rig.NewRoute(t)
+		c := rig.Connect(t, route, stomp.WithReconnect(rig.LongBackoff), stomp.WithHeartBeat(0, 0))
+		route.Broker.Cut()
+		rig.Until(t, c.Watch(t.Context()), stomp.StateReconnecting)
+		time.Sleep(time.Hour)
+		rig.Takes(t, 0, func() { rig.OK(t, c.Reconnect(t.Context())) })
+
+		// Nor does the outage after it begin with a hurry.
+		route.Broker.Cut()
+		rig.Until(t, c.Watch(t.Context()), stomp.StateReconnecting)
+		time.Sleep(time.Hour)
+		if s := c.Status(); s.State != stomp.StateReconnecting || s.Attempt != 1 {
+			t.Errorf("status %+v", s)
+		}
+	})
+}
+
+// When ctx ends first, the session is cut, and the Client goes on trying.
+func TestClient_Reconnect_promise1_ctx_bounds_it(t *testing.T) {
+	rig.Bubble(t, "while_the_server_does_not_answer_DISCONNECT", func(t *testing.T) {
+		route := rig.NewRoute(t)
+		c := rig.Connect(t, route, stomp.WithReconnect(rig.QuickBackoff), stomp.WithHeartBeat(0, 0))
+		rig.OK(t, c.Send(t.Context(), "/queue/a", nil, stomp.WithReceipt())) // it answers
+		rig.On(route.Broker, "DISCONNECT", "", rig.Always(stomptest.Drop()))
+		rig.Takes(t, time.Minute, func() { rig.ErrorIs(t, c.Reconnect(rig.Within(t, time.Minute)), context.DeadlineExceeded) })
+		w := c.Watch(t.Context())
+		rig.UntilSession(t, w, 2)
+	})
+	rig.Bubble(t, "while_nobody_listens", func(t *testing.T) {
+		route := rig.NewRoute(t)
+		c := rig.Connect(t, route, stomp.WithReconnect(rig.QuickBackoff), stomp.WithHeartBeat(0, 0))
+		route.PlanByHost(func(string) rig.Trouble { return rig.NoDial })
+		err := c.Reconnect(rig.Within(t, time.Second))
+		rig.ErrorIs(t, err, context.DeadlineExceeded, rig.ErrDown)
+		route.Mend()
+		rig.UntilSession(t, c.Watch(t.Context()), 2)
+	})
+}
+
+func TestClient_Reconnect_refuses(t *testing.T) {
+	b := rig.NewBroker(t)
+	c := rig.Connect(t, b, stomp.WithoutReconnect())
+	err := c.Reconnect(t.Context())
+	rig.ErrorSays(t, err, "WithoutReconnect")
+	if c.Status().Epoch != 1 || errors.Is(err, stomp.ErrClosed) {
+		t.Errorf("status %+v, %v", c.Status(), err)
+	}
+	c.Close()
+
+	c = rig.Connect(t, b, stomp.WithReconnect(rig.QuickBackoff))
+	rig.ErrorIs(t, c.Reconnect(rig.Ended()), context.Canceled)
+	if c.Status().Epoch != 1 {
+		t.Errorf("status %+v", c.Status())
+	}
+	c.Close()
+	rig.ErrorIs(t, c.Reconnect(t.Context()), stomp.ErrClosed)
+}
+
+// A consumer may call it from its own loop, also while its queue is full.
+func TestClient_Reconnect_waits_for_no_consumer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		route := rig.NewRoute(t)
+		c := rig.Connect(t, route, stomp.WithHeartBeat(0, 0))
+		messages, err := c.Subscribe(t.Context(), "/queue/a", stomp.WithBuffer(2, 0, stomp.OverflowBlock))
+		rig.OK(t, err)
+		rig.Publish(route.Broker, "/queue/a", rig.Numbers(1, 50)...)
+		rig.Body(t, messages, "1")
+		rig.OK(t, c.Reconnect(t.Context()))
+		if s := c.Status(); s.Epoch != 2 {
+			t.Errorf("epoch %d", s.Epoch)
+		}
+	})
+}
