@@ -2,6 +2,7 @@ package stomp
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -67,7 +68,7 @@ func (c *Client) acknowledge(ctx context.Context, command string, frame Frame, o
 	}
 	receipt, _, err := r.session.submit(ctx, &f)
 	if err != nil {
-		if r.isOver() {
+		if r.isOver() || errors.Is(err, errSessionOver) {
 			return f.notSent(ErrStale)
 		}
 		return err

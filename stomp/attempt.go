@@ -10,7 +10,6 @@ type Attempt struct {
 	URL        string      // the endpoint's; may be changed
 	HTTPHeader http.Header // of the WebSocket upgrade; never nil; may be changed
 	Header     Header      // of CONNECT; begins with WithHeader's entries; may be changed
-	// Login and Passcode are WithLogin's or WithCredentials'; with both empty, and none of these options, none are sent.
-	// May be changed.
+	// Login and Passcode are WithLogin's or WithCredentials'; with both empty, neither is sent. May be changed.
 	Login, Passcode string
 }

@@ -87,7 +87,6 @@ func (defaults *sendConfig) with(destination string, opts []SendOption) (sendCon
 		}
 		o.applySend(c)
 	}
-	c.receipt = c.receipt || c.retry
 	if err := checkHeader(c.header); err != nil {
 		return sendConfig{}, err
 	}
@@ -130,7 +129,6 @@ func (c sendConfig) inTransaction() *sendConfig {
 
 // forRequest returns the defaults for a Request, whose reply queue ends with the session.
 func (c sendConfig) forRequest() *sendConfig {
-	c.receipt = c.receipt && !c.retry
 	c.retry, c.replyTo = false, ""
 	return &c
 }

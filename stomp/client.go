@@ -89,8 +89,12 @@ func (c *Client) session(ctx context.Context, noWait bool) (*session, error) {
 		c.mu.Lock()
 		s, err := c.sess, c.endingLocked()
 		why := c.status.Err
-		if s != nil && s.isCut() {
+		switch {
+		case s == nil:
+		case s.isCut():
 			s, why = nil, s.cutErr
+		case s.renewing.Load(): // it takes nothing new: the next one does
+			s, why = nil, errRenewed
 		}
 		var changed <-chan struct{}
 		if s == nil {

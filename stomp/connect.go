@@ -50,7 +50,7 @@ func (a *attempt) run(ctx context.Context, n int, before error) (*session, error
 	}
 	wanted, err := a.prepare(ctx, n, before)
 	if err != nil {
-		return nil, err
+		return nil, &ownError{err}
 	}
 	if a.url = wanted.URL; len(a.cfg.beforeConnect) > 0 {
 		if target, err = a.target(); err != nil {
@@ -98,7 +98,7 @@ func (a *attempt) prepare(ctx context.Context, n int, before error) (*Attempt, e
 			return nil, fmt.Errorf("WithHTTPHeaderFunc: %w", err)
 		}
 		for name, values := range more {
-			wanted.HTTPHeader[name] = values
+			wanted.HTTPHeader[name] = slices.Clone(values)
 		}
 	}
 	for _, f := range a.cfg.beforeConnect {
@@ -155,7 +155,8 @@ func (a *attempt) connectFrame(wanted *Attempt) wire.Frame {
 		{"host", a.cfg.host},
 		{"heart-beat", a.cfg.beats.entry()},
 	}}
-	if a.cfg.login != nil || a.cfg.credentials != nil || wanted.Login != "" || wanted.Passcode != "" {
+	asked := len(a.cfg.beforeConnect) == 0 && (a.cfg.login != nil || a.cfg.credentials != nil)
+	if asked || wanted.Login != "" || wanted.Passcode != "" {
 		f.Header = append(f.Header, [2]string{"login", wanted.Login}, [2]string{"passcode", wanted.Passcode})
 	}
 	f.Header = append(f.Header, wanted.Header...)

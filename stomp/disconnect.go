@@ -24,6 +24,7 @@ func (s *session) disconnect(ctx context.Context) error {
 	if s.disconnecting.CompareAndSwap(false, true) {
 		r, _, err := s.submit(ctx, &outgoing{op: "disconnect", command: wire.Disconnect, receipt: ownReceipt, forced: true, last: true})
 		if err == nil {
+			s.disconnectSent.Store(true)
 			err = s.awaitDisconnectReceipt(ctx, r)
 		}
 		if err == nil {

@@ -31,6 +31,7 @@ type endpoints struct {
 type endpoint struct {
 	answered  bool // it was reached, and said something
 	hopeless  bool // its URL makes no sense
+	cutShort  bool // its last attempt was ended for the sake of the others
 	refusing  doubt
 	refusal   error     // the last one
 	notBefore time.Time // it is not asked again before that
@@ -94,7 +95,8 @@ func (e *endpoints) lost(endpoint int, lasted time.Duration, silent bool) {
 type plan struct {
 	endpoint int
 	delay    time.Duration
-	left     int // others in this round, after it
+	left     int  // others that may be asked in this round, after it
+	patient  bool // it was cut short last time, and gets the time of one that is alone
 }
 
 // nextAttempt decides about the next attempt.
@@ -102,7 +104,7 @@ func (e *endpoints) nextAttempt(now time.Time) plan {
 	if e.next > 0 {
 		delay := e.jitter()
 		if i, ok := e.ready(now.Add(delay)); ok {
-			return e.ask(i, delay)
+			return e.ask(i, now, delay)
 		}
 		e.next, e.eager = 0, false // all that are left wait
 	}
@@ -112,7 +114,7 @@ func (e *endpoints) nextAttempt(now time.Time) plan {
 		delay = e.backoff.delay(e.rounds)
 	}
 	if i, ok := e.ready(now.Add(delay)); ok {
-		return e.ask(i, delay)
+		return e.ask(i, now, delay)
 	}
 	first := 0
 	for i := range e.order {
@@ -120,7 +122,7 @@ func (e *endpoints) nextAttempt(now time.Time) plan {
 			first = i
 		}
 	}
-	return e.ask(first, e.all[e.order[first]].notBefore.Sub(now))
+	return e.ask(first, now, e.all[e.order[first]].notBefore.Sub(now))
 }
 
 // jitter is the delay within a round.
@@ -129,6 +131,16 @@ func (e *endpoints) jitter() time.Duration {
 		return 0
 	}
 	return e.backoff.delay(1)
+}
+
+// left counts the endpoints from that position on that may be asked then.
+func (e *endpoints) left(position int, then time.Time) (n int) {
+	for _, i := range e.order[position:] {
+		if !e.all[i].notBefore.After(then) {
+			n++
+		}
+	}
+	return n
 }
 
 // ready finds the next endpoint of this round that may be asked then.
@@ -141,12 +153,12 @@ func (e *endpoints) ready(then time.Time) (position int, ok bool) {
 	return 0, false
 }
 
-func (e *endpoints) ask(position int, delay time.Duration) plan {
+func (e *endpoints) ask(position int, now time.Time, delay time.Duration) plan {
 	e.next = (position + 1) % len(e.order)
 	if e.next == 0 {
 		e.eager = false
 	}
-	return plan{endpoint: e.order[position], delay: delay, left: len(e.order) - 1 - position}
+	return plan{endpoint: e.order[position], delay: delay, left: e.left(position+1, now.Add(delay)), patient: e.all[e.order[position]].cutShort}
 }
 
 // failed notes how an attempt at endpoint i ended.
@@ -154,8 +166,10 @@ func (e *endpoints) failed(i int, now time.Time, cause error) {
 	at := &e.all[i]
 	var err *ConnectError
 	var bad *badURLError
+	var own *ownError
 	switch {
 	case !errors.As(cause, &err):
+	case errors.As(err.Err, &own): // says nothing of the endpoint
 	case errors.As(err.Err, &bad):
 		at.hopeless = true
 	case err.Refused():
@@ -167,6 +181,8 @@ func (e *endpoints) failed(i int, now time.Time, cause error) {
 		at.notBefore = now.Add(min(err.retryAfter, e.longest()))
 	case err.hungUp():
 		at.refusing = doubt{}
+	default:
+		at.answered = false // it cannot be reached any more
 	}
 }
 
@@ -176,7 +192,7 @@ func (e *endpoints) refusedDelay(n int) time.Duration {
 	half := e.backoff.Max / 2
 	delay := half + time.Duration(rand.Int64N(int64(half)+1))
 	for ; n > 1 && delay < e.longest(); n-- {
-		delay = min(2*delay, e.longest())
+		delay += min(delay, e.longest()-delay)
 	}
 	return delay
 }
@@ -192,8 +208,8 @@ func (e *endpoints) longest() time.Duration {
 // refusalsBelieved is how many refusals it takes at least, however long they take.
 const refusalsBelieved = 3
 
-// believed returns the last refusal, once it is believed that the endpoints reject our credentials: each that has answered
-// in this outage does, for long enough. One that cannot be reached says nothing.
+// believed returns the last refusal, once it is believed that the endpoints reject our credentials: each that answers does,
+// for long enough. One that cannot be reached says nothing.
 func (e *endpoints) believed(now time.Time) (refusal error) {
 	if e.backoff.Refused < 0 {
 		return nil

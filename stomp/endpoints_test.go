@@ -1,7 +1,10 @@
 package stomp_test
 
 import (
+	"context"
+	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
@@ -10,6 +13,7 @@ import (
 
 	"github.com/webstomp/webstomp/internal/rig"
 	"github.com/webstomp/webstomp/stomp"
+	"github.com/webstomp/webstomp/stomp/stomptest"
 )
 
 // busy is a server that refuses each upgrade and says when to come again.
@@ -58,6 +62,92 @@ func TestWithReconnect_keeps_Retry_After(t *testing.T) {
 			}
 		})
 	}
+}
+
+// An endpoint that takes 6 s to shake hands is reached beside one that refuses, and beside a dead one.
+func TestWithFailover_reaches_a_slow_endpoint(t *testing.T) {
+	for name, other := range map[string]rig.Trouble{"beside_one_that_refuses": rig.Denied, "beside_a_dead_one": rig.NoDial} {
+		rig.Bubble(t, name, func(t *testing.T) {
+			route := rig.NewRoute(t)
+			c := rig.Connect(t, route, stomp.WithFailover("ws://two.test/ws"), stomp.WithHeartBeat(0, 0))
+			w := c.Watch(t.Context())
+			rig.Until(t, w, stomp.StateConnected)
+			route.PlanByHost(func(host string) rig.Trouble {
+				if host == "two.test" {
+					return other
+				}
+				return func(ctx context.Context, _ *stomptest.Broker) error {
+					select {
+					case <-time.After(6 * time.Second):
+						return nil
+					case <-ctx.Done():
+						return ctx.Err()
+					}
+				}
+			})
+			cut := time.Now()
+			route.Broker.Cut()
+			rig.Until(t, w, stomp.StateReconnecting)
+			rig.Until(t, w, stomp.StateConnected)
+			if took := time.Since(cut); took > time.Minute {
+				t.Errorf("it took %v", took)
+			}
+		})
+	}
+}
+
+// An error of the user's own function says nothing of the server, whatever it wraps: not that it refuses, and not that it
+// no longer does.
+func TestWithBeforeConnect_an_error_is_not_the_server_s(t *testing.T) {
+	backoff := stomp.Backoff{Min: time.Second, Max: time.Second, Refused: 10 * time.Second}
+	rig.Bubble(t, "that_wraps_a_refusal", func(t *testing.T) {
+		route := rig.NewRoute(t)
+		until := time.Now().Add(time.Hour)
+		c := rig.Connect(t, route, stomp.WithReconnect(backoff), stomp.WithHeartBeat(0, 0),
+			stomp.WithBeforeConnect(func(_ context.Context, a *stomp.Attempt) error {
+				if a.Err != nil && a.Number > 1 && time.Now().Before(until) {
+					return fmt.Errorf("no token: %w", &stomp.Error{Message: "denied"})
+				}
+				return nil
+			}))
+		w := c.Watch(t.Context())
+		rig.Until(t, w, stomp.StateConnected)
+		route.Plan(rig.NoDial)
+		route.Broker.Cut()
+		rig.Until(t, w, stomp.StateReconnecting)
+		rig.Until(t, w, stomp.StateConnected)
+	})
+	rig.Bubble(t, "between_refusals", func(t *testing.T) {
+		route := rig.NewRoute(t)
+		n := 0
+		c := rig.Connect(t, route, stomp.WithReconnect(backoff), stomp.WithHeartBeat(0, 0),
+			stomp.WithBeforeConnect(func(context.Context, *stomp.Attempt) error {
+				if n++; n > 1 && n%2 == 0 {
+					return io.EOF // of a token server
+				}
+				return nil
+			}))
+		route.PlanByHost(func(string) rig.Trouble { return rig.Denied })
+		route.Broker.Cut()
+		<-c.Done()
+		rig.Refused(t, c.Err(), "Access refused for user 'u'")
+	})
+}
+
+// Two dead endpoints that take turns are one reason, not a new one at each attempt.
+func TestWithReconnect_log_of_two_endpoints(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log rig.Log
+		route := rig.NewRoute(t)
+		c := rig.Connect(t, route, stomp.WithFailover("ws://two.test/ws"), stomp.WithLogger(log.Logger(slog.LevelInfo)), stomp.WithHeartBeat(0, 0))
+		route.PlanByHost(func(string) rig.Trouble { return rig.NoDial })
+		route.Broker.Cut()
+		time.Sleep(10 * time.Minute)
+		if n := len(log.Lines("no connection yet")); n < 5 || n > 11 {
+			t.Errorf("%d lines in 10 minutes:\n%s", n, log.String())
+		}
+		c.Close()
+	})
 }
 
 // What the server sent without the entry that an ACK repeats can never be acknowledged: nobody waits for that.

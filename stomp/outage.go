@@ -1,7 +1,9 @@
 package stomp
 
 import (
+	"errors"
 	"log/slog"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -13,27 +15,42 @@ const remindEvery = time.Minute
 // outage is a time without a session, as its log tells it: the first failed attempt, each new reason, a line about once a
 // minute, and how long it took.
 type outage struct {
-	log      *slog.Logger
+	log      *slog.Logger // nil: it is not told
 	began    time.Time
-	attempts int       // that failed
-	reason   string    // of the last line, see kindOf
-	told     time.Time // when that was
+	attempts int             // that failed
+	reasons  map[string]bool // that were told, see kindOf
+	told     time.Time       // when the last line was written
 }
+
+// reasonsKept is how many reasons of one outage are told apart.
+const reasonsKept = 16
 
 // failed counts a failed attempt.
 func (o *outage) failed(now time.Time, err error) {
 	o.attempts++
 	reason := kindOf(err)
-	if reason == o.reason && now.Sub(o.told) < remindEvery {
+	isNew := !o.reasons[reason] && len(o.reasons) < reasonsKept
+	if o.log == nil || !isNew && now.Sub(o.told) < remindEvery {
 		return
 	}
-	o.reason, o.told = reason, now
+	if o.reasons == nil {
+		o.reasons = make(map[string]bool)
+	}
+	if o.told = now; isNew {
+		o.reasons[reason] = true
+	}
 	o.log.Warn("stomp: no connection yet", "attempts", o.attempts, "for", now.Sub(o.began), "error", err)
 }
 
-// kindOf is what two errors have in common that differ only by ports, times and numbers of theirs.
+// kindOf is what two errors have in common that differ only by their endpoint, its page, and ports, times and other
+// numbers.
 func kindOf(err error) string {
-	return strings.Map(func(r rune) rune {
+	status := 0
+	var failed *ConnectError
+	if errors.As(err, &failed) {
+		status, err = failed.StatusCode, failed.Err
+	}
+	return strconv.Itoa(status) + strings.Map(func(r rune) rune {
 		if unicode.IsDigit(r) {
 			return -1
 		}

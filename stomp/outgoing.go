@@ -94,6 +94,9 @@ func (s *session) accept(ctx context.Context, f *outgoing, r *pendingReceipt) (n
 	e := outbox.Entry{Type: s.messageType(f.body), Forced: f.forced, Carry: f.carry}
 	if f.last {
 		e.Last = ErrClosed
+		if s.renewing.Load() {
+			e.Last = &overError{errRenewed}
+		}
 	}
 	if len(f.body) >= bigBody || f.retry {
 		if e.Encoded, err = f.appendTo(make([]byte, 0, len(f.body)+1024), s.enc, r); err != nil {

@@ -10,7 +10,7 @@ import (
 
 // Reconnect makes a new session now, within ctx: for a rotated token, a changed load balancer, a node that is drained.
 //
-// What was accepted is written, receipts that callers asked for are awaited, DISCONNECT goes out, and what arrives until
+// Calls wait for the new session from now on. What was accepted is written, receipts that callers asked for are awaited, DISCONNECT goes out, and what arrives until
 // the server closes is delivered. When ctx ends first, the session is cut. The rest is as after a loss: frames that were
 // handed out become [ErrStale], transactions and Requests end with [ErrConnectionLost], and frames WithRetry are sent
 // again. The first endpoint is asked first. During an outage the next attempt starts at once, without its delay. Calls at
@@ -43,7 +43,7 @@ func (c *Client) renew(ctx context.Context) error {
 	case s == nil:
 		notify.Signal(c.hurry)
 	case s.renewing.CompareAndSwap(false, true):
-		if err := s.disconnect(ctx); err != nil {
+		if err := s.disconnect(ctx); err != nil && c.ending() == nil { // else Disconnect goes on with it
 			s.abort(errRenewed)
 		}
 	}
@@ -67,7 +67,7 @@ func (c *Client) awaitEpoch(ctx context.Context, epoch uint64) error {
 		case <-changed: // also where s has ended meanwhile
 		case <-c.life.Done():
 		case <-ctx.Done():
-			if st.Err != nil {
+			if st = c.Status(); st.State == StateReconnecting && st.Err != nil {
 				return fmt.Errorf("%w (the last attempt: %w)", ctxError(ctx), st.Err)
 			}
 			return ctxError(ctx)

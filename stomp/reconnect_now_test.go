@@ -136,3 +136,68 @@ func TestClient_Reconnect_waits_for_no_consumer(t *testing.T) {
 		}
 	})
 }
+
+// While it leaves the old session, calls wait for the new one: none finds a closed Client.
+func TestClient_Reconnect_lets_calls_wait_for_the_next_session(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		route := rig.NewRoute(t)
+		c := rig.Connect(t, route, stomp.WithReconnect(rig.QuickBackoff), stomp.WithHeartBeat(0, 0))
+		sub, err := c.NewSubscription(t.Context(), "/queue/a", stomp.WithAck(stomp.AckClientIndividual))
+		rig.OK(t, err)
+		rig.Publish(route.Broker, "/queue/a", "1")
+		f := rig.Body(t, sub.C, "1")
+		tx, err := c.Begin(t.Context(), stomp.WithReceipt()) // the server answers
+		rig.OK(t, err)
+		rig.On(route.Broker, "DISCONNECT", "", rig.Always(stomptest.Drop())) // the answer takes its time
+		done := rig.Go(func() error { return c.Reconnect(rig.Within(t, time.Minute)) })
+		synctest.Wait()
+
+		sent := rig.Go(func() error { return c.Send(t.Context(), "/queue/b", nil, stomp.WithReceipt()) })
+		begun := rig.Go(func() error { _, err := c.Begin(t.Context(), stomp.WithReceipt()); return err })
+		subscribed := rig.Go(func() error { _, err := c.Subscribe(t.Context(), "/queue/c"); return err })
+		rig.ErrorIs(t, c.Ack(t.Context(), f), stomp.ErrStale)
+		rig.ErrorIs(t, tx.Commit(t.Context()), stomp.ErrConnectionLost)
+		rig.ErrorIs(t, c.Send(t.Context(), "/queue/b", nil, stomp.WithoutWaiting()), stomp.ErrNotConnected)
+		rig.OK(t, <-subscribed)
+		if s := c.Status(); s.Epoch != 1 || c.Err() != nil {
+			t.Errorf("status %+v, error %v", s, c.Err())
+		}
+		rig.ErrorIs(t, <-done, context.DeadlineExceeded)
+		rig.OK(t, <-sent)
+		rig.OK(t, <-begun)
+		if s := c.Status(); s.Epoch != 2 {
+			t.Errorf("status %+v", s)
+		}
+	})
+}
+
+// Senders with receipts that never pause do not hold it up.
+func TestClient_Reconnect_among_steady_senders(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		route := rig.NewRoute(t)
+		c := rig.Connect(t, route, stomp.WithReconnect(rig.QuickBackoff), stomp.WithHeartBeat(0, 0))
+		rig.On(route.Broker, "SEND", "", rig.Always(stomptest.DelayFor(10*time.Millisecond)))
+		ctx, stop := context.WithCancel(t.Context())
+		var senders []<-chan error
+		for range 4 {
+			senders = append(senders, rig.Go(func() error {
+				for ctx.Err() == nil {
+					if err := c.Send(t.Context(), "/queue/a", nil, stomp.WithReceipt()); err != nil {
+						return err
+					}
+				}
+				return nil
+			}))
+		}
+		time.Sleep(time.Second)
+		start := time.Now()
+		rig.OK(t, c.Reconnect(rig.Within(t, time.Minute)))
+		if took := time.Since(start); took > time.Second {
+			t.Errorf("it took %v", took)
+		}
+		stop() // the new way to the broker has no delay: time would stand still
+		for _, s := range senders {
+			rig.OK(t, <-s)
+		}
+	})
+}

@@ -97,7 +97,7 @@ func newSend(op, destination string, body []byte, cfg *sendConfig) outgoing {
 	f := outgoing{
 		op: op, target: destination,
 		command: wire.Send, header: cfg.header, body: body, noContentLength: cfg.noContentLength,
-		receipt: receiptIf(cfg.receipt), carry: true, retry: cfg.retry,
+		receipt: receiptIf(cfg.receipt || cfg.retry), carry: true, retry: cfg.retry,
 	}
 	f.entries.add("destination", destination)
 	f.entries.addIfSet("content-type", cfg.contentType)

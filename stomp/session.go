@@ -50,13 +50,14 @@ type session struct {
 	routes  *routes
 	replies replies
 
-	cut           chan struct{} // closed by abort: the session ends at once
-	cutErr        error         // set before cut is closed
-	cutOnce       sync.Once
-	renewing      atomic.Bool                     // Reconnect ends it: the Client goes on
-	disconnecting atomic.Bool                     // set before DISCONNECT is sent: any end is a clean one then
-	closeWithin   atomic.Pointer[context.Context] // bounds the close handshake; set before the writer is told to finish
-	retired       chan struct{}                   // closed by the supervisor when it is joined and no longer the Client's
+	cut            chan struct{} // closed by abort: the session ends at once
+	cutErr         error         // set before cut is closed
+	cutOnce        sync.Once
+	renewing       atomic.Bool                     // Reconnect ends it: the Client goes on, and calls wait for the next
+	disconnectSent atomic.Bool                     // DISCONNECT was accepted
+	disconnecting  atomic.Bool                     // set before DISCONNECT is sent: any end is a clean one then
+	closeWithin    atomic.Pointer[context.Context] // bounds the close handshake; set before the writer is told to finish
+	retired        chan struct{}                   // closed by the supervisor when it is joined and no longer the Client's
 
 	restore func() error // restores the subscriptions while the loops run; nil: that is done before start. Set before start
 
@@ -187,7 +188,7 @@ func (s *session) join() (left []carried, err error) {
 		err = s.cutErr
 	}
 	switch {
-	case s.renewing.Load() && s.disconnecting.Load():
+	case s.renewing.Load() && s.disconnectSent.Load():
 		err = errRenewed
 	case s.disconnecting.Load():
 		err = errDisconnected

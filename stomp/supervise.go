@@ -38,10 +38,6 @@ type supervisor struct {
 // run starts s. When that ends, its successors follow until the Client ends. It does not wait for that.
 func (v *supervisor) run(s *session) {
 	began := time.Now()
-	select {
-	case <-v.client.hurry: // of an outage that is over
-	default:
-	}
 	s.start(func() { v.reconnectOrEnd(s, began) })
 }
 
@@ -57,7 +53,11 @@ func (v *supervisor) reconnectOrEnd(s *session, began time.Time) {
 		v.endpoints.lost(v.endpoint, time.Since(began), errors.Is(err, ErrHeartBeat))
 	}
 	if !c.cfg.once && c.ending() == nil {
-		c.log.Warn("stomp: connection lost", "error", err, "epoch", s.epoch)
+		if errors.Is(err, errRenewed) {
+			c.log.Info("stomp: reconnecting", "reason", err, "epoch", s.epoch)
+		} else {
+			c.log.Warn("stomp: connection lost", "error", err, "epoch", s.epoch)
+		}
 		var next *session
 		if next, err = v.reconnect(err); next != nil {
 			v.begin(next)
@@ -72,6 +72,10 @@ func (v *supervisor) reconnectOrEnd(s *session, began time.Time) {
 func (v *supervisor) retire(s *session, err error) {
 	c := v.client
 	v.suspects = v.findRefused(s, err)
+	select {
+	case <-c.hurry: // of an outage that is over; calls signal it only while there is no session
+	default:
+	}
 	c.mu.Lock()
 	s.addTo(&c.past)
 	c.sess = nil
@@ -93,11 +97,15 @@ func (v *supervisor) reconnect(cause error) (*session, error) {
 	v.lost, v.outage = cause, outage{log: c.log, began: time.Now()}
 	for attempt := 1; ; attempt++ {
 		next := v.endpoints.nextAttempt(time.Now())
+		starts := time.Now().Add(next.delay)
 		c.setStatus(func(st *Status) {
-			*st = Status{State: StateReconnecting, Epoch: st.Epoch, Attempt: attempt, RetryAt: time.Now().Add(next.delay), Err: cause, Session: st.Session}
+			*st = Status{State: StateReconnecting, Epoch: st.Epoch, Attempt: attempt, RetryAt: starts, Err: cause, Session: st.Session}
 		})
 		if !sleep(c.life, next.delay, c.hurry) {
 			return nil, cause
+		}
+		if now := time.Now(); now.Before(starts) { // Reconnect hurries it
+			c.setStatus(func(st *Status) { st.RetryAt = now })
 		}
 		s, err := v.try(c.life, next, attempt, cause)
 		if err == nil {
@@ -121,7 +129,10 @@ func (v *supervisor) reconnect(cause error) (*session, error) {
 // WithInitialRetry.
 func (v *supervisor) connect(ctx context.Context) (*session, error) {
 	cfg := v.client.cfg
-	v.outage = outage{log: v.client.log, began: time.Now()}
+	v.outage = outage{began: time.Now()}
+	if cfg.initialRetry || len(cfg.urls) > 1 { // else the only error is returned
+		v.outage.log = v.client.log
+	}
 	var last error
 	for attempt := 1; ; attempt++ {
 		next := v.endpoints.nextAttempt(time.Now())
@@ -154,8 +165,11 @@ func (v *supervisor) connect(ctx context.Context) (*session, error) {
 func (v *supervisor) try(ctx context.Context, next plan, attempt int, before error) (*session, error) {
 	cfg := v.client.cfg
 	limit := attemptLimit
+	short := next.left > 0 && !next.patient
 	if next.left > 0 {
-		limit = sharedLimit
+		if short {
+			limit = sharedLimit
+		}
 		if deadline, ok := ctx.Deadline(); ok {
 			limit = min(limit, time.Until(deadline)/time.Duration(next.left+1))
 		}
@@ -170,6 +184,7 @@ func (v *supervisor) try(ctx context.Context, next plan, attempt int, before err
 	if err != nil {
 		v.client.counters.failedAttempts.Add(1)
 		v.endpoints.failed(next.endpoint, time.Now(), err)
+		v.endpoints.all[next.endpoint].cutShort = short && errors.Is(err, context.DeadlineExceeded)
 		return nil, err
 	}
 	v.endpoint = next.endpoint

@@ -2,6 +2,7 @@ package stomp
 
 import (
 	"context"
+	"errors"
 
 	"github.com/webstomp/webstomp/internal/wire"
 )
@@ -131,7 +132,7 @@ func (sub *subscription) awaitUnsubscribed(ctx context.Context, cfg *frameConfig
 // unlessOver drops the error of an UNSUBSCRIBE when its session has ended: then so has the subscription, which is
 // what was wanted.
 func (sub *subscription) unlessOver(err error) error {
-	if r := sub.current(); err != nil && r != nil && r.session.isCut() {
+	if r := sub.current(); err != nil && r != nil && (r.session.isCut() || errors.Is(err, errSessionOver)) {
 		return nil
 	}
 	return err
