@@ -33,7 +33,7 @@ const (
 	// may send with a receipt from its own loop, and while senders wait for a server that does not read until we do.
 	OverflowBlock Overflow = iota
 	// OverflowDropOldest drops the oldest frames that wait, OverflowDropNewest the one that arrives. Stats counts
-	// them.
+	// them. Both go with AckAuto alone: what is dropped is never acknowledged, and the broker's window stays closed.
 	OverflowDropOldest
 	OverflowDropNewest
 	// OverflowFail ends the subscription with [ErrSlowConsumer].

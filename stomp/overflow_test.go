@@ -1,14 +1,12 @@
 package stomp_test
 
 import (
-	"context"
 	"strings"
 	"testing"
 	"testing/synctest"
 
 	"github.com/webstomp/webstomp/internal/rig"
 	"github.com/webstomp/webstomp/stomp"
-	"github.com/webstomp/webstomp/stomp/stomptest"
 )
 
 // What each policy keeps of 100 messages that nobody reads, and what it counts. A bound of 10 frames is 5 in the channel
@@ -196,29 +194,23 @@ func TestWithBuffer_of_Connect(t *testing.T) {
 	})
 }
 
-// Whatever a policy drops in a client mode, the broker has it still: nothing waits for an ack of it.
-func TestWithBuffer_promise2_dropped_in_client_mode(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b, c := rig.Pair(t, stomptest.WithPrefetch(100))
-		sub, err := c.NewSubscription(t.Context(), "/queue/a", stomp.WithAck(stomp.AckClientIndividual), stomp.WithBuffer(2, 0, stomp.OverflowDropNewest))
-		rig.OK(t, err)
-		synctest.Wait()
-		rig.Publish(b, "/queue/a", rig.Numbers(1, 5)...)
-		synctest.Wait()
-		ctx, cancel := context.WithCancel(t.Context())
-		go func() { // joined by cancel's end, below
-			defer cancel()
-			for f := range sub.C {
-				if err := c.Ack(t.Context(), f); err != nil {
-					t.Error(err)
-				}
+// What a policy drops is never acknowledged, and closes the broker's window for good: in the client modes those that drop
+// are refused, wherever they were set.
+func TestWithBuffer_promise2_dropping_excludes_the_client_modes(t *testing.T) {
+	b := rig.NewBroker(t)
+	for _, policy := range []stomp.Overflow{stomp.OverflowDropOldest, stomp.OverflowDropNewest} {
+		c := rig.Connect(t, b, stomp.WithBuffer(2, 0, policy))
+		for _, mode := range []stomp.AckMode{stomp.AckClient, stomp.AckClientIndividual} {
+			_, err := c.Subscribe(t.Context(), "/queue/a", stomp.WithAck(mode))
+			rig.ErrorSays(t, err, "WithBuffer", mode.String(), "never acknowledged")
+			rig.Unsent(t, err)
+			for _, other := range []stomp.Overflow{stomp.OverflowBlock, stomp.OverflowFail} {
+				sub, err := c.NewSubscription(t.Context(), "/queue/a", stomp.WithAck(mode), stomp.WithBuffer(2, 0, other))
+				rig.OK(t, err)
+				rig.OK(t, sub.Unsubscribe(t.Context()))
 			}
-		}()
-		rig.OK(t, sub.Unsubscribe(t.Context()))
-		<-ctx.Done()
-		synctest.Wait()
-		if n := b.QueueLen("/queue/a"); n < 3 || b.StaleAcks() != 0 {
-			t.Errorf("%d are back in the queue, %d stale acks", n, b.StaleAcks())
 		}
-	})
+		_, err := c.Subscribe(t.Context(), "/queue/a")
+		rig.OK(t, err)
+	}
 }
