@@ -39,7 +39,7 @@ func (o *outage) failed(now time.Time, err error) {
 	if o.told = now; isNew {
 		o.reasons[reason] = true
 	}
-	o.log.Warn("stomp: no connection yet", "attempts", o.attempts, "for", now.Sub(o.began), "error", err)
+	o.log.Warn("stomp: no connection yet", "attempts", o.attempts, "for", now.Sub(o.began).Round(time.Millisecond), "error", err)
 }
 
 // kindOf is what two errors have in common that differ only by their endpoint, its page, and ports, times and other

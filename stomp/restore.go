@@ -50,7 +50,7 @@ func (v *supervisor) activate(s *session) {
 	}
 	c.log.Info("stomp: connected", "url", s.info.URL, "version", string(s.info.Version), "server", s.info.Server,
 		"heart-beat-send", s.info.HeartBeatSend, "heart-beat-receive", s.info.HeartBeatReceive, "epoch", s.epoch,
-		"after", time.Since(v.outage.began), "failed-attempts", v.outage.attempts)
+		"after", time.Since(v.outage.began).Round(time.Millisecond), "failed-attempts", v.outage.attempts)
 	c.setStatus(func(st *Status) {
 		*st = Status{State: StateConnected, Epoch: s.epoch, Err: v.lost, Session: s.info}
 	})
