@@ -10,11 +10,11 @@ import (
 
 // Reconnect makes a new session now, within ctx: for a rotated token, a changed load balancer, a node that is drained.
 //
-// Calls wait for the new session from now on. What was accepted is written, receipts that callers asked for are awaited, DISCONNECT goes out, and what arrives until
-// the server closes is delivered. When ctx ends first, the session is cut. The rest is as after a loss: frames that were
-// handed out become [ErrStale], transactions and Requests end with [ErrConnectionLost], and frames WithRetry are sent
-// again. The first endpoint is asked first. During an outage the next attempt starts at once, without its delay. Calls at
-// the same time share one session.
+// Calls wait for the new session from now on. What was accepted is written, receipts that callers asked for are
+// awaited, DISCONNECT goes out, and what arrives until the server closes is delivered. When ctx ends first, the session
+// is cut. The rest is as after a loss: frames that were handed out become [ErrStale], transactions and Requests end with
+// [ErrConnectionLost], and frames WithRetry are sent again. The first endpoint is asked first. During an outage the next
+// attempt starts at once, without its delay. Calls at the same time share one session.
 //
 // It returns nil when the next session is active and every SUBSCRIBE is written. Otherwise the error is [ErrClosed], or
 // ctx's with that of the last attempt, and the Client goes on trying. With [WithoutReconnect] it is an error, and nothing
