@@ -199,6 +199,17 @@ func TestWebSocket_W8_repair(t *testing.T) {
 	}
 }
 
+// W8: what comes in the next WebSocket message is another frame, and never the rest of a body.
+func TestWebSocket_W8_repair_ends_with_the_message(t *testing.T) {
+	p, client := rig.NewWebServer(t).Session("version:1.2")
+	frames, err := client.Subscribe(t.Context(), "/a", stomp.WithID("x"))
+	rig.OK(t, err)
+	p.SendMessage(ws.Text, "MESSAGE\nsubscription:x\ndestination:/a\nmessage-id:1\ncontent-length:5\n\nabcde")
+	p.SendMessage(ws.Text, "MESSAGE\nsubscription:x\ndestination:/a\nmessage-id:2\ncontent-length:2\n\nok\x00")
+	rig.Closed(t, frames)
+	rig.ErrorClause(t, client.Err(), "F3")
+}
+
 func TestWithMessageSplit_sizes(t *testing.T) {
 	for name, c := range map[string]struct {
 		opts []stomp.ConnectOption

@@ -4,8 +4,9 @@ package wire
 type DecoderConfig struct {
 	From   Side   // who writes what is decoded
 	Limits Limits // zero fields: the defaults
-	// Repair lets the end of a WebSocket message mend a content-length that is too short (W8). It is for a client on
-	// a WebSocket: elsewhere no message ends, and a wrong length would be waited out instead of refused.
+	// Repair lets the end of a WebSocket message mend a content-length that is too short (W8), if the frame began in
+	// that message. It is for a client on a WebSocket: elsewhere no message ends, and a wrong length would be waited
+	// out instead of refused.
 	Repair bool
 }
 
@@ -36,6 +37,7 @@ type Decoder struct {
 	state state
 	err   error // sticky
 	cr    bool  // between frames: a CR came, its LF has not
+	split bool  // a WebSocket message has ended inside the frame under way
 
 	// The head of the frame under way: command line, header lines, blank line.
 	head    []byte // what has come of it, when it did not come in one piece; owned
@@ -105,6 +107,7 @@ func (d *Decoder) Next(f *Frame) (bool, error) {
 		return false, err
 	}
 	if !ok {
+		d.split = d.split || d.final
 		d.in, d.final = nil, false // all of it was read or copied
 	}
 	return ok, nil
@@ -119,6 +122,7 @@ func (d *Decoder) next(f *Frame) (bool, error) {
 			return true, nil
 		}
 		d.state = inHead
+		d.split = false
 		d.line, d.seen, d.lines = 0, 0, 0
 	}
 	if d.state == inHead {

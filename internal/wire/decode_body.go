@@ -40,7 +40,7 @@ func (d *Decoder) readCounted() (body []byte, ok bool, err error) {
 	if !hasBody(d.command) {
 		return nil, false, d.unexpectedBody()
 	}
-	if !d.repair {
+	if !d.repair || d.split { // in a message of its own, the rest may be the next frame as well
 		return nil, false, protocolErrorf("F3", "no NUL after the %d bytes of content-length in %s", n, d.command)
 	}
 	d.state = inRepair

@@ -103,6 +103,7 @@ func TestDecoder_W8_repair(t *testing.T) {
 	on := wire.DecoderConfig{Repair: true}
 	tight := wire.DecoderConfig{Repair: true, Limits: wire.Limits{Body: 8}}
 	const tooShort = "protocol error: no NUL after the 3 bytes of content-length in MESSAGE, nor at the end of its message (F3)"
+	const strict = "protocol error: no NUL after the 3 bytes of content-length in MESSAGE (F3)"
 	const tooLong = "body of 9 exceeds the limit of 8 bytes"
 	repaired := func(body string) []wire.Frame { return one(frame("MESSAGE", body, "content-length", "3")) }
 	runAll(t, []decodeCase{
@@ -125,11 +126,27 @@ func TestDecoder_W8_repair(t *testing.T) {
 		}, {
 			name: "W8_over_several_messages", version: wire.V12, cfg: on,
 			messages: []string{"MESSAGE\nconten", "t-length:3\n\na\ufffd", "z\x00"},
-			err:      tooShort,
+			err:      strict,
 		}, {
-			name: "W8_the_message_that_lacks_the_NUL_counts", version: wire.V12, cfg: on,
-			messages: []string{"MESSAGE\ncontent-length:3\n\nabc", "de\x00"},
-			frames:   repaired("abcde"), repaired: 1,
+			name: "W8_F3_not_with_the_next_message", version: wire.V12, cfg: on,
+			messages: []string{"MESSAGE\ncontent-length:3\n\nabc", "MESSAGE\n\nde\x00"},
+			err:      strict,
+		}, {
+			name: "W8_F3_not_where_the_body_goes_on_in_the_next_message", version: wire.V12, cfg: on,
+			messages: []string{"MESSAGE\ncontent-length:3\n\nab", "c\ufffd\x00"},
+			err:      strict,
+		}, {
+			name: "W8_F3_not_where_the_head_began_in_another_message", version: wire.V12, cfg: on,
+			messages: []string{"MESSAGE\ncontent-length:3\n", "\nabc\ufffd\x00"},
+			err:      strict,
+		}, {
+			name: "W8_in_the_message_after_one_that_was_split", version: wire.V12, cfg: on,
+			messages: []string{"MESSAGE\ncontent-length:3\n\nab", "c\x00", "MESSAGE\ncontent-length:3\n\nabcd\x00"},
+			frames:   append(repaired("abc"), repaired("abcd")...), repaired: 1,
+		}, {
+			name: "W8_F3_the_NUL_may_come_in_the_next_message", version: wire.V12, cfg: on,
+			messages: []string{"MESSAGE\ncontent-length:3\n\nabc", "\x00\n"},
+			frames:   repaired("abc"), beats: 1,
 		}, {
 			name: "W8_a_right_content_length_is_not_touched", version: wire.V12, cfg: on,
 			messages: one("MESSAGE\ncontent-length:3\n\nabc\x00MESSAGE\n\nd\x00"),

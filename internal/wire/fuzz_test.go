@@ -56,6 +56,11 @@ func FuzzDecode(f *testing.F) {
 	} {
 		f.Add([]byte(s), []byte{3, 0x85})
 	}
+	// A frame that lacks its NUL and ends with its message, or in the middle of its body; another message follows (W8).
+	for _, body := range []string{"abcde", "abc"} {
+		first := "MESSAGE\ncontent-length:5\n\n" + body
+		f.Add([]byte(first+"MESSAGE\n\nx\x00\n"), []byte{0x80 | byte(len(first))})
+	}
 	f.Fuzz(func(t *testing.T, stream, plan []byte) {
 		if len(stream) > 4<<10 || len(plan) > 256 {
 			return // longer ones try the same code, slower
