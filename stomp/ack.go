@@ -103,16 +103,17 @@ func (c *Client) routeOf(frame Frame) (*route, error) {
 	return r, nil
 }
 
-// identify adds the entries to f by which the session's version names the message (clause M3).
+// identify adds the entries to f by which the session's version names the message, the server's id byte by byte as it
+// came (clause M3).
 func (r *route) identify(f *outgoing, frame Frame) error {
-	id, ok := frame.Header.Lookup(r.ackSource())
+	id, ok := frame.asCame(r.ackSource(), r.session.info.Version)
 	if !ok {
 		return fmt.Errorf("%w: the server sent it without the %s header", ErrNotAckable, r.ackSource())
 	}
 	if r.session.info.Version == V12 {
-		f.entries.add("id", id)
+		f.entries.addRaw("id", id)
 	} else {
-		f.entries.add("message-id", id)
+		f.entries.addRaw("message-id", id)
 	}
 	switch r.session.info.Version {
 	case V10:

@@ -64,6 +64,80 @@ func TestAck_M3_entries_of_each_version(t *testing.T) {
 	}
 }
 
+// The server's id goes back as it came, whether its colons were escaped or not, and whatever else was.
+func TestAck_M3_the_id_goes_back_byte_by_byte(t *testing.T) {
+	for name, tc := range map[string]struct {
+		version stomp.Version
+		header  string // of MESSAGE
+		want    string // of ACK
+		decoded string // what the Frame shows
+	}{
+		"escaped":                    {stomp.V12, `ack:ID\cvm-1\c2\\`, `id:ID\cvm-1\c2\\`, `ID:vm-1:2\`},
+		"raw":                        {stomp.V12, "ack:s2ID:20-1:2", "id:s2ID:20-1:2", "s2ID:20-1:2"},
+		"raw_beside_another_escape":  {stomp.V12, "ack:s2ID:20-1:2\nx:\\n", "id:s2ID:20-1:2", "s2ID:20-1:2"},
+		"escaped_and_raw":            {stomp.V12, `ack:a\cb:c\cd:e`, `id:a\cb:c\cd:e`, "a:b:c:d:e"},
+		"CR_LF":                      {stomp.V12, "ack:a\\cb:c\r", "id:a\\cb:c", "a:b:c"},
+		"the_first_counts":           {stomp.V12, "x\\cack:1\nack:a\\cb:c\nack:d:e\\cf", "id:a\\cb:c", "a:b:c"},
+		"nothing_special":            {stomp.V12, "ack:17", "id:17", "17"},
+		"message-id_escaped_and_raw": {stomp.V11, `message-id:a\cb:c`, "message-id:a\\cb:c\nsubscription:s1", "a:b:c"},
+		"message-id_raw":             {stomp.V11, "message-id:a:b", "message-id:a:b\nsubscription:s1", "a:b"},
+		"1.0_has_no_escapes":         {stomp.V10, `message-id: a\cb:c `, `message-id:a\cb:c`, `a\cb:c`},
+	} {
+		rig.Bubble(t, name, func(t *testing.T) {
+			p, c := rig.NewServer(t).Session("version:" + string(tc.version))
+			sub, err := c.Subscribe(t.Context(), "/a", stomp.WithAck(stomp.AckClient))
+			rig.OK(t, err)
+			p.Want(wire.Subscribe)
+			for _, command := range []string{wire.Ack, wire.Nack} {
+				p.SendRaw("MESSAGE\nsubscription:s1\ndestination:/a\n" + tc.header + "\n\n\x00")
+				f, ack := <-sub, c.Ack
+				if command == wire.Nack && tc.version != stomp.V10 {
+					ack = c.Nack
+				} else {
+					command = wire.Ack
+				}
+				source := "message-id"
+				if tc.version == stomp.V12 {
+					source = "ack"
+				}
+				if got := f.Header.Get(source); got != tc.decoded {
+					t.Errorf("the frame shows %q, want %q", got, tc.decoded)
+				}
+				rig.OK(t, ack(t.Context(), f))
+				if got, want := p.Raw(), command+"\n"+tc.want+"\n\n"; got != want {
+					t.Errorf("%q, want %q", got, want)
+				}
+			}
+		})
+	}
+}
+
+// OpenMQ has raw colons in its ids and undoes no escapes in those that come back.
+func TestAck_M3_OpenMQ(t *testing.T) {
+	for _, version := range []stomp.Version{stomp.V10, stomp.V11, stomp.V12} {
+		rig.Bubble(t, "M3_"+string(version), func(t *testing.T) {
+			b := rig.PipeBroker(t, stomptest.WithProfile(stomptest.OpenMQ))
+			c := rig.Connect(t, b, stomp.WithVersions(version))
+			sub, err := c.Subscribe(t.Context(), "/queue/a", stomp.WithAck(stomp.AckClient))
+			rig.OK(t, err)
+			b.Publish("/queue/a", [][2]string{{"a", `b\\c`}}, []byte("1")) // an escape beside the id
+			frames := []stomp.Frame{rig.Body(t, sub, "1")}
+			frames = append(frames, rig.Deliver(t, b, "/queue/a", sub, 3)...)
+			rig.OK(t, c.Ack(t.Context(), frames[0], stomp.WithReceipt()))
+			if version != stomp.V10 {
+				rig.OK(t, c.Nack(t.Context(), frames[1], stomp.WithReceipt()))
+			}
+			tx, err := c.Begin(t.Context())
+			rig.OK(t, err)
+			rig.OK(t, tx.Ack(t.Context(), frames[3]))
+			rig.OK(t, tx.Commit(t.Context(), stomp.WithReceipt()))
+			if n := b.Unacked("/queue/a"); n != 0 || c.Err() != nil {
+				t.Errorf("%d are unacked, the Client's error is %v", n, c.Err())
+			}
+		})
+	}
+}
+
 func TestAck_M2_cumulative(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, c, frames := handedOut(t, stomp.AckClient, 5)

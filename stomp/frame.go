@@ -26,12 +26,22 @@ type Frame struct {
 	// For Ack: what delivered the frame (nil: nothing), and the frame's number there, from 1 in the client modes.
 	from   deliverer
 	number uint64
+	raw    string // the header as it came, where escapes were undone in it; see asCame
 }
 
 // deliverer is a subscription on one session that has delivered a frame.
 type deliverer interface {
 	// forget is called when the consumer will not get the frame of that number, and so cannot acknowledge it.
 	forget(number uint64)
+}
+
+// asCame returns the value of an entry of a delivered frame as the server wrote it: some servers compare an id that they
+// get back byte by byte, and some do not escape theirs.
+func (f Frame) asCame(name string, v Version) (value string, ok bool) {
+	if value, ok = wire.RawValue(f.raw, name, wire.Version(v)); ok {
+		return value, true
+	}
+	return f.Header.Lookup(name)
 }
 
 // NewFrame returns a frame of these parts. It does not copy or check them; [Frame.AppendTo] checks.

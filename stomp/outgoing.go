@@ -36,11 +36,18 @@ type outgoing struct {
 type entries struct {
 	all [5][2]string
 	n   int
+	raw uint8 // bit i: the value of all[i] goes out as it is, without escapes
 }
 
 func (e *entries) add(name, value string) {
 	e.all[e.n] = [2]string{name, value}
 	e.n++
+}
+
+// addRaw adds an entry whose value the server wrote itself, as it came (see Frame.asCame).
+func (e *entries) addRaw(name, value string) {
+	e.raw |= 1 << e.n
+	e.add(name, value)
 }
 
 func (e *entries) addIfSet(name, value string) {
@@ -146,8 +153,13 @@ func (f *outgoing) appendTo(dst []byte, enc wire.Encoder, r *pendingReceipt) ([]
 	dst = enc.AppendCommand(dst, f.command)
 	var err error
 	n := f.entries.n
-	for _, e := range f.entries.all[:n] {
-		if dst, err = enc.AppendEntry(dst, f.command, e[0], e[1]); err != nil {
+	for i, e := range f.entries.all[:n] {
+		if f.entries.raw&(1<<i) != 0 {
+			dst, err = enc.AppendRaw(dst, f.command, e[0], e[1])
+		} else {
+			dst, err = enc.AppendEntry(dst, f.command, e[0], e[1])
+		}
+		if err != nil {
 			return dst[:start], err
 		}
 	}

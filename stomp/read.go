@@ -98,7 +98,7 @@ func (s *session) message(f wire.Frame) error {
 		r = s.routes.byDestination(wire.Get(f.Header, "destination"))
 	}
 	frame := frameOf(f)
-	frame.Epoch = s.epoch
+	frame.Epoch, frame.raw = s.epoch, s.dec.Raw()
 	if r == nil {
 		if !named || !s.routes.isRetired(id) { // otherwise it was in flight when UNSUBSCRIBE went out (clause S3)
 			s.unmatched(frame)

@@ -59,6 +59,19 @@ func TestRequest_each_server(t *testing.T) {
 	}
 }
 
+// OpenMQ undoes no escapes, and its reply-to has colons: what answers there speaks 1.0, which has no escapes.
+func TestRequest_OpenMQ(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, c := rig.Pair(t, stomptest.WithProfile(stomptest.OpenMQ))
+		rig.Answer(t, rig.Connect(t, b, stomp.WithVersions(stomp.V10)), "/queue/rpc", stomp.WithReceipt())
+		f, err := c.Request(t.Context(), "/queue/rpc", []byte("1"))
+		rig.OK(t, err)
+		if string(f.Body) != "11" {
+			t.Errorf("reply %v", f)
+		}
+	})
+}
+
 func TestRequest_WithReplyTo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, c := rig.Pair(t, stomptest.WithProfile(stomptest.RabbitMQ))

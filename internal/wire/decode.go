@@ -49,6 +49,7 @@ type Decoder struct {
 
 	// Its body. Both belong to the frame's receiver in the end.
 	entries [][2]string
+	raw     string // the header lines, if escapes in them were undone; kept until the next call of Next
 	body    []byte // what has come of it, when it did not come in one piece
 	length  int    // content-length; -1: none
 
@@ -96,6 +97,9 @@ func (d *Decoder) Feed(p []byte, final bool) {
 // caller's: the decoder keeps no reference to its memory, and it shares none with what was fed. The error is a
 // *ProtocolError or a *LimitError, and stays: no later call returns a frame.
 func (d *Decoder) Next(f *Frame) (bool, error) {
+	if d.state == between {
+		d.raw = ""
+	}
 	if d.err != nil {
 		return false, d.err
 	}
@@ -103,7 +107,7 @@ func (d *Decoder) Next(f *Frame) (bool, error) {
 	if err != nil {
 		d.err = err
 		d.state = between
-		d.in, d.head, d.entries, d.body = nil, nil, nil, nil
+		d.in, d.head, d.entries, d.raw, d.body = nil, nil, nil, "", nil
 		return false, err
 	}
 	if !ok {
@@ -158,6 +162,10 @@ func (d *Decoder) skipEOLs() (bool, error) {
 	}
 	return false, nil
 }
+
+// Raw returns the header lines of the frame that Next has just returned, as they came, where escapes in them were
+// undone; "" where there was none to undo. The frame's header is part of the same string. See RawValue.
+func (d *Decoder) Raw() string { return d.raw }
 
 // HeartBeats returns how many EOLs stood between frames so far (F5).
 func (d *Decoder) HeartBeats() uint64 { return d.beats }

@@ -141,20 +141,23 @@ func (d *Decoder) unknownCommand(name []byte) error {
 }
 
 // parseHead takes the complete command and header lines apart. It allocates the entries and one string, which holds
-// all their text.
+// all their text, as it came and without its escapes.
 func (d *Decoder) parseHead(head []byte) error {
 	raw := head[bytes.IndexByte(head, '\n')+1:]
 	var entries [][2]string
 	if d.lines > 1 {
 		entries = make([][2]string, d.lines-1)
 	}
-	var text string               // raw as a string, when there is no escape
-	var unescaped strings.Builder // else what is left of it, piece by piece
-	escapes := (d.version == V11 || d.version == V12) && !handshake(d.command) && bytes.IndexByte(raw, '\\') >= 0
-	if escapes {
-		unescaped.Grow(len(raw)) // so that it never moves
-	} else {
-		text = string(raw)
+	unescaped := 0 // how many bytes, at most, become of the names and values that hold an escape
+	if (d.version == V11 || d.version == V12) && !handshake(d.command) {
+		unescaped = roomToUnescape(raw)
+	}
+	var b strings.Builder
+	b.Grow(len(raw) + unescaped) // so that it never moves
+	b.Write(raw)
+	text := b.String() // raw; what is unescaped comes behind it
+	if unescaped > 0 {
+		d.raw = text
 	}
 	start := 0
 	for i := range entries {
@@ -175,14 +178,14 @@ func (d *Decoder) parseHead(head []byte) error {
 		if nameStart == nameEnd {
 			return protocolErrorf("F2", "header line %d of %s has an empty name", i+1, d.command)
 		}
-		if !escapes {
+		if unescaped == 0 {
 			entries[i] = [2]string{text[nameStart:nameEnd], text[valueStart:valueEnd]}
 		} else {
-			name, wrong := unescape(&unescaped, raw[nameStart:nameEnd], d.version)
+			name, wrong := unescape(&b, text[nameStart:nameEnd], d.version)
 			if wrong != "" {
 				return protocolErrorf("F6", "the name in header line %d of %s: %s", i+1, d.command, wrong)
 			}
-			value, wrong := unescape(&unescaped, raw[valueStart:valueEnd], d.version)
+			value, wrong := unescape(&b, text[valueStart:valueEnd], d.version)
 			if wrong != "" {
 				return protocolErrorf("F6", "header %s of %s: %s", quote(name), d.command, wrong)
 			}

@@ -94,6 +94,21 @@ func (e Encoder) AppendEntry(dst []byte, command, name, value string) ([]byte, e
 	return dst, nil
 }
 
+// AppendRaw is AppendEntry for a value that the peer wrote itself and wants back byte by byte (M3): nothing is escaped.
+func (e Encoder) AppendRaw(dst []byte, command, name, value string) ([]byte, error) {
+	limit := e.Limits.WithDefaults().Header
+	if size := len(name) + len(value) + len(":\n"); size > limit {
+		return dst, &LimitError{What: whatHeader, Limit: int64(limit), Size: int64(size)}
+	}
+	if err := e.checkEntry(&rulesRaw, command, name, classOf(name), value, classOf(value)); err != nil {
+		return dst, err
+	}
+	dst = append(dst, name...)
+	dst = append(dst, ':')
+	dst = append(dst, value...)
+	return append(dst, '\n'), nil
+}
+
 // AppendBody ends the header and appends the body and its NUL. With contentLength it writes that entry first, unless
 // the body is empty. It refuses a body on a command that has none (F9), one with a NUL whose length is not announced
 // (F4), and one beyond Limits.Body (F12), and then returns dst at its old length.

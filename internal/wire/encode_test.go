@@ -99,6 +99,26 @@ func TestEncoder_pieces(t *testing.T) {
 	}
 }
 
+// A value that goes back as it came is not escaped in any version, and cannot inject a line.
+func TestEncoder_M3_F13_AppendRaw(t *testing.T) {
+	for _, c := range []struct{ value, want, err string }{
+		{`s2ID:20-1\c2\\`, "ACK\nid:s2ID:20-1\\c2\\\\\n", ""},
+		{"a\rb", "ACK\nid:a\rb\n", ""},
+		{"a\nx:y", "ACK\n", `protocol error: header "id" of ACK: LF cannot be sent (it goes out as it came) (F13)`},
+		{"a\x00", "ACK\n", `protocol error: header "id" of ACK: NUL cannot be sent (it goes out as it came) (F13)`},
+		{"\xff", "ACK\n", `protocol error: header "id" of ACK is not valid UTF-8 (F10)`},
+		{strings.Repeat("x", 30), "ACK\n", "header of 34 exceeds the limit of 32 bytes"},
+	} {
+		for _, version := range []wire.Version{wire.V10, wire.V11, wire.V12} {
+			e := wire.Encoder{Version: version, Limits: wire.Limits{Header: 32}}
+			got, err := e.AppendRaw([]byte("ACK\n"), "ACK", "id", c.value)
+			if text := errorText(err); string(got) != c.want || text != c.err {
+				t.Errorf("%q in %s: %q, error %q; want %q, error %q", c.value, version, got, text, c.want, c.err)
+			}
+		}
+	}
+}
+
 func TestEncoder_AppendBody(t *testing.T) {
 	for _, c := range []struct {
 		name, command, body string

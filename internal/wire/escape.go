@@ -70,6 +70,12 @@ var (
 		escaped:        classLF | classCR | classColon | classBackslash,
 		why:            "STOMP has no escape for it",
 	}
+	// rulesRaw are those of a value that goes back as it came, under a name of our own.
+	rulesRaw = rules{
+		refusedInName:  classNUL | classLF | classCR | classColon | classBackslash,
+		refusedInValue: classNUL | classLF,
+		why:            "it goes out as it came",
+	}
 )
 
 // nameOf names the first refused class, for an error's text.
@@ -110,22 +116,40 @@ func appendEscaped(dst []byte, s string) []byte {
 	return append(dst, s[plain:]...)
 }
 
-// unescape writes raw to b without its escapes and returns what it wrote. At an escape that the version does not have
-// it returns what is wrong instead. b must have room for all of it: what was returned before must not move.
-func unescape(b *strings.Builder, raw []byte, version Version) (text, wrong string) {
-	start := b.Len()
+// roomToUnescape returns how much room is enough for the names and values of these header lines that hold an escape,
+// without it; 0 if none does.
+func roomToUnescape(raw []byte) (room int) {
 	for {
 		i := bytes.IndexByte(raw, '\\')
 		if i < 0 {
-			b.Write(raw)
-			return b.String()[start:], ""
+			return room
 		}
-		if i+1 == len(raw) {
+		start := bytes.LastIndexByte(raw[:i], '\n') + 1
+		end := i + bytes.IndexByte(raw[i:], '\n') + 1
+		room += end - start
+		raw = raw[end:]
+	}
+}
+
+// unescape returns s without its escapes: s itself where there is none, else what it adds to b, which must have room for
+// it: what was returned before must not move. At an escape that the version does not have it returns what is wrong
+// instead.
+func unescape(b *strings.Builder, s string, version Version) (text, wrong string) {
+	start := b.Len()
+	for {
+		i := strings.IndexByte(s, '\\')
+		switch {
+		case i < 0 && b.Len() == start:
+			return s, ""
+		case i < 0:
+			b.WriteString(s)
+			return b.String()[start:], ""
+		case i+1 == len(s):
 			return "", "a backslash at its end"
 		}
-		b.Write(raw[:i])
-		c := raw[i+1]
-		raw = raw[i+2:]
+		b.WriteString(s[:i])
+		c := s[i+1]
+		s = s[i+2:]
 		switch {
 		case c == '\\':
 			b.WriteByte('\\')

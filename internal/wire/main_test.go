@@ -1,9 +1,11 @@
 package wire_test
 
 import (
+	"cmp"
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/webstomp/webstomp/internal/leak"
@@ -27,6 +29,7 @@ type result struct {
 	beats, repaired uint64
 	partial         bool
 	err             error
+	badRaw          string // what is wrong with the Decoder's Raw of a frame
 }
 
 // decode feeds the pieces to a new decoder and returns what comes out. A CONNECTED that names a version sets it, as a
@@ -46,6 +49,7 @@ func receiptFirst(d *wire.Decoder, f *wire.Frame) (bool, error) {
 
 func decodeWith(cfg wire.DecoderConfig, version wire.Version, pieces []piece, nextFrame func(*wire.Decoder, *wire.Frame) (bool, error)) (r result) {
 	d := wire.NewDecoder(cfg)
+	agreed := version
 	if version != "" {
 		d.SetVersion(version)
 	}
@@ -57,9 +61,13 @@ func decodeWith(cfg wire.DecoderConfig, version wire.Version, pieces []piece, ne
 				r.err = err
 				return err == nil
 			}
+			if raw := d.Raw(); raw != "" && r.badRaw == "" {
+				r.badRaw = checkRaw(raw, f, agreed)
+			}
 			r.frames = append(r.frames, f)
 			if v, ok := wire.Lookup(f.Header, "version"); ok && f.Command == wire.Connected && version == "" {
-				d.SetVersion(wire.Version(v))
+				agreed = wire.Version(v)
+				d.SetVersion(agreed)
 			}
 		}
 	}
@@ -81,6 +89,24 @@ func decodeWith(cfg wire.DecoderConfig, version wire.Version, pieces []piece, ne
 	}
 	r.beats, r.repaired, r.partial = d.HeartBeats(), d.Repaired(), d.Partial()
 	return r
+}
+
+// checkRaw says what is wrong with Raw of a frame, or "": each value has to be there as it came.
+func checkRaw(raw string, f wire.Frame, version wire.Version) string {
+	if lines := strings.Count(raw, "\n"); lines != len(f.Header) || !strings.Contains(raw, "\\") {
+		return fmt.Sprintf("Raw of %d lines for %q: %q", lines, f.Header, raw)
+	}
+	undo := strings.NewReplacer(`\\`, `\`, `\n`, "\n", `\r`, "\r", `\c`, ":")
+	for _, e := range f.Header {
+		if strings.ContainsAny(e[0], "\\\n\r:") {
+			continue
+		}
+		want := wire.Get(f.Header, e[0])
+		if value, ok := wire.RawValue(raw, e[0], version); !ok || undo.Replace(value) != want {
+			return fmt.Sprintf("the raw value of %q is %q, %t, for %q", e[0], value, ok, want)
+		}
+	}
+	return ""
 }
 
 // whole returns each message as one piece.
@@ -117,6 +143,8 @@ func splits(messages []string) (all [][]piece) {
 // same reports how two results differ, or "".
 func (r result) same(other result) string {
 	switch {
+	case r.badRaw != "" || other.badRaw != "":
+		return cmp.Or(r.badRaw, other.badRaw)
 	case !reflect.DeepEqual(r.err, other.err):
 		return fmt.Sprintf("error %v, not %v", other.err, r.err)
 	case !reflect.DeepEqual(r.frames, other.frames):
@@ -147,7 +175,7 @@ type decodeCase struct {
 func (c decodeCase) run(t *testing.T) {
 	t.Run(c.name, func(t *testing.T) {
 		got := decode(c.cfg, c.version, whole(c.messages))
-		want := result{c.frames, c.beats, c.repaired, c.partial, got.err}
+		want := result{frames: c.frames, beats: c.beats, repaired: c.repaired, partial: c.partial, err: got.err}
 		if text := errorText(got.err); text != c.err {
 			t.Errorf("error %q, want %q", text, c.err)
 		}

@@ -5,6 +5,8 @@
 // W WebSocket. An error carries the id of the clause that was broken.
 package wire
 
+import "strings"
+
 // Version is a STOMP version as the version and accept-version headers spell it.
 type Version string
 
@@ -36,4 +38,21 @@ func Lookup(h [][2]string, name string) (value string, ok bool) {
 func Get(h [][2]string, name string) string {
 	value, _ := Lookup(h, name)
 	return value
+}
+
+// RawValue returns the value of name in raw as the peer wrote it, and whether there is one. raw is from Decoder.Raw, v
+// the version that it came in. name must hold nothing that is escaped.
+func RawValue(raw, name string, v Version) (value string, ok bool) {
+	for line := range strings.Lines(raw) {
+		rest, ok := strings.CutPrefix(line, name)
+		if !ok || !strings.HasPrefix(rest, ":") {
+			continue
+		}
+		value = strings.TrimSuffix(rest[1:], "\n")
+		if v == V12 { // where CR LF ends a line (F1)
+			value = strings.TrimSuffix(value, "\r")
+		}
+		return value, true
+	}
+	return "", false
 }

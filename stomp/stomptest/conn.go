@@ -84,6 +84,13 @@ func (c *conn) newDecoder() *wire.Decoder {
 	return wire.NewDecoder(wire.DecoderConfig{From: wire.FromClient, Limits: c.b.cfg.limits})
 }
 
+// setDecoderVersion tells the decoder what CONNECTED agreed on, if it has. Without a version it undoes no escapes.
+func (c *conn) setDecoderVersion() {
+	if c.version != "" && !c.b.act.noEscapes {
+		c.dec.SetVersion(c.version)
+	}
+}
+
 // cut ends the connection without a word.
 func (c *conn) cut() {
 	c.once.Do(func() { close(c.done) })

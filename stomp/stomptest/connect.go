@@ -42,8 +42,8 @@ func (c *conn) connectLocked(f *wire.Frame) *refusal {
 	}
 	c.session = newSession(c, version)
 	b.sessions++
-	c.dec.SetVersion(version)
 	c.version = version
+	c.setDecoderVersion()
 	c.out.push(item{frame: b.connected(c, version, offered, agreed), version: version, beat: agreed.send})
 	c.watch(agreed.receive)
 	return nil

@@ -19,7 +19,7 @@
 //
 // A test can make the broker misbehave at any time: Cut, CloseConnections, Silence, Delay, RefuseHandshakes, SendRaw,
 // SendFrame, Cancel; Intercept decides about each frame in either direction. WithProfile makes it behave as RabbitMQ,
-// ActiveMQ Classic, ActiveMQ Artemis or Spring does where they part from the specification or from each other.
+// ActiveMQ Classic, ActiveMQ Artemis, Spring or OpenMQ does where they part from the specification or from each other.
 //
 // # Time
 //

@@ -11,10 +11,17 @@ type idStyle struct {
 	message, ack string // what the ids begin with; ack is different unless a server makes them the same
 	separator    string
 	subscription bool // the subscription's id follows the beginning (RabbitMQ)
+	joined       bool // an ack is the subscription's id and the message-id (OpenMQ)
 }
 
 func (s idStyle) messageID(sub *subscription, num uint64) string { return s.make(s.message, sub, num) }
-func (s idStyle) ackID(sub *subscription, num uint64) string     { return s.make(s.ack, sub, num) }
+
+func (s idStyle) ackID(sub *subscription, num uint64) string {
+	if s.joined {
+		return sub.id + s.messageID(sub, num)
+	}
+	return s.make(s.ack, sub, num)
+}
 
 func (s idStyle) make(prefix string, sub *subscription, num uint64) string {
 	if s.subscription {

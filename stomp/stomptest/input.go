@@ -46,9 +46,8 @@ func (c *conn) takeMessage(p []byte, final bool) (stop bool) {
 	if string(whole) == "\n" {
 		return false
 	}
-	if c.dec = c.newDecoder(); c.version != "" {
-		c.dec.SetVersion(c.version)
-	}
+	c.dec = c.newDecoder()
+	c.setDecoderVersion()
 	return c.decode(whole, true, true)
 }
 

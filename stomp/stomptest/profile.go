@@ -32,10 +32,14 @@ const (
 	// ones above 8,192 are a close 1009, bodies above 64 KiB an ERROR, and no heart-beats unless WithHeartBeat says so. A CONNECT with no version in
 	// common is not answered. What is not UTF-8 comes out as U+FFFD unless its content-type is application/octet-stream.
 	Spring
+	// OpenMQ is 6.3 in what it does to headers: nothing is escaped and nothing unescaped, in any version. An ack is the
+	// subscription's id and the message-id, with raw colons. ERROR has no receipt-id and leaves the connection open, NACK
+	// discards, heart-beats there are none, NUL is followed by LF.
+	OpenMQ
 )
 
 func (p Profile) String() string {
-	return [...]string{"Generic", "RabbitMQ", "Classic", "Artemis", "Spring"}[p]
+	return [...]string{"Generic", "RabbitMQ", "Classic", "Artemis", "Spring", "OpenMQ"}[p]
 }
 
 // behaviour is a profile taken apart. Fields are named so that the zero value is the strict server.
@@ -73,6 +77,7 @@ type behaviour struct {
 	saysRedelivered bool // redelivered is there when it is false, too
 	ids             idStyle
 	passesJunk      bool
+	noEscapes       bool // neither written nor undone; a header that needs one is left out
 
 	// what it means
 	allTopics            bool
@@ -123,6 +128,8 @@ func (p Profile) behaviour() behaviour {
 		return artemis()
 	case Spring:
 		return spring()
+	case OpenMQ:
+		return openMQ()
 	default:
 		return generic()
 	}
@@ -219,5 +226,18 @@ func spring() behaviour {
 	}
 	a.reactions[badVersion] = reaction{ignore: true}
 	a.reactions[again] = reaction{ignore: true}
+	return a
+}
+
+func openMQ() behaviour {
+	a := generic()
+	a.noEscapes, a.trailingLF, a.noReceiptInError, a.nackDiscards = true, true, true, true
+	a.beats = beatStyle{none: true}
+	a.remotePrefix = "/remote-temp-queue/temporary_destination://queue/"
+	a.ids = idStyle{message: "ID:20-127.0.0.1:", separator: ":", joined: true}
+	a.reactions = all(reaction{open: true})
+	end := reaction{closing: closing{code: 1000}}
+	a.reactions[badLogin], a.reactions[badVersion], a.reactions[framing], a.reactions[tooBig] = end, end, end, end
+	a.reactions[silent] = reaction{mute: true, closing: end.closing}
 	return a
 }

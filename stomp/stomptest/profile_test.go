@@ -116,6 +116,34 @@ func TestClassic_NACK_discards(t *testing.T) {
 	}, stomptest.WithProfile(stomptest.Classic))
 }
 
+// What OpenMQ sends and takes has raw colons, in every version: an escaped ack id is another one to it.
+func TestOpenMQ_F6_M3_nothing_is_escaped(t *testing.T) {
+	for _, version := range []string{"1.0", "1.1", "1.2"} {
+		t.Run("M3_"+version, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, b *stomptest.Broker) {
+				c := connect(t, b, "accept-version", version)
+				c.subscribe("s", "/queue/a", "ack", "client")
+				b.Publish("/queue/a", [][2]string{{"n", "x:y"}}, []byte("1"))
+				c.message("1", "n", "x:y", "message-id", "ID:20-127.0.0.1:1:1")
+			}, stomptest.WithProfile(stomptest.OpenMQ))
+		})
+	}
+	inBubble(t, func(t *testing.T, b *stomptest.Broker) {
+		c, frames := filled(t, b, "1.2", "client-individual", 2)
+		const id = "sID:20-127.0.0.1:1:1"
+		if ack := wire.Get(frames[0].Header, "ack"); ack != id {
+			t.Errorf("ack is %q, want %q", ack, id)
+		}
+		c.send(wire.Ack, "", "id", id, "receipt", "r") // escaped
+		c.next(wire.Error)
+		c.raw("ACK\nid:" + id + "\nreceipt:r\n\n\x00")
+		c.next(wire.Receipt, "receipt-id", "r")
+		if n := b.Unacked("/queue/a"); n != 1 {
+			t.Errorf("%d are unacked, want 1", n)
+		}
+	}, stomptest.WithProfile(stomptest.OpenMQ))
+}
+
 func TestSpring_M5_RECEIPT_for_DISCONNECT_alone(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *stomptest.Broker) {
 		c := connect(t, b)

@@ -100,7 +100,7 @@ func (w *writer) do(it *item) bool {
 		return false
 	}
 	ok := w.decide(it, w.intercept(Out, func() Frame { return it.asFrame(&w.b.act) }))
-	if it.version != "" {
+	if it.version != "" && !w.b.act.noEscapes { // else it stays at 1.0, which has none
 		w.enc.Version = it.version
 	}
 	if it.beat > 0 {
