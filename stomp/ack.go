@@ -38,14 +38,15 @@ func (c *Client) acknowledge(ctx context.Context, command string, frame Frame, o
 		err = ctxError(ctx)
 	}
 	var r *route
+	var s *session
 	if err == nil {
-		r, err = c.routeOf(frame)
+		r, s, err = c.routeOf(frame)
 	}
 	if err == nil {
 		err = r.identify(&f, frame)
 	}
 	if err == nil && tx != nil {
-		err = tx.enter(&f, r.session)
+		err = tx.enter(&f, s)
 	}
 	if err != nil {
 		return f.notSent(err)
@@ -66,7 +67,7 @@ func (c *Client) acknowledge(ctx context.Context, command string, frame Frame, o
 		}
 		return nil
 	}
-	receipt, _, err := r.session.submit(ctx, &f)
+	receipt, _, err := s.submit(ctx, &f)
 	if err != nil {
 		if r.isOver() || errors.Is(err, errSessionOver) {
 			return f.notSent(ErrStale)
@@ -87,35 +88,41 @@ func (c *Client) acknowledge(ctx context.Context, command string, frame Frame, o
 	return err
 }
 
-// routeOf returns the route that delivered the frame, or why the frame cannot be acknowledged.
-func (c *Client) routeOf(frame Frame) (*route, error) {
-	r, delivered := frame.from.(*route)
+// routeOf returns the route that delivered the frame and its session, or why the frame cannot be acknowledged.
+func (c *Client) routeOf(frame Frame) (*route, *session, error) {
+	from, delivered := frame.from.(*origin)
 	switch {
 	case !delivered:
-		return nil, fmt.Errorf("%w: no subscription delivered it", ErrNotAckable)
-	case r.session.env != &c.env:
-		return nil, fmt.Errorf("%w: another Client delivered it", ErrNotAckable)
-	case r.ack == AckAuto:
-		return nil, fmt.Errorf("%w: delivered in auto mode (see WithAck)", ErrNotAckable)
-	case r.isOver():
-		return nil, ErrStale
+		return nil, nil, fmt.Errorf("%w: no subscription delivered it", ErrNotAckable)
+	case from.client != c.mark:
+		return nil, nil, fmt.Errorf("%w: another Client delivered it", ErrNotAckable)
+	case from.auto:
+		return nil, nil, fmt.Errorf("%w: delivered in auto mode (see WithAck)", ErrNotAckable)
 	}
-	return r, nil
+	r := from.live.Load()
+	if r == nil {
+		return nil, nil, ErrStale
+	}
+	s := r.session.get()
+	if s == nil || r.isOver() {
+		return nil, nil, ErrStale
+	}
+	return r, s, nil
 }
 
 // identify adds the entries to f by which the session's version names the message, the server's id byte by byte as it
 // came (clause M3).
 func (r *route) identify(f *outgoing, frame Frame) error {
-	id, ok := frame.asCame(r.ackSource(), r.session.info.Version)
+	id, ok := frame.asCame(r.ackSource(), r.version)
 	if !ok {
 		return fmt.Errorf("%w: the server sent it without the %s header", ErrNotAckable, r.ackSource())
 	}
-	if r.session.info.Version == V12 {
+	if r.version == V12 {
 		f.entries.addRaw("id", id)
 	} else {
 		f.entries.addRaw("message-id", id)
 	}
-	switch r.session.info.Version {
+	switch r.version {
 	case V10:
 		if f.command == wire.Nack {
 			return &ProtocolError{Reason: "STOMP 1.0 has no NACK", Clause: "M3"}

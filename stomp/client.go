@@ -62,7 +62,7 @@ func Connect(ctx context.Context, url string, opts ...ConnectOption) (*Client, e
 		hurry:   make(chan struct{}, 1),
 		status:  Status{State: StateConnecting, Attempt: 1, Since: time.Now()},
 	}
-	c.cfg, c.log = cfg, cfg.logger
+	c.mark, c.cfg, c.log = new(clientMark), cfg, cfg.logger
 	c.receipts, c.newSubscriptionID = newReceipts(), c.newID
 	c.life, c.quit = context.WithCancel(context.WithoutCancel(ctx))
 	v := &supervisor{client: c, endpoints: newEndpoints(cfg.backoff, len(cfg.urls))}

@@ -57,14 +57,14 @@ func (sub *subscription) confirmed(ctx context.Context) error {
 	}
 }
 
-// confirmation returns the receipt of the latest SUBSCRIBE, and its session.
+// confirmation returns the receipt of the latest SUBSCRIBE, and its session; nil if that is retired.
 func (sub *subscription) confirmation() (*pendingReceipt, *session) {
 	sub.mu.Lock()
 	defer sub.mu.Unlock()
 	if sub.route == nil {
 		return nil, nil
 	}
-	return sub.confirm, sub.route.session
+	return sub.confirm, sub.route.session.get()
 }
 
 // accepted replaces every receipt that has come: a subscription may last long, and should not keep its own.
@@ -117,7 +117,7 @@ func (sub *subscription) setConfirm(r *route, p *pendingReceipt) {
 func (sub *subscription) forgetConfirm() {
 	confirm, s := sub.confirmation()
 	receipts := sub.client.receipts
-	if confirm != nil && s.restore == nil && !receipts.areAnswered() {
+	if confirm != nil && s != nil && s.restore == nil && !receipts.areAnswered() {
 		receipts.remove(confirm.number) // not resolved: who waits for it is woken by the end
 	}
 }

@@ -12,6 +12,7 @@ import (
 // env is the part of the Client that sessions and subscriptions use: configuration, log, counters, and what outlives
 // a session.
 type env struct {
+	mark      *clientMark
 	cfg       *connectConfig
 	log       *slog.Logger
 	life      context.Context // cancelled when the Client begins to end; has the values of Connect's ctx
@@ -24,6 +25,9 @@ type env struct {
 
 	counters counters
 }
+
+// clientMark tells one Client from another, and does not lead to either.
+type clientMark struct{ _ byte } // not empty: each has an address of its own
 
 // counters holds the counters of the Client as a whole.
 type counters struct {

@@ -13,7 +13,8 @@ import (
 // ([NewFrame], [ParseFrame]).
 //
 // A delivered Frame belongs to its receiver: the Client keeps no reference to its header or body, and both may be
-// changed. Copies of a Frame share them. [Client.Ack] and [Client.Nack] accept delivered frames only.
+// changed. Copies of a Frame share them. It may be kept: it holds neither the connection nor the Client once they have
+// ended. [Client.Ack] and [Client.Nack] accept delivered frames only.
 type Frame struct {
 	Command string
 	Header  Header
@@ -23,13 +24,13 @@ type Frame struct {
 	// delivered.
 	Epoch uint64
 
-	// For Ack: what delivered the frame (nil: nothing), and the frame's number there, from 1 in the client modes.
+	// For Ack: where the frame comes from (nil: it was not delivered), and its number there, from 1 in the client modes.
 	from   deliverer
 	number uint64
 	raw    string // the header as it came, where escapes were undone in it; see asCame
 }
 
-// deliverer is a subscription on one session that has delivered a frame.
+// deliverer leads to the subscription on one session that has delivered a frame, for as long as both last.
 type deliverer interface {
 	// forget is called when the consumer will not get the frame of that number, and so cannot acknowledge it.
 	forget(number uint64)

@@ -123,10 +123,13 @@ func (t *receipts) removeLocked(number uint64) *pendingReceipt {
 // resolve sets the outcome of an entry that was removed, once.
 func (p *pendingReceipt) resolve(err error) {
 	p.err = err
-	p.resend = nil // a Receipt that is kept must not keep the frame
+	p.resend = nil // a Receipt that is kept must not keep the frame, nor the session
+	p.ticket.Release()
+	unwatch := p.unwatch
+	p.unwatch = nil
 	close(p.done)
-	if p.unwatch != nil {
-		p.unwatch()
+	if unwatch != nil {
+		unwatch()
 	}
 }
 

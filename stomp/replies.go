@@ -105,7 +105,7 @@ func (rs *replies) forget(queue string) {
 // subscribe makes the route of a reply queue, with a SUBSCRIBE where the broker needs one.
 func (rs *replies) subscribe(ctx context.Context, queue string) error {
 	s := rs.session
-	r := &route{session: s, id: queue, destination: queue, to: rs}
+	r := &route{session: s.ref, epoch: s.epoch, version: s.info.Version, id: queue, destination: queue, to: rs}
 	if s.server.makesReplyQueues && strings.HasPrefix(queue, tempQueue) {
 		// The broker sends replies with the queue's name as subscription, and refuses a SUBSCRIBE to it.
 		s.routes.add(r)

@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/webstomp/webstomp/internal/ackset"
 	"github.com/webstomp/webstomp/internal/inbox"
@@ -12,12 +13,15 @@ import (
 // route is one subscription id on one session: the consumer of its MESSAGEs, and which of them await an ACK. It ends
 // with the session, so that no ACK can reach another one.
 type route struct {
-	session     *session
+	session     *sessionRef
+	epoch       uint64 // of the session
+	version     Version
 	id          string
 	destination string
 	ack         AckMode
 	order       uint64 // in which the routes of the session were made
 	to          consumer
+	origin      *origin         // of the frames that it delivers to a subscription; nil: replies
 	ended       <-chan struct{} // closed when the subscription has ended; nil: replies, which are not acknowledged
 	acks        ackset.Set      // used in the client modes
 }
@@ -31,12 +35,37 @@ type consumer interface {
 	cancel(r *route, e *Error)
 }
 
+// origin leads from a delivered frame to its route while an ACK may go out. A frame that is kept holds this alone, and
+// neither the session nor the subscription.
+type origin struct {
+	client *clientMark
+	auto   bool                  // delivered in auto mode
+	live   atomic.Pointer[route] // nil: the session or the subscription has ended
+}
+
+func newOrigin(r *route, client *clientMark) *origin {
+	o := &origin{client: client, auto: r.ack == AckAuto}
+	o.live.Store(r)
+	return o
+}
+
 // forget notes that a frame was not delivered (see deliverer).
-func (r *route) forget(number uint64) { r.acks.Forget(number) }
+func (o *origin) forget(number uint64) {
+	if r := o.live.Load(); r != nil {
+		r.acks.Forget(number)
+	}
+}
+
+// releaseFrames cuts the frames that were delivered off.
+func (r *route) releaseFrames() {
+	if r.origin != nil {
+		r.origin.live.Store(nil)
+	}
+}
 
 // ackSource is the entry of a MESSAGE by which it is acknowledged.
 func (r *route) ackSource() string {
-	if r.session.info.Version == V12 {
+	if r.version == V12 {
 		return "ack"
 	}
 	return "message-id"
@@ -54,7 +83,7 @@ func (r *route) isOver() bool {
 	case <-r.ended:
 		return true
 	default:
-		return r.session.isCut()
+		return r.session.isOver()
 	}
 }
 
@@ -93,15 +122,26 @@ func (rs *routes) add(r *route) bool {
 func (rs *routes) remove(id string) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
-	if rs.ids[id] == nil {
+	r := rs.ids[id]
+	if r == nil {
 		return
 	}
+	r.releaseFrames()
 	delete(rs.ids, id)
 	if _, ours := subscriptionNumber(id); !ours {
 		if len(rs.retired) == retiredKept {
 			rs.retired = append(rs.retired[:0], rs.retired[1:]...)
 		}
 		rs.retired = append(rs.retired, id)
+	}
+}
+
+// releaseFrames cuts off the frames of every route.
+func (rs *routes) releaseFrames() {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	for _, r := range rs.ids {
+		r.releaseFrames()
 	}
 }
 

@@ -36,6 +36,7 @@ import (
 // The last ones of each line are leaves. So are all locks not listed here, and those are held alone.
 type session struct {
 	env    *env
+	ref    *sessionRef
 	info   Session
 	server server
 	epoch  uint64
@@ -84,10 +85,35 @@ func newSession(e *env, conn *ws.Conn, dec *wire.Decoder, info Session) *session
 		cut:     make(chan struct{}),
 		retired: make(chan struct{}),
 	}
+	s.ref = &sessionRef{}
+	s.ref.live.Store(s)
 	dec.SetVersion(wire.Version(info.Version))
 	s.out, s.writer = outbox.New(conn, outbox.Options{Split: e.cfg.split, BeatType: s.messageType(nil)})
 	s.replies.init(s)
 	return s
+}
+
+// sessionRef leads to a session until that is retired. What users may keep for long has this and not the session, which is
+// some 10 KiB.
+type sessionRef struct {
+	live atomic.Pointer[session] // nil: retired
+	over error                   // why, as an overError; set before live is nil
+}
+
+// get returns the session, or nil if it is retired.
+func (r *sessionRef) get() *session { return r.live.Load() }
+
+// isOver reports whether the session has ended or is about to.
+func (r *sessionRef) isOver() bool {
+	s := r.live.Load()
+	return s == nil || s.isCut()
+}
+
+// release cuts what leads to a retired session from what users may keep. err is why it ended.
+func (s *session) release(err error) {
+	s.routes.releaseFrames()
+	s.ref.over = &overError{err}
+	s.ref.live.Store(nil)
 }
 
 // errDisconnected is why a session ends after our DISCONNECT.

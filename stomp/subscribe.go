@@ -187,7 +187,9 @@ func (sub *subscription) sendSubscribe(ctx context.Context, s *session, forced b
 	f.admit = sub.admitSubscribe
 	f.refused = func(e *Error) { sub.fail(e, false) }
 
-	r := &route{session: s, id: sub.id, destination: sub.destination, ack: cfg.ack, to: sub, ended: sub.done}
+	r := &route{session: s.ref, epoch: s.epoch, version: s.info.Version,
+		id: sub.id, destination: sub.destination, ack: cfg.ack, to: sub, ended: sub.done}
+	r.origin = newOrigin(r, s.env.mark)
 	if !sub.enter(r) {
 		return f.notSent(errSessionOver)
 	}

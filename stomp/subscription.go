@@ -164,7 +164,9 @@ func (sub *subscription) end(err error, unsubscribe bool) {
 func (sub *subscription) detach() {
 	sub.client.forget(sub)
 	if r := sub.current(); r != nil {
-		r.session.routes.remove(sub.id)
+		if s := r.session.get(); s != nil {
+			s.routes.remove(sub.id)
+		}
 	}
 	sub.forgetConfirm()
 }
@@ -179,14 +181,14 @@ func (sub *subscription) current() *route {
 func (sub *subscription) wants(s *session) bool {
 	sub.mu.Lock()
 	defer sub.mu.Unlock()
-	return !sub.ending && !sub.unsubscribing && (sub.route == nil || sub.route.session.epoch < s.epoch)
+	return !sub.ending && !sub.unsubscribing && (sub.route == nil || sub.route.epoch < s.epoch)
 }
 
 // enter makes r the subscription's route. It returns false when there is a later one, or the subscription has ended.
 func (sub *subscription) enter(r *route) bool {
 	sub.mu.Lock()
 	defer sub.mu.Unlock()
-	if sub.ending || sub.route != nil && sub.route.session.epoch >= r.session.epoch {
+	if sub.ending || sub.route != nil && sub.route.epoch >= r.epoch {
 		return false
 	}
 	sub.route, sub.subscribeSent, sub.confirm = r, false, nil
@@ -195,7 +197,7 @@ func (sub *subscription) enter(r *route) bool {
 
 // deliver takes a MESSAGE (see consumer).
 func (sub *subscription) deliver(r *route, f Frame) (full *inbox.Inbox[Frame]) {
-	f.from = r
+	f.from = r.origin
 	if r.ack != AckAuto && r.canAck(f) { // others are not waited for
 		f.number = r.acks.Add()
 	}

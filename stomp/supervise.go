@@ -81,11 +81,12 @@ func (v *supervisor) retire(s *session, err error) {
 	c.sess = nil
 	c.mu.Unlock()
 	close(s.retired)
+	s.release(err)
 	if c.cfg.once || c.ending() != nil {
 		return // the Client ends, and its subscriptions with it
 	}
 	for _, sub := range c.openSubscriptions() {
-		if r := sub.current(); sub.cfg.sessionOnly && r != nil && r.session == s {
+		if r := sub.current(); sub.cfg.sessionOnly && r != nil && r.session == s.ref {
 			sub.fail(err, false)
 		}
 	}

@@ -17,7 +17,7 @@ import (
 // goroutine. Spring's simple broker has no transactions and delivers at once.
 type Transaction struct {
 	client  *Client
-	session *session
+	session *sessionRef
 	id      string
 
 	mu      sync.Mutex // guards what follows; a leaf: nothing is locked below it
@@ -40,8 +40,8 @@ func (c *Client) Begin(ctx context.Context, opts ...FrameOption) (*Transaction, 
 	var tx *Transaction
 	if err == nil {
 		err = c.onSession(ctx, cfg.noWait, func(s *session) error {
-			tx = &Transaction{client: c, session: s, id: "t" + strconv.FormatUint(c.counters.transactionIDs.Add(1), 10)}
-			return tx.begin(ctx, &cfg)
+			tx = &Transaction{client: c, session: s.ref, id: "t" + strconv.FormatUint(c.counters.transactionIDs.Add(1), 10)}
+			return tx.begin(ctx, s, &cfg)
 		})
 	}
 	if failed, ok := err.(*opError); ok { // from sending BEGIN
@@ -54,12 +54,12 @@ func (c *Client) Begin(ctx context.Context, opts ...FrameOption) (*Transaction, 
 	return tx, nil
 }
 
-func (tx *Transaction) begin(ctx context.Context, cfg *frameConfig) error {
+func (tx *Transaction) begin(ctx context.Context, s *session, cfg *frameConfig) error {
 	err := tx.send(ctx, wire.Begin, cfg)
 	if err != nil && !Unsent(err) { // the broker may have it: abort it there
 		f := tx.frame(wire.Abort)
 		f.forced = true
-		tx.session.submit(ctx, &f)
+		s.submit(ctx, &f)
 	}
 	return err
 }
@@ -81,11 +81,12 @@ func (tx *Transaction) submit(ctx context.Context, f *outgoing) (*pendingReceipt
 	if ctx.Err() != nil {
 		return nil, ctxError(ctx)
 	}
-	if err := tx.enter(f, tx.session); err != nil {
+	s := tx.session.get()
+	if err := tx.enter(f, s); err != nil {
 		return nil, err
 	}
 	f.admit, f.carry = tx.admit, false
-	r, _, err := tx.session.submit(ctx, f)
+	r, _, err := s.submit(ctx, f)
 	return r, err
 }
 
@@ -109,7 +110,7 @@ func (tx *Transaction) Commit(ctx context.Context, opts ...FrameOption) error {
 		return &opError{op: "commit", target: tx.id, err: ErrTransactionDone, unsent: true}
 	}
 	err := tx.end(ctx, wire.Commit, opts)
-	if Unsent(err) && !tx.session.isCut() {
+	if Unsent(err) && !tx.session.isOver() {
 		tx.reopen()
 		return err
 	}
@@ -124,12 +125,12 @@ func (tx *Transaction) Abort(ctx context.Context, opts ...FrameOption) error {
 		return nil
 	}
 	err := tx.end(ctx, wire.Abort, opts)
-	if Unsent(err) && !tx.session.isCut() {
+	if Unsent(err) && !tx.session.isOver() {
 		tx.reopen()
 		return err
 	}
 	tx.settleAcks(false)
-	if tx.session.isCut() {
+	if tx.session.isOver() {
 		return nil
 	}
 	return err
@@ -152,7 +153,7 @@ func (tx *Transaction) reopen() {
 	tx.mu.Unlock()
 }
 
-// enter makes f, which goes out on s, a frame of the transaction.
+// enter makes f, which goes out on s, a frame of the transaction. It does not return nil if s is.
 func (tx *Transaction) enter(f *outgoing, s *session) error {
 	tx.mu.Lock()
 	done := tx.done
@@ -160,9 +161,9 @@ func (tx *Transaction) enter(f *outgoing, s *session) error {
 	switch {
 	case done:
 		return ErrTransactionDone
-	case tx.session.isCut():
+	case tx.session.isOver():
 		return fmt.Errorf("%w: its session is over: %w", ErrTransactionDone, ErrConnectionLost)
-	case s != tx.session:
+	case s == nil || s.ref != tx.session:
 		return ErrStale
 	}
 	f.entries.add("transaction", tx.id)
@@ -229,7 +230,11 @@ func (tx *Transaction) end(ctx context.Context, command string, opts []FrameOpti
 func (tx *Transaction) send(ctx context.Context, command string, cfg *frameConfig) error {
 	f := tx.frame(command)
 	f.header, f.receipt = cfg.header, receiptIf(cfg.receipt)
-	receipt, _, err := tx.session.submit(ctx, &f)
+	s := tx.session.get()
+	if s == nil {
+		return f.notSent(tx.session.over)
+	}
+	receipt, _, err := s.submit(ctx, &f)
 	if err != nil || receipt == nil {
 		return err
 	}

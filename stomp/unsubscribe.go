@@ -17,8 +17,11 @@ func (sub *subscription) sendUnsubscribe(cfg *frameConfig) (r *pendingReceipt, n
 	if !needed { // if the outbox has not accepted SUBSCRIBE by now, it never will: see admitSubscribe
 		return nil, 0, nil
 	}
-	s := route.session
 	f := outgoing{op: "unsubscribe", target: sub.destination, command: wire.Unsubscribe, forced: true}
+	s := route.session.get()
+	if s == nil {
+		return nil, 0, f.notSent(route.session.over)
+	}
 	f.entries.add("id", sub.id)
 	if cfg != nil && s.server.endsDurableInTwo && isDurable(cfg.header) {
 		first := f
@@ -94,11 +97,16 @@ func (sub *subscription) leaveAcked(ctx context.Context, cfg *frameConfig) error
 	sub.inbox.End()
 	<-sub.inbox.Closed() // at once: End needs no reader
 	var err error
-	if route := sub.current(); route != nil {
+	route := sub.current()
+	var s *session
+	if route != nil {
+		s = route.session.get()
+	}
+	if s != nil {
 		select {
 		case <-route.acks.Drained():
 		case <-sub.done: // ended by its ctx or the broker: no further ack can be sent
-		case <-route.session.retired:
+		case <-s.retired:
 		case <-ctx.Done():
 			err = &opError{op: "unsubscribe", target: sub.destination, step: "waiting for acknowledgements", err: ctxError(ctx), hint: "the broker delivers the rest again"}
 		}
@@ -126,13 +134,17 @@ func (sub *subscription) awaitUnsubscribed(ctx context.Context, cfg *frameConfig
 	case cfg.receipt:
 		return sub.client.receipts.wait(ctx, r)
 	}
-	return sub.current().session.awaitOwnReceipt(ctx, r, number)
+	s := sub.current().session.get()
+	if s == nil { // which has resolved r
+		return r.Wait(ctx)
+	}
+	return s.awaitOwnReceipt(ctx, r, number)
 }
 
 // unlessOver drops the error of an UNSUBSCRIBE when its session has ended: then so has the subscription, which is
 // what was wanted.
 func (sub *subscription) unlessOver(err error) error {
-	if r := sub.current(); err != nil && r != nil && (r.session.isCut() || errors.Is(err, errSessionOver)) {
+	if r := sub.current(); err != nil && r != nil && (r.session.isOver() || errors.Is(err, errSessionOver)) {
 		return nil
 	}
 	return err

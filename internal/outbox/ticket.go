@@ -34,6 +34,14 @@ func (t *Ticket) Withdraw() (unsent bool) {
 	return withdrawn && !begun
 }
 
+// Release forgets the Outbox, when nobody will ask any more where the frame is: a Ticket that is kept must not keep the
+// connection.
+func (t *Ticket) Release() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.out = nil
+}
+
 // Leave takes the frame off the Outbox of w, whose Run has returned. here reports whether it was there, number is its
 // number there, and begun reports whether its writing had begun.
 func (t *Ticket) Leave(w *Writer) (number uint64, here, begun bool) {
