@@ -24,7 +24,8 @@ func Endpoints(dir string) ([]*Endpoint, error) {
 	return all, nil
 }
 
-var persistent = stomp.WithHeader("persistent", "true")
+// Without it the servers forget at a restart what they have confirmed.
+var persistent = stomp.WithPersistent()
 
 func rabbitMQEndpoints(dir string) ([]*Endpoint, error) {
 	text, err := broker.NewRabbitMQ(filepath.Join(dir, "rabbitmq"), broker.RabbitMQOptions{})

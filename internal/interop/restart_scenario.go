@@ -13,8 +13,8 @@ import (
 
 // restarted stops and starts the server, then kills and starts it, while one
 // goroutine sends and another acknowledges. If the server confirms messages and
-// stores those, none may be missing in the end; otherwise the subscription must go
-// on.
+// stores those that are persistent, as all of these are, none may be missing in the
+// end; otherwise the subscription must go on.
 func restarted(ctx context.Context, s *scene) error {
 	c, err := s.connect(ctx)
 	if err != nil {
