@@ -9,9 +9,10 @@ import (
 	"github.com/webstomp/webstomp/internal/wire"
 )
 
-// disconnect ends the session with DISCONNECT and the close handshake, within ctx (clause M6). Of concurrent calls,
-// the first to get that far sends DISCONNECT and the others wait with it. The error is ctx's, or why the session
-// ended before everything outstanding was answered.
+// disconnect ends the session with DISCONNECT and the close handshake, within ctx (clause M6). Of concurrent calls, the
+// first to get that far sends DISCONNECT, and each waits for the answer by its own ctx: a Disconnect goes on where the
+// ctx of a Reconnect ends. The error is ctx's, and then the caller cuts the session; or why the session ended before
+// everything outstanding was answered.
 func (s *session) disconnect(ctx context.Context) error {
 	s.env.receipts.beginWait()
 	defer s.env.receipts.endWait()
@@ -22,15 +23,20 @@ func (s *session) disconnect(ctx context.Context) error {
 		return err
 	}
 	if s.disconnecting.CompareAndSwap(false, true) {
-		r, _, err := s.submit(ctx, &outgoing{op: "disconnect", command: wire.Disconnect, receipt: ownReceipt, forced: true, last: true})
-		if err == nil {
-			s.disconnectSent.Store(true)
-			err = s.awaitDisconnectReceipt(ctx, r)
+		sent := func() error { s.disconnectSent.Store(true); return nil } // no answer can come before
+		f := &outgoing{op: "disconnect", command: wire.Disconnect, receipt: ownReceipt, forced: true, last: true, admit: sent}
+		if r, _, err := s.submit(ctx, f); err == nil { // else the session is over
+			s.disconnectReceipt = r
+			close(s.disconnectAwaited)
 		}
-		if err == nil {
-			s.closeWithin.Store(&ctx)
+	}
+	select {
+	case <-s.disconnectAwaited:
+		if s.awaitDisconnectReceipt(ctx, s.disconnectReceipt) == nil {
 			s.writer.Finish()
 		}
+	case <-s.retired:
+	case <-ctx.Done():
 	}
 	select { // also after the session ended by itself
 	case <-s.retired:

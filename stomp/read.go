@@ -152,7 +152,7 @@ func (s *session) brokerError(f wire.Frame) error {
 		}
 		return nil
 	}
-	if s.disconnecting.Load() {
+	if s.disconnectSent.Load() {
 		return errDisconnected
 	}
 	if s.server.closesAfterError {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/webstomp/webstomp/internal/rig"
+	"github.com/webstomp/webstomp/internal/wire"
 	"github.com/webstomp/webstomp/stomp"
 	"github.com/webstomp/webstomp/stomp/stomptest"
 )
@@ -199,5 +200,47 @@ func TestClient_Reconnect_among_steady_senders(t *testing.T) {
 		for _, s := range senders {
 			rig.OK(t, <-s)
 		}
+	})
+}
+
+// A Disconnect that comes while Reconnect leaves goes by its own ctx, whether Reconnect's ends before the answer to
+// DISCONNECT, or in the close handshake.
+func TestClient_Reconnect_whose_ctx_ends_leaves_the_rest_to_Disconnect(t *testing.T) {
+	rig.Bubble(t, "M6_before_the_answer", func(t *testing.T) {
+		p, c := rig.Session(t, stomp.WithReconnect(rig.LongBackoff))
+		renewed := rig.Go(func() error { return c.Reconnect(rig.Within(t, time.Second)) })
+		f := p.Want(wire.Disconnect)
+		left := rig.Go(func() error { return c.Disconnect(rig.Within(t, time.Minute)) })
+		rest := p.Rest()
+		time.Sleep(10 * time.Second)
+		rig.ErrorIs(t, <-renewed, stomp.ErrClosed)
+		p.Receipt(f)
+		rig.Takes(t, 0, func() { rig.OK(t, <-left) })
+		rig.Equal(t, "after DISCONNECT", <-rest, nil)
+		over(t, c)
+	})
+	rig.Bubble(t, "M6_in_the_close_handshake", func(t *testing.T) {
+		b := rig.PipeBroker(t)
+		rig.On(b, wire.Disconnect, "", rig.Always(stomptest.Drop()))
+		c := rig.Connect(t, b, stomp.WithReconnect(rig.LongBackoff), stomp.WithHeartBeat(0, 0))
+		renewed := rig.Go(func() error { return c.Reconnect(rig.Within(t, 6*time.Second)) })
+		synctest.Wait()
+		go func() { // the handshake begins when 5 s were waited for the answer to DISCONNECT; joined by the bubble
+			time.Sleep(4 * time.Second)
+			b.Silence(true)
+			time.Sleep(4 * time.Second)
+			b.Silence(false)
+		}()
+		rig.Takes(t, 8*time.Second, func() { rig.OK(t, c.Disconnect(rig.Within(t, time.Minute))) })
+		rig.ErrorIs(t, <-renewed, stomp.ErrClosed)
+		over(t, c)
+	})
+	rig.Bubble(t, "promise1_nor_does_a_longer_one_hold_it_up", func(t *testing.T) {
+		p, c := rig.Session(t, stomp.WithReconnect(rig.LongBackoff))
+		renewed := rig.Go(func() error { return c.Reconnect(rig.Within(t, time.Minute)) })
+		p.Want(wire.Disconnect)
+		rig.Takes(t, time.Second, func() { rig.ErrorIs(t, c.Disconnect(rig.Within(t, time.Second)), context.DeadlineExceeded) })
+		rig.ErrorIs(t, <-renewed, stomp.ErrClosed)
+		over(t, c)
 	})
 }

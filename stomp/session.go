@@ -54,11 +54,13 @@ type session struct {
 	cut            chan struct{} // closed by abort: the session ends at once
 	cutErr         error         // set before cut is closed
 	cutOnce        sync.Once
-	renewing       atomic.Bool                     // Reconnect ends it: the Client goes on, and calls wait for the next
-	disconnectSent atomic.Bool                     // DISCONNECT was accepted
-	disconnecting  atomic.Bool                     // set before DISCONNECT is sent: any end is a clean one then
-	closeWithin    atomic.Pointer[context.Context] // bounds the close handshake; set before the writer is told to finish
-	retired        chan struct{}                   // closed by the supervisor when it is joined and no longer the Client's
+	renewing       atomic.Bool   // Reconnect ends it: the Client goes on, and calls wait for the next
+	disconnecting  atomic.Bool   // a call has begun to send DISCONNECT
+	disconnectSent atomic.Bool   // DISCONNECT was accepted: any end is a clean one then
+	retired        chan struct{} // closed by the supervisor when it is joined and no longer the Client's
+
+	disconnectReceipt *pendingReceipt // set before disconnectAwaited is closed
+	disconnectAwaited chan struct{}   // closed when DISCONNECT is on its way
 
 	restore func() error // restores the subscriptions while the loops run; nil: that is done before start. Set before start
 
@@ -84,6 +86,8 @@ func newSession(e *env, conn *ws.Conn, dec *wire.Decoder, info Session) *session
 		routes:  newRoutes(),
 		cut:     make(chan struct{}),
 		retired: make(chan struct{}),
+
+		disconnectAwaited: make(chan struct{}),
 	}
 	s.ref = &sessionRef{}
 	s.ref.live.Store(s)
@@ -158,10 +162,8 @@ func (s *session) writeLoop() error {
 	case err != nil:
 		return s.writeFailed(err)
 	}
-	ctx := *s.closeWithin.Load()
-	if err := s.conn.Close(ctx, statusNormal, ""); err != nil && ctx.Err() != nil {
-		return err
-	}
+	// Who waits for this cuts the session when its ctx ends. How the handshake went makes no difference: we are leaving.
+	_ = s.conn.Close(context.Background(), statusNormal, "")
 	return errDisconnected
 }
 
@@ -214,9 +216,10 @@ func (s *session) join() (left []carried, err error) {
 		err = s.cutErr
 	}
 	switch {
-	case s.renewing.Load() && s.disconnectSent.Load():
+	case !s.disconnectSent.Load():
+	case s.renewing.Load():
 		err = errRenewed
-	case s.disconnecting.Load():
+	default:
 		err = errDisconnected
 	}
 	s.out.Fail(&overError{err})
