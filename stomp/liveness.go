@@ -45,8 +45,8 @@ func (s *session) startSilenceTimer() {
 	s.silenceTimer.Reset(s.allowedSilence()) // only now can checkSilence find the timer
 }
 
-// wakeGrace is for how long the read loop may read what lies in the socket, when the silence timer finds that it is late:
-// the process was stopped, or slept, and must not take its own sleep for the server's.
+// wakeGrace is for how long the read loop may read what lies in the socket, when the silence timer or a ping's finds
+// that it is late: the process was stopped, or slept, and must not take its own sleep for the server's.
 const wakeGrace = time.Second
 
 // late is how late a timer may be on a machine that is merely busy.
@@ -102,6 +102,7 @@ func (s *session) pingLoop(every time.Duration) error {
 func (s *session) ping(within time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), within) // also ended by the end of the connection
 	defer cancel()
+	sent := time.Now()
 	err := s.conn.Ping(ctx)
 	switch {
 	case err == nil || s.isCut():
@@ -110,6 +111,20 @@ func (s *session) ping(within time.Duration) error {
 		return nil // the connection has ended, and the read loop knows why
 	case s.pause.silence(s.conn.LastRead()) < within:
 		return nil // the pong is late, the server is not silent
+	case time.Since(sent) > within+late && s.readsWithin(wakeGrace):
+		return nil
 	}
 	return &lostError{fmt.Errorf("%w: nothing came for %v after a WebSocket ping", ErrHeartBeat, within)}
+}
+
+// readsWithin gives the read loop that much time, and reports whether it has read something, or may not read.
+func (s *session) readsWithin(grace time.Duration) bool {
+	began := time.Now()
+	timer := time.NewTimer(grace)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-s.cut:
+	}
+	return s.pause.silence(s.conn.LastRead()) < time.Since(began)
 }
