@@ -44,7 +44,9 @@ type Client struct {
 //
 // URLs are ws: and wss: (http: and https: mean the same), and for STOMP without WebSocket tcp: (or stomp:) and tls:
 // (or stomp+ssl:), with default port 61613. RabbitMQ listens on ws://host:15674/ws, ActiveMQ Classic on
-// ws://host:61614, Artemis on ws://host:61613, Spring wherever the application says.
+// ws://host:61614, Artemis on ws://host:61613, Spring wherever the application says; append /websocket to an endpoint of
+// SockJS. User and password in the URL of a WebSocket go into the HTTP request, as basic authentication; STOMP's own are
+// [WithLogin]'s.
 //
 // ctx bounds this call alone, from the DNS lookup to CONNECTED, at each step. Once connected, its end does not affect
 // the Client; see [WithLifetime] for that.

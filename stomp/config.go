@@ -14,6 +14,7 @@ import (
 	"github.com/webstomp/webstomp/internal/inbox"
 	"github.com/webstomp/webstomp/internal/outbox"
 	"github.com/webstomp/webstomp/internal/wire"
+	"github.com/webstomp/webstomp/internal/ws"
 )
 
 // ConnectOption is an option of Connect. Each call has an option type of its own, so that an option in the wrong
@@ -120,7 +121,7 @@ func (c *connectConfig) check() error {
 	case c.logger == nil:
 		return errors.New("WithLogger: nil logger")
 	}
-	for _, check := range []func() error{c.checkDialer, c.beats.check, c.buffer.check, c.backoff.check} {
+	for _, check := range []func() error{c.checkDialer, c.checkFailover, c.beats.check, c.buffer.check, c.backoff.check} {
 		if err := check(); err != nil {
 			return err
 		}
@@ -138,6 +139,20 @@ func (c *connectConfig) checkDialer() error {
 		return nil
 	}
 	return fmt.Errorf("WithDialer and %s exclude each other: the dialer's stream is not the library's WebSocket", name)
+}
+
+// checkFailover looks at URLs that are dialled only in an outage, when a mistake in them would be found too late. What
+// WithDialer and WithBeforeConnect take for a URL is theirs to say.
+func (c *connectConfig) checkFailover() error {
+	if c.dialer != nil || len(c.beforeConnect) > 0 {
+		return nil
+	}
+	for i, url := range c.failover {
+		if _, err := ws.ParseURL(url); err != nil { // does not repeat what may be secret
+			return fmt.Errorf("WithFailover: URL %d is bad: %w", i+1, err)
+		}
+	}
+	return nil
 }
 
 // webSocketOption names an option in use that applies to a WebSocket alone; "" when there is none.

@@ -1,6 +1,7 @@
 package stomp
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -195,7 +196,7 @@ func (a *attempt) shakeHands(ctx context.Context, conn *ws.Conn, hello wire.Fram
 	}
 	a.env.trace("send", hello)
 	dec := wire.NewDecoder(wire.DecoderConfig{From: wire.FromServer, Limits: a.cfg.limits.wire(), Repair: !conn.IsStream()})
-	f, err := firstFrame(ctx, conn, dec)
+	f, err := a.firstFrame(ctx, conn, dec)
 	if err != nil {
 		return nil, err
 	}
@@ -227,22 +228,43 @@ func cutBy(ctx context.Context, err error) error {
 }
 
 // firstFrame reads until a frame has come. What follows it stays in dec.
-func firstFrame(ctx context.Context, conn *ws.Conn, dec *wire.Decoder) (wire.Frame, error) {
+func (a *attempt) firstFrame(ctx context.Context, conn *ws.Conn, dec *wire.Decoder) (wire.Frame, error) {
 	var f wire.Frame
+	var start []byte // of what has come
 	for {
 		p, final, err := conn.Read()
 		if err != nil {
-			return f, fmt.Errorf("waiting for CONNECTED: %w", cutBy(ctx, err))
+			err = cutBy(ctx, err)
+			if hint := a.hint(string(start)); hint != "" {
+				err = fmt.Errorf("%w (%s)", err, hint)
+			}
+			return f, fmt.Errorf("waiting for CONNECTED: %w", err)
 		}
+		start = append(start, p[:min(len(p), len("HTTP/")-len(start))]...)
 		dec.Feed(p, final)
 		ok, err := dec.Next(&f)
 		if err != nil {
-			return f, fmt.Errorf("waiting for CONNECTED: %w (does a STOMP server listen there?)", publicError(err))
+			hint := cmp.Or(a.hint(string(start)), "does a STOMP server listen there?")
+			return f, fmt.Errorf("waiting for CONNECTED: %w (%s)", publicError(err), hint)
 		}
 		if ok {
 			return f, nil
 		}
 	}
+}
+
+// hint names the URL scheme for what answers on a bare socket, as far as the first bytes of it tell; "" if they do not.
+func (a *attempt) hint(start string) string {
+	secure := strings.HasPrefix(a.shown, "tls:") || strings.HasPrefix(a.shown, "stomp+ssl:")
+	switch {
+	case start == "HTTP/" && secure:
+		return "a web server answers there: is it wss://?"
+	case start == "HTTP/":
+		return "a web server answers there: is it ws://?"
+	case strings.HasPrefix(start, "\x15\x03"): // an alert of TLS
+		return "the server speaks TLS on this port: is it tls:// or wss://?"
+	}
+	return ""
 }
 
 // connected checks the answer to CONNECT and returns what it agrees on (clauses C2 to C6).

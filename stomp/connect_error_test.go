@@ -64,13 +64,17 @@ func TestConnect_bad_URLs(t *testing.T) {
 	for name, c := range map[string]struct{ url, says string }{
 		"empty":           {"", "it has no scheme"},
 		"no_scheme":       {"localhost", "it has no scheme"},
+		"host_and_port":   {"localhost:61613", "it has no scheme: write ws://, wss://, tcp:// or tls:// before the host"},
+		"no_scheme_user":  {"u:secret@localhost:61613", "it has no scheme"},
+		"slashes_alone":   {"//localhost/ws", "it has no scheme"},
+		"blank_behind":    {"ws://u:secret@localhost/ws ", "white space stands before or behind it"},
 		"unknown_scheme":  {"amqp://localhost", `unknown scheme "amqp"`},
 		"no_host":         {"ws:///ws", "it names no host"},
 		"port_too_large":  {"ws://localhost:70000/ws", "port 70000"},
 		"port_no_number":  {"ws://u:secret@localhost:x/ws", "cannot be parsed"},
 		"fragment":        {"ws://localhost/ws#a", "fragment"},
 		"control_bytes":   {"ws://u:secret@local\nhost/ws", "cannot be parsed"},
-		"user_on_tcp":     {"tcp://u:secret@localhost", "takes no user and password"},
+		"user_on_tcp":     {"tcp://u:secret@localhost", "takes no user and password: they belong into the login of STOMP (WithLogin)"},
 		"path_on_tcp":     {"tcp://localhost/ws", "takes no path"},
 		"password_with_%": {"ws://u:sec%ret@localhost/ws", "cannot be parsed"},
 	} {

@@ -125,7 +125,7 @@ func TestConnect_C4_another_command(t *testing.T) {
 func TestConnect_C4_no_STOMP(t *testing.T) {
 	p, connect := rig.NewServer(t).Start()
 	p.Raw()
-	p.SendRaw("HTTP/1.1 400 Bad Request\r\n\r\n")
+	p.SendRaw("220 mail.test ESMTP\r\n")
 	err := connect.Err()
 	rig.ErrorAs[stomp.ProtocolError](t, err)
 	rig.ErrorSays(t, err, "does a STOMP server listen there?")

@@ -44,6 +44,8 @@ func TestConnect_options_refused(t *testing.T) {
 		"split_of_three":         {one(stomp.WithMessageSplit(3)), "WithMessageSplit: 3 bytes is below 4, the longest UTF-8 character"},
 		"negative_limit":         {one(stomp.WithLimits(stomp.Limits{Entries: -1})), "WithLimits: negative limit (0 keeps the default)"},
 		"nil_logger":             {one(stomp.WithLogger(nil)), "WithLogger: nil logger"},
+		"failover_to_nowhere":    {[]stomp.ConnectOption{stomp.WithFailover("ws://two.test", "")}, "WithFailover: URL 2 is bad: it has no scheme: write ws://, wss://, tcp:// or tls:// before the host, as in ws://localhost:15674/ws"},
+		"failover_with_a_login":  {[]stomp.ConnectOption{stomp.WithFailover("tcp://u:secret@two.test")}, "WithFailover: URL 1 is bad: tcp takes no user and password: they belong into the login of STOMP (WithLogin)"},
 		"negative_buffer":        {one(stomp.WithBuffer(-1, 0, stomp.OverflowBlock)), "WithBuffer: negative bound (0 keeps the default)"},
 		"unknown_policy":         {one(stomp.WithBuffer(0, 0, 9)), "WithBuffer: unknown policy 9"},
 		"dialer_and_client":      {dialer(stomp.WithHTTPClient(http.DefaultClient)), "WithDialer and WithHTTPClient " + foreign},

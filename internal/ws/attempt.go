@@ -22,6 +22,9 @@ type attempt struct {
 	proxy    *url.URL   // the proxy to open a tunnel through for the current request; nil: none
 }
 
+// awaitingUpgrade is the stage after the request was sent.
+const awaitingUpgrade = "waiting for the answer to the WebSocket upgrade"
+
 type dialFunc = func(ctx context.Context, network, addr string) (net.Conn, error)
 
 // trackDial returns dial bound to the attempt. A transport detaches its dials from the request, to have a connection for
@@ -86,7 +89,7 @@ func (a *attempt) traceContext() context.Context {
 		GotConn: func(i httptrace.GotConnInfo) {
 			a.mu.Lock()
 			defer a.mu.Unlock()
-			a.conn, a.stage = i.Conn, "waiting for the answer to the WebSocket upgrade"
+			a.conn, a.stage = i.Conn, awaitingUpgrade
 		},
 	})
 }

@@ -40,10 +40,10 @@ func (e *PermanentError) Unwrap() error { return e.Err }
 // explain returns what the attempt's err means, with a hint what to look at. resp is nil where none came.
 func (a *attempt) explain(t Target, resp *http.Response, err error) *HandshakeError {
 	if resp != nil {
-		return refused(resp, err)
+		return refused(t, resp, err)
 	}
 	if ctxErr := a.ctx.Err(); ctxErr != nil {
-		return &HandshakeError{Err: a.interrupted(ctxErr)}
+		return &HandshakeError{Err: a.interrupted(t, ctxErr)}
 	}
 	// The library's steps and net/http's *url.Error add a URL and no knowledge.
 	var inURL *url.Error
@@ -60,12 +60,15 @@ func (a *attempt) explain(t Target, resp *http.Response, err error) *HandshakeEr
 }
 
 // interrupted adds to err, ctx's own, what it has interrupted.
-func (a *attempt) interrupted(err error) error {
+func (a *attempt) interrupted(t Target, err error) error {
 	a.mu.Lock()
 	stage := a.stage
 	a.mu.Unlock()
 	if cause := context.Cause(a.ctx); cause != nil && cause != err {
 		err = fmt.Errorf("%w: %w", err, cause)
+	}
+	if stage == awaitingUpgrade && t.u.Port() == stompPort { // RabbitMQ waits there for the NUL of a frame
+		err = fmt.Errorf("%w (%s is the usual port for STOMP over TCP: is it %s://?)", err, stompPort, t.bareScheme())
 	}
 	if stage == "" {
 		return err
@@ -86,11 +89,19 @@ func (a *attempt) hint(t Target, err error) string {
 	case strings.Contains(text, `malformed HTTP response "\x15`): // net/http has no type for it; 0x15 is an alert of TLS
 		return "the server speaks TLS on this port: is it wss://?"
 	case strings.Contains(text, "malformed HTTP"):
-		return "no web server answers on this port: is it the broker's port for STOMP over TCP? Then it is tcp://"
+		return "no web server answers on this port: is it the broker's port for STOMP without WebSocket? Then it is " + t.bareScheme() + "://"
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return "the server closed the connection instead of answering: does it speak WebSocket on this port?"
+		return "the server closed the connection instead of answering: does it speak WebSocket on this port? For STOMP without it write " + t.bareScheme() + "://"
 	}
 	return ""
+}
+
+// bareScheme returns the scheme for STOMP without WebSocket, with TLS where t has it.
+func (t Target) bareScheme() string {
+	if t.secure() {
+		return "tls"
+	}
+	return "tcp"
 }
 
 func withoutTLS(scheme string) string {
@@ -119,7 +130,7 @@ func retryAfter(resp *http.Response) time.Duration {
 }
 
 // refused explains a response that is not the upgrade asked for (W7).
-func refused(resp *http.Response, err error) *HandshakeError {
+func refused(t Target, resp *http.Response, err error) *HandshakeError {
 	e := &HandshakeError{StatusCode: resp.StatusCode, RetryAfter: retryAfter(resp)}
 	if resp.Body != nil {
 		e.Body, _ = io.ReadAll(io.LimitReader(resp.Body, 1024)) // the library's copy, in memory
@@ -129,6 +140,10 @@ func refused(resp *http.Response, err error) *HandshakeError {
 	case code == http.StatusSwitchingProtocols:
 		e.Err = fmt.Errorf("the server's upgrade to WebSocket is faulty: %w", innermost(err))
 	case code >= 200 && code < 300:
+		if strings.HasPrefix(string(e.Body), "Welcome to SockJS!") {
+			e.Err = fmt.Errorf("this is an endpoint of SockJS: append /websocket to the path (%s)", status)
+			break
+		}
 		kind, _, _ := strings.Cut(resp.Header.Get("Content-Type"), ";")
 		if kind == "" {
 			kind = "no content type"
@@ -140,10 +155,21 @@ func refused(resp *http.Response, err error) *HandshakeError {
 		e.Err = fmt.Errorf("the server refused the WebSocket upgrade: %s: it wants credentials with the HTTP request", status)
 	case code == http.StatusNotFound:
 		e.Err = fmt.Errorf("the server refused the WebSocket upgrade: %s: is the path right?", status)
+	case code == http.StatusBadRequest && len(e.Body) == 0 && !strings.HasSuffix(t.u.Path, "/websocket"):
+		// What Spring 6.2 answers to an upgrade at the root of a SockJS endpoint.
+		e.Err = fmt.Errorf("the server refused the WebSocket upgrade: %s: if it is a SockJS endpoint, append /websocket to the path", status)
+	case code == http.StatusUpgradeRequired, code == http.StatusNotImplemented, code == http.StatusBadRequest && sawNoUpgrade(e.Body):
+		e.Err = fmt.Errorf("the server refused the WebSocket upgrade: %s: does a proxy in between drop the Upgrade header?", status)
 	default:
 		e.Err = fmt.Errorf("the server refused the WebSocket upgrade: %s", status)
 	}
 	return e
+}
+
+// sawNoUpgrade reports whether a body is Spring's, or a SockJS server's, for a request without the headers of an upgrade.
+func sawNoUpgrade(body []byte) bool {
+	text := string(body)
+	return strings.Contains(text, `Can "Upgrade" only to "WebSocket"`) || strings.Contains(text, `"Connection" must be "`)
 }
 
 // location returns " to " and where a redirect leads, without what may be secret in it; "" where it does not say.

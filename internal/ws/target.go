@@ -21,18 +21,18 @@ type Target struct {
 // stomp+ssl (with TLS) for STOMP on a bare socket, where the port is 61613 if none is given. User and password are taken
 // for a WebSocket only, where they become basic authentication. No error repeats a password.
 func ParseURL(raw string) (Target, error) {
+	if raw != strings.TrimSpace(raw) {
+		return Target{}, errors.New("white space stands before or behind it")
+	}
+	if !hasScheme(raw) {
+		return Target{}, errors.New("it has no scheme: write ws://, wss://, tcp:// or tls:// before the host, as in ws://localhost:15674/ws")
+	}
 	u, err := url.Parse(raw)
 	if err != nil {
 		return Target{}, fmt.Errorf("%w", withoutURL(raw, err))
 	}
-	bare := false
-	switch u.Scheme {
-	case "ws", "wss", "http", "https":
-	case "tcp", "stomp", "tls", "stomp+ssl":
-		bare = true
-	case "":
-		return Target{}, errors.New("it has no scheme: write it as in ws://localhost:15674/ws")
-	default:
+	t := Target{u: u}
+	if !isScheme(u.Scheme) {
 		return Target{}, fmt.Errorf("unknown scheme %q: known are ws, wss, http, https, tcp, stomp, tls and stomp+ssl, as in ws://localhost:15674/ws", u.Scheme)
 	}
 	if u.Hostname() == "" {
@@ -46,15 +46,34 @@ func ParseURL(raw string) (Target, error) {
 	if strings.Contains(raw, "#") {
 		return Target{}, errors.New("it has a fragment, which RFC 6455 forbids: write %23 for a # that belongs to the path")
 	}
-	if bare {
+	if t.Bare() {
 		if u.User != nil {
-			return Target{}, fmt.Errorf("%s takes no user and password: they belong into the login of STOMP", u.Scheme)
+			return Target{}, fmt.Errorf("%s takes no user and password: they belong into the login of STOMP (WithLogin)", u.Scheme)
 		}
 		if strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
 			return Target{}, fmt.Errorf("%s takes no path and no query: there is nothing but a socket", u.Scheme)
 		}
 	}
-	return Target{u: u}, nil
+	return t, nil
+}
+
+// hasScheme reports whether raw begins with one. url.Parse takes the host of localhost:61613 for a scheme, and does not
+// parse 127.0.0.1:61613 at all.
+func hasScheme(raw string) bool {
+	if strings.Contains(raw, "://") {
+		return !strings.HasPrefix(raw, "://")
+	}
+	scheme, _, found := strings.Cut(raw, ":")
+	return found && isScheme(strings.ToLower(scheme))
+}
+
+// isScheme reports whether ParseURL takes this scheme.
+func isScheme(scheme string) bool {
+	switch scheme {
+	case "ws", "wss", "http", "https", "tcp", "stomp", "tls", "stomp+ssl":
+		return true
+	}
+	return false
 }
 
 // withoutURL returns what url.Parse found wrong. Its error quotes all of raw, and the reason inside it still quotes
