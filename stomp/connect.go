@@ -234,7 +234,7 @@ func (a *attempt) firstFrame(ctx context.Context, conn *ws.Conn, dec *wire.Decod
 	for {
 		p, final, err := conn.Read()
 		if err != nil {
-			err = cutBy(ctx, err)
+			err = cutOff(cutBy(ctx, err), dec, newConnectError)
 			if hint := a.hint(string(start)); hint != "" {
 				err = fmt.Errorf("%w (%s)", err, hint)
 			}
@@ -245,7 +245,7 @@ func (a *attempt) firstFrame(ctx context.Context, conn *ws.Conn, dec *wire.Decod
 		ok, err := dec.Next(&f)
 		if err != nil {
 			hint := cmp.Or(a.hint(string(start)), "does a STOMP server listen there?")
-			return f, fmt.Errorf("waiting for CONNECTED: %w (%s)", publicError(err), hint)
+			return f, fmt.Errorf("waiting for CONNECTED: %w (%s)", cutOff(publicError(err), dec, newConnectError), hint)
 		}
 		if ok {
 			return f, nil
@@ -267,15 +267,20 @@ func (a *attempt) hint(start string) string {
 	return ""
 }
 
+// newConnectError returns the error of an ERROR in answer to CONNECT.
+func newConnectError(f Frame) *Error {
+	e := newError(f)
+	e.Message = connectErrorText(e.Message)
+	return e
+}
+
 // connected checks the answer to CONNECT and returns what it agrees on (clauses C2 to C6).
 func (a *attempt) connected(f wire.Frame) (Session, error) {
 	frame := frameOf(f)
 	switch f.Command {
 	case wire.Connected:
 	case wire.Error:
-		refused := newError(frame)
-		refused.Message = connectErrorText(refused.Message)
-		return Session{}, refused
+		return Session{}, newConnectError(frame)
 	default:
 		return Session{}, &ProtocolError{Reason: "the server answered CONNECT with " + f.Command, Clause: "C4"}
 	}

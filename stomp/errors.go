@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -49,13 +50,43 @@ var (
 // Error is the broker's ERROR frame. It is attributed to the receipt or subscription that it names; one with neither
 // receipt-id nor subscription ends the session (clause S2).
 type Error struct {
-	Message   string // the message header: the broker's short description
+	Message   string // the message header: the broker's short description, with its further lines
 	ReceiptID string // the receipt-id header; "" without one
-	Frame     Frame  // the whole frame; its body often explains more
+	Frame     Frame  // the frame, or what came of it before the connection ended; its body often explains more
 }
 
 func newError(f Frame) *Error {
-	return &Error{Message: f.Header.Get("message"), ReceiptID: f.Header.Get("receipt-id"), Frame: f}
+	return &Error{Message: messageOf(f.Header), ReceiptID: f.Header.Get("receipt-id"), Frame: f}
+}
+
+// messageOf returns the message entry of an ERROR. What follows it under a name with a blank in it is most likely its
+// next line, put there as it was (Caused by: …).
+func messageOf(h Header) string {
+	i := slices.IndexFunc(h, func(e [2]string) bool { return e[0] == "message" })
+	if i < 0 {
+		return ""
+	}
+	message := h[i][1]
+	for _, e := range h[i+1:] {
+		if !strings.Contains(strings.TrimSpace(e[0]), " ") {
+			break
+		}
+		message += "\n" + e[0] + ":" + e[1]
+	}
+	return message
+}
+
+// cutOff returns err, of a connection that has ended or a frame that went wrong, with what the server was saying. brokerError
+// is newError, or what takes its place before CONNECTED.
+func cutOff(err error, dec *wire.Decoder, brokerError func(Frame) *Error) error {
+	f, ok := dec.Unfinished()
+	switch {
+	case !ok:
+		return err
+	case f.Command == wire.Error:
+		return fmt.Errorf("%w (an unfinished ERROR had arrived: %w)", err, brokerError(frameOf(f)))
+	}
+	return fmt.Errorf("%w (an unfinished %s had arrived)", err, f.Command)
 }
 
 // errorBodyShown is how many bytes of an ERROR's body its text shows: the first lines say why, ActiveMQ's stack trace

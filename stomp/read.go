@@ -13,9 +13,14 @@ func (s *session) readLoop() error {
 			return err
 		}
 		if err := s.readMore(); err != nil {
-			return s.endReason(err)
+			return s.readEnded(err)
 		}
 	}
+}
+
+// readEnded returns why reading ended, with what the server was saying.
+func (s *session) readEnded(err error) error {
+	return s.endReason(cutOff(publicError(err), s.dec, newError))
 }
 
 // largeRoom is the size in bytes from which the rest of a body is read straight into its place.
@@ -50,7 +55,7 @@ func (s *session) dispatchAll() error {
 		}
 		ok, err := s.dec.Next(&f)
 		if err != nil {
-			return s.endReason(err)
+			return s.readEnded(err)
 		}
 		if !ok {
 			s.beatsReceived.Store(s.dec.HeartBeats())

@@ -34,10 +34,11 @@ type Decoder struct {
 	in    []byte // not yet read; borrowed from Feed's caller
 	final bool   // in ends a WebSocket message
 
-	state state
-	err   error // sticky
-	cr    bool  // between frames: a CR came, its LF has not
-	split bool  // a WebSocket message has ended inside the frame under way
+	state  state
+	err    error  // sticky
+	failed *Frame // the ERROR in which err was found, as far as it has come; nil: another frame
+	cr     bool   // between frames: a CR came, its LF has not
+	split  bool   // a WebSocket message has ended inside the frame under way
 
 	// The head of the frame under way: command line, header lines, blank line.
 	head    []byte // what has come of it, when it did not come in one piece; owned
@@ -105,6 +106,10 @@ func (d *Decoder) Next(f *Frame) (bool, error) {
 	}
 	ok, err := d.next(f)
 	if err != nil {
+		if d.state != between && d.command == Error {
+			failed := d.soFar()
+			d.failed = &failed
+		}
 		d.err = err
 		d.state = between
 		d.in, d.head, d.entries, d.raw, d.body = nil, nil, nil, "", nil

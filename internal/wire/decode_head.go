@@ -144,6 +144,10 @@ func (d *Decoder) unknownCommand(name []byte) error {
 // all their text, as it came and without its escapes.
 func (d *Decoder) parseHead(head []byte) error {
 	raw := head[bytes.IndexByte(head, '\n')+1:]
+	if d.command == Error {
+		d.entries = lenientHead(raw, d.crlf, d.version)
+		return d.setLength()
+	}
 	var entries [][2]string
 	if d.lines > 1 {
 		entries = make([][2]string, d.lines-1)
@@ -216,6 +220,9 @@ func (d *Decoder) setLength() error {
 		return nil
 	}
 	n, ok := parseDigits(value)
+	if !ok && d.command == Error {
+		return nil
+	}
 	if !ok {
 		return protocolErrorf("F3", "content-length of %s is not a number of bytes", d.command)
 	}

@@ -30,7 +30,7 @@ func (d *Decoder) readWhole(f *Frame) bool {
 		return false
 	}
 	command := d.from.command(in[:first])
-	if command == "" || handshake(command) {
+	if command == "" || handshake(command) || command == Error {
 		return false
 	}
 	in = in[first+1:]

@@ -164,3 +164,21 @@ func unescape(b *strings.Builder, s string, version Version) (text, wrong string
 		}
 	}
 }
+
+// unescapeLeniently returns raw without its escapes. What is none stays as it is.
+func unescapeLeniently(raw string, version Version) string {
+	var b strings.Builder
+	b.Grow(len(raw))
+	for len(raw) > 0 {
+		n := 1
+		if raw[0] == '\\' {
+			n = min(2, len(raw))
+		}
+		before := b.Len()
+		if _, wrong := unescape(&b, raw[:n], version); wrong != "" || b.Len() == before {
+			b.WriteString(raw[:n])
+		}
+		raw = raw[n:]
+	}
+	return b.String()
+}

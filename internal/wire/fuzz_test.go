@@ -53,6 +53,8 @@ func FuzzDecode(f *testing.F) {
 		"RECEIPT\nreceipt-id:r1\n\nbody\x00",
 		"\r\r",
 		"HTTP/1.1 400 Bad Request\r\n\r\n",
+		"ERROR\nmessage:two\nlines\n:and\\t\ncontent-length:many\n\nwords\x00ERROR\r\nno colon\r\n\r\n\x00",
+		"ERROR\nmessage:a\nreceipt-id:r1\x00ERROR\ncontent-length:2\n\nabc\x00",
 	} {
 		f.Add([]byte(s), []byte{3, 0x85})
 	}

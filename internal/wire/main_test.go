@@ -50,6 +50,7 @@ func receiptFirst(d *wire.Decoder, f *wire.Frame) (bool, error) {
 func decodeWith(cfg wire.DecoderConfig, version wire.Version, pieces []piece, nextFrame func(*wire.Decoder, *wire.Frame) (bool, error)) (r result) {
 	d := wire.NewDecoder(cfg)
 	agreed := version
+	defer d.Unfinished() // in whatever state it is
 	if version != "" {
 		d.SetVersion(version)
 	}
