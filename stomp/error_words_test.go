@@ -103,3 +103,104 @@ func TestSession_promise12_an_unfinished_ERROR(t *testing.T) {
 	rig.ErrorIs(t, client.Err(), io.EOF)
 	rig.ErrorSays(t, client.Err(), "(an unfinished MESSAGE had arrived)")
 }
+
+// Vert.x has no receipt-id in its ERROR: it repeats the header of the frame that failed, and closes.
+func TestSession_promise12_M5_an_ERROR_that_repeats_the_frame_s_receipt(t *testing.T) {
+	rig.Bubble(t, "of_a_SEND", func(t *testing.T) {
+		p, client := rig.Session(t)
+		receipt, err := client.SendAsync(t.Context(), "/a", nil)
+		rig.OK(t, err)
+		other, err := client.SendAsync(t.Context(), "/b", nil)
+		rig.OK(t, err)
+		p.Raw()
+		p.Raw()
+		p.Send(wire.Error, "", "message", "Access denied", "destination", "/a", "receipt", "r1")
+		err = receipt.Wait(t.Context())
+		rig.Refused(t, err, "Access denied")
+		if errors.Is(err, stomp.ErrConnectionLost) {
+			t.Errorf("the receipt is %v", err)
+		}
+		p.Close()
+		err = other.Wait(t.Context())
+		rig.ErrorIs(t, err, stomp.ErrConnectionLost)
+		rig.ErrorSays(t, err, `EOF (just before: broker says ERROR "Access denied")`)
+		var said *stomp.Error
+		if errors.As(err, &said) {
+			t.Errorf("the ERROR to another frame is in %v", err)
+		}
+	})
+	rig.Bubble(t, "promise5_of_a_SUBSCRIBE", func(t *testing.T) {
+		server, p, client := rig.Reconnecting(t, wire.V12)
+		kept, err := client.NewSubscription(t.Context(), "/a")
+		rig.OK(t, err)
+		p.Receipt(p.Want(wire.Subscribe))
+		refused, err := client.NewSubscription(t.Context(), "/b")
+		rig.OK(t, err)
+		f := p.Want(wire.Subscribe)
+		p.Send(wire.Error, "", append([]string{"message", "Access denied"}, flat(f.Header)...)...)
+		rig.Closed(t, refused.C)
+		rig.Refused(t, refused.Err(), "Access denied")
+		p.Close()
+		server.Resume(wire.V12)
+		rig.OK(t, kept.Confirmed(t.Context()))
+		rig.Equal(t, "restored", server.Carried(), []string{"SUBSCRIBE /a"})
+	})
+	rig.Bubble(t, "that_nobody_waits_for", func(t *testing.T) {
+		p, client := rig.Session(t)
+		p.Send(wire.Error, "", "message", "Access denied", "receipt", "r7")
+		<-client.Done()
+		rig.Refused(t, client.Err(), "Access denied")
+	})
+}
+
+// A subscription in an ERROR is the one that was cancelled if the session goes on. If it ends, the ERROR may have repeated
+// the header of an ACK, and the next session has the subscription again.
+func TestSession_promise12_an_ERROR_that_names_a_subscription(t *testing.T) {
+	const rabbit = "version:1.2\nserver:RabbitMQ/4.3.0"
+	for name, c := range map[string]struct {
+		connected string
+		closes    bool
+		takes     time.Duration // until the subscription has ended
+		survives  bool
+	}{
+		"RabbitMQ":                {connected: rabbit},
+		"RabbitMQ_behind_a_relay": {connected: rabbit, closes: true},
+		"another_that_stays_open": {connected: "version:1.2", takes: time.Second},
+		"another_that_closes":     {connected: "version:1.2", closes: true, survives: true},
+	} {
+		rig.Bubble(t, name, func(t *testing.T) {
+			server := rig.NewServer(t)
+			p, client := server.Session(c.connected, stomp.WithReconnect(rig.QuickBackoff))
+			sub, err := client.NewSubscription(t.Context(), "/a")
+			rig.OK(t, err)
+			p.Receipt(p.Want(wire.Subscribe))
+			for range 2 {
+				p.Send(wire.Error, "", "message", "no such ack", "subscription", sub.ID(), "message-id", "7")
+			}
+			if c.closes {
+				p.Close()
+			}
+			if c.survives {
+				f := server.AcceptSession(wire.V12)
+				f.Receipt(f.Want(wire.Subscribe))
+				rig.OK(t, sub.Confirmed(t.Context()))
+				time.Sleep(time.Minute)
+				if st := client.Status(); sub.Err() != nil || st.Epoch != 2 {
+					t.Errorf("the subscription: %v; status %+v", sub.Err(), st)
+				}
+				rig.ErrorSays(t, client.Status().Err, `(just before: broker says ERROR "no such ack")`)
+				return
+			}
+			rig.Takes(t, c.takes, func() { rig.Closed(t, sub.C) })
+			rig.Refused(t, sub.Err(), "no such ack")
+		})
+	}
+}
+
+// flat returns a header as name, value, name, value…
+func flat(header [][2]string) (list []string) {
+	for _, e := range header {
+		list = append(list, e[0], e[1])
+	}
+	return list
+}

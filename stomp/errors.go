@@ -47,8 +47,8 @@ var (
 	ErrDuplicateID = errors.New("duplicate subscription id")
 )
 
-// Error is the broker's ERROR frame. It is attributed to the receipt or subscription that it names; one with neither
-// receipt-id nor subscription ends the session (clause S2).
+// Error is the broker's ERROR frame. It is attributed to the receipt or subscription that it names; one that names neither
+// ends the session (clause S2). The subscription ends if the session outlives the ERROR, on RabbitMQ at once.
 type Error struct {
 	Message   string // the message header: the broker's short description, with its further lines
 	ReceiptID string // the receipt-id header; "" without one
@@ -57,6 +57,12 @@ type Error struct {
 
 func newError(f Frame) *Error {
 	return &Error{Message: messageOf(f.Header), ReceiptID: f.Header.Get("receipt-id"), Frame: f}
+}
+
+// names reports whether the ERROR names a receipt or a subscription.
+func (e *Error) names() bool {
+	_, subscription := e.Frame.Header.Lookup("subscription")
+	return e.ReceiptID != "" || subscription
 }
 
 // messageOf returns the message entry of an ERROR. What follows it under a name with a blank in it is most likely its

@@ -1,6 +1,7 @@
 package stomp
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/webstomp/webstomp/internal/wire"
@@ -18,9 +19,13 @@ func (s *session) readLoop() error {
 	}
 }
 
-// readEnded returns why reading ended, with what the server was saying.
+// readEnded returns why reading ended, with what the server was saying, or had said just before.
 func (s *session) readEnded(err error) error {
-	return s.endReason(cutOff(publicError(err), s.dec, newError))
+	err = cutOff(publicError(err), s.dec, newError)
+	if s.said != "" && time.Since(s.saidAt) < lastWords {
+		err = fmt.Errorf("%w (just before: %s)", err, s.said)
+	}
+	return s.endReason(err)
 }
 
 // largeRoom is the size in bytes from which the rest of a body is read straight into its place.
@@ -131,30 +136,14 @@ func (s *session) receipt(id string) {
 	}
 }
 
-// brokerError attributes an ERROR to the receipt or subscription that it names. One with neither receipt-id nor
-// subscription ends the session (promise 12, clause S2).
+// brokerError attributes an ERROR to the receipt or subscription that it names. One that names neither ends the session
+// (promise 12, clause S2).
 func (s *session) brokerError(f wire.Frame) error {
 	s.env.counters.brokerErrors.Add(1)
 	e := newError(frameOf(f))
 	e.Frame.Epoch = s.epoch
-	if e.ReceiptID != "" {
-		p := s.env.receipts.remove(receiptNumber(e.ReceiptID))
-		if p == nil {
-			s.strayError(e)
-			return nil
-		}
-		if p.refused != nil {
-			p.refused(e) // a SUBSCRIBE: it alone ends (promise 5), before its waiter could unsubscribe
-		}
-		p.resolve(p.failed(e, "", false))
-		return nil
-	}
-	if id, ok := e.Frame.Header.Lookup("subscription"); ok {
-		if r := s.routes.byID(id); r != nil {
-			r.to.cancel(r, e)
-		} else {
-			s.strayError(e)
-		}
+	if s.attribute(e) {
+		s.said, s.saidAt = e.Error(), time.Now()
 		return nil
 	}
 	if s.disconnectSent.Load() {
@@ -164,6 +153,64 @@ func (s *session) brokerError(f wire.Frame) error {
 		s.awaitClose()
 	}
 	return &lostError{e}
+}
+
+// attribute hands an ERROR to whom it names, and returns false if it names nobody.
+func (s *session) attribute(e *Error) bool {
+	if e.ReceiptID != "" {
+		if !s.refuse(e.ReceiptID, e) {
+			s.strayError(e)
+		}
+		return true
+	}
+	if id, ok := e.Frame.Header.Lookup("receipt"); ok && s.refuse(id, e) {
+		return true // Vert.x repeats the header of the frame that failed
+	}
+	id, ok := e.Frame.Header.Lookup("subscription")
+	if !ok {
+		return false
+	}
+	switch r := s.routes.byID(id); {
+	case r == nil:
+		s.strayError(e)
+	case s.server.namesWhatItCancels:
+		r.to.cancel(r, e)
+	case !r.doubted:
+		r.doubted = true
+		s.cancelUnlessCut(r, e)
+	}
+	return true
+}
+
+// refuse resolves the receipt of that id with the broker's ERROR. It returns false when none is pending.
+func (s *session) refuse(id string, e *Error) bool {
+	p := s.env.receipts.remove(receiptNumber(id))
+	if p == nil {
+		return false
+	}
+	if p.refused != nil {
+		p.refused(e) // a SUBSCRIBE: it alone ends (promise 5), before its waiter could unsubscribe
+	}
+	p.resolve(p.failed(e, "", false))
+	return true
+}
+
+// cancelUnlessCut ends the consumer of a route that an ERROR names, if the session outlives the ERROR. A server that closes
+// after it (Vert.x) may mean an ACK or a SEND with that subscription in its header, and the next session has the
+// subscription again.
+func (s *session) cancelUnlessCut(r *route, e *Error) {
+	s.loops.Go(func() error { // joined by join; the read loop, which is here, holds that up
+		timer := time.NewTimer(lastWords)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-s.cut:
+		}
+		if !s.isCut() && s.routes.byID(r.id) == r {
+			r.to.cancel(r, e)
+		}
+		return nil
+	})
 }
 
 // awaitClose waits for the server to close first. Only some servers need that; RabbitMQ never closes after an ERROR.

@@ -15,6 +15,8 @@ type server struct {
 	endsDurableInTwo bool
 	// makesReplyQueues: the broker itself makes a reply-to of /temp-queue/ and subscribes to it.
 	makesReplyQueues bool
+	// namesWhatItCancels: an ERROR with a subscription says that this has been cancelled, and nothing else.
+	namesWhatItCancels bool
 }
 
 type serverKind uint8
@@ -36,6 +38,7 @@ func parseServer(info Session, stream bool) server {
 	case strings.HasPrefix(info.Server, "RabbitMQ"):
 		s.kind = rabbitMQ
 		s.makesReplyQueues = true
+		s.namesWhatItCancels = true
 	case strings.HasPrefix(info.Server, "ActiveMQ-Artemis"):
 		s.kind = artemis
 		// Artemis 2.44 deadlocks internally, and never deletes a queue again, if the client closes while it is about

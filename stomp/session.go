@@ -69,6 +69,8 @@ type session struct {
 	beatTimer    *time.Timer // nil: we send no heart-beats. Set before the loops start
 	pause        readPause
 	stall        writeStall // owned by the read loop
+	said         string     // the last ERROR that named a receipt or a subscription, as text; owned by the read loop
+	saidAt       time.Time  // likewise
 
 	// Counted by the read loop, read by Stats.
 	received, beatsReceived, repaired atomic.Uint64

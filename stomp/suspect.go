@@ -96,7 +96,7 @@ func (sub *subscription) awaitConfirmation(s *session) bool {
 func (v *supervisor) findRefused(s *session, err error) (suspects bool) {
 	var refused *Error
 	var closed *CloseError
-	byError := errors.As(err, &refused)
+	byError := errors.As(err, &refused) && !refused.names() // what was cut off may name one
 	byClose := errors.As(err, &closed) && closed.mayRefuse()
 	if !byError && !byClose {
 		return v.suspects && v.alone != nil // the connection was lost before all were tried
