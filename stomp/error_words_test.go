@@ -153,8 +153,8 @@ func TestSession_promise12_M5_an_ERROR_that_repeats_the_frame_s_receipt(t *testi
 	})
 }
 
-// A subscription in an ERROR is the one that was cancelled if the session goes on. If it ends, the ERROR may have repeated
-// the header of an ACK, and the next session has the subscription again.
+// A subscription in an ERROR is the one that was cancelled if the session goes on. If it ends, the ERROR may have
+// repeated the header of an ACK, and the next session has the subscription again.
 func TestSession_promise12_an_ERROR_that_names_a_subscription(t *testing.T) {
 	const rabbit = "version:1.2\nserver:RabbitMQ/4.3.0"
 	for name, c := range map[string]struct {

@@ -47,8 +47,8 @@ var (
 	ErrDuplicateID = errors.New("duplicate subscription id")
 )
 
-// Error is the broker's ERROR frame. It is attributed to the receipt or subscription that it names; one that names neither
-// ends the session (clause S2). The subscription ends if the session outlives the ERROR, on RabbitMQ at once.
+// Error is the broker's ERROR frame. It is attributed to the receipt or subscription that it names; one that names
+// neither ends the session (clause S2). The subscription ends if the session outlives the ERROR, on RabbitMQ at once.
 type Error struct {
 	Message   string // the message header: the broker's short description, with its further lines
 	ReceiptID string // the receipt-id header; "" without one
@@ -82,8 +82,8 @@ func messageOf(h Header) string {
 	return message
 }
 
-// cutOff returns err, of a connection that has ended or a frame that went wrong, with what the server was saying. brokerError
-// is newError, or what takes its place before CONNECTED.
+// cutOff returns err, of a connection that has ended or a frame that went wrong, with what the server was saying.
+// brokerError is newError, or what takes its place before CONNECTED.
 func cutOff(err error, dec *wire.Decoder, brokerError func(Frame) *Error) error {
 	f, ok := dec.Unfinished()
 	switch {

@@ -204,7 +204,8 @@ func WithLimits(l Limits) ConnectOption {
 // WithFailover adds further endpoints of the same broker. Connect tries each once, in the order given, and shares the
 // time that its ctx has among them. After a loss, the lost one is tried first, or last if it fell silent, then the others
 // in order, round and round: [Backoff] delays each round, and within one the next endpoint is tried at once. An attempt
-// takes at most 5 s while other endpoints are left in the round, else 15 s. A URL that makes no sense is Connect's error.
+// takes at most 5 s while other endpoints are left in the round, else 15 s. A URL that makes no sense is Connect's
+// error.
 func WithFailover(urls ...string) ConnectOption {
 	return connectOption(func(c *connectConfig) { c.failover = append([]string{}, urls...) })
 }

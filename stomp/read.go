@@ -195,8 +195,8 @@ func (s *session) refuse(id string, e *Error) bool {
 	return true
 }
 
-// cancelUnlessCut ends the consumer of a route that an ERROR names, if the session outlives the ERROR. A server that closes
-// after it (Vert.x) may mean an ACK or a SEND with that subscription in its header, and the next session has the
+// cancelUnlessCut ends the consumer of a route that an ERROR names, if the session outlives the ERROR. A server that
+// closes after it (Vert.x) may mean an ACK or a SEND with that subscription in its header, and the next session has the
 // subscription again.
 func (s *session) cancelUnlessCut(r *route, e *Error) {
 	s.loops.Go(func() error { // joined by join; the read loop, which is here, holds that up

@@ -67,7 +67,7 @@ func (a *attempt) interrupted(t Target, err error) error {
 	if cause := context.Cause(a.ctx); cause != nil && cause != err {
 		err = fmt.Errorf("%w: %w", err, cause)
 	}
-	if stage == awaitingUpgrade && t.u.Port() == stompPort { // RabbitMQ waits there for the NUL of a frame
+	if stage == awaitingUpgrade && t.u.Port() == stompPort { // where the request may wait for its NUL
 		err = fmt.Errorf("%w (%s is the usual port for STOMP over TCP: is it %s://?)", err, stompPort, t.bareScheme())
 	}
 	if stage == "" {
@@ -166,7 +166,7 @@ func refused(t Target, resp *http.Response, err error) *HandshakeError {
 	return e
 }
 
-// sawNoUpgrade reports whether a body is Spring's, or a SockJS server's, for a request without the headers of an upgrade.
+// sawNoUpgrade reports whether a body is Spring's, or a SockJS server's, for a request without an upgrade's headers.
 func sawNoUpgrade(body []byte) bool {
 	text := string(body)
 	return strings.Contains(text, `Can "Upgrade" only to "WebSocket"`) || strings.Contains(text, `"Connection" must be "`)
