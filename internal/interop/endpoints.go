@@ -1,9 +1,7 @@
 package interop
 
 import (
-	"net"
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	"github.com/webstomp/webstomp/internal/interop/broker"
@@ -36,15 +34,7 @@ func rabbitMQEndpoints(dir string) ([]*Endpoint, error) {
 	if err != nil {
 		return nil, err
 	}
-	host, port, err := net.SplitHostPort(strings.TrimPrefix(text.TCPURL(), "tcp://"))
-	if err != nil {
-		return nil, err
-	}
-	relayPort, err := strconv.Atoi(port)
-	if err != nil {
-		return nil, err
-	}
-	relay, err := broker.NewSpring(filepath.Join(dir, "spring-relay"), broker.SpringOptions{RelayHost: host, RelayPort: relayPort})
+	relay, err := broker.NewSpring(filepath.Join(dir, "spring-relay"), broker.SpringOptions{Backend: text})
 	if err != nil {
 		return nil, err
 	}

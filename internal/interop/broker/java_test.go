@@ -2,7 +2,6 @@ package broker_test
 
 import (
 	"errors"
-	"net/url"
 	"strconv"
 	"testing"
 	"time"
@@ -155,18 +154,10 @@ func TestSpring_relay_serves_and_restarts(t *testing.T) {
 	})
 	ctx := bounded(t)
 	start(t, ctx, rabbit)
-	behind, err := url.Parse(rabbit.TCPURL())
-	if err != nil {
-		t.Fatal(err)
-	}
-	port, err := strconv.Atoi(behind.Port())
-	if err != nil {
-		t.Fatal(err)
-	}
 	var home string
 	b := prepared(t, func(dir string) (*broker.Spring, error) {
 		home = dir
-		return broker.NewSpring(dir, broker.SpringOptions{RelayHost: behind.Hostname(), RelayPort: port})
+		return broker.NewSpring(dir, broker.SpringOptions{Backend: rabbit})
 	})
 	start(t, ctx, b)
 	exchange(t, ctx, "/queue/a", b.URL())

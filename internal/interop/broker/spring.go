@@ -21,9 +21,8 @@ type Spring struct {
 // third SEND before the second. No client can change that, so the tests set
 // setPreserveReceiveOrder and setPreservePublishOrder.
 type SpringOptions struct {
-	RelayHost string // with RelayPort: a broker's STOMP on TCP; "": the simple broker
-	RelayPort int
-	Unordered bool // Spring's own default
+	Backend   *RabbitMQ // the broker behind the relay; nil: the simple broker
+	Unordered bool      // Spring's own default
 }
 
 // NewSpring prepares a server in dir. The error is a *Missing if Java or Maven are
@@ -44,9 +43,9 @@ func NewSpring(dir string, o SpringOptions) (*Spring, error) {
 		"--spring.main.banner-mode=off", "--logging.level.root=warn",
 		"--ordered=" + strconv.FormatBool(!o.Unordered),
 	}
-	if o.RelayHost != "" {
+	if o.Backend != nil {
 		s.name = "Spring relay"
-		s.args = append(s.args, "--relay.host="+o.RelayHost, "--relay.port="+strconv.Itoa(o.RelayPort))
+		s.args = append(s.args, "--relay.host=127.0.0.1", "--relay.port="+strconv.Itoa(o.Backend.stomp))
 	}
 	s.version = fmt.Sprintf("Boot %s, Framework %s, Tomcat %s",
 		s.source.property("version"), s.source.property("spring-framework.version"), s.source.property("tomcat.version"))

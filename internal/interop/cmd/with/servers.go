@@ -3,9 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
-	"net/url"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
@@ -60,15 +58,7 @@ func prepareRelay(dir string) (*servers, error) {
 	if err != nil {
 		return nil, err
 	}
-	u, err := url.Parse(behind.TCPURL())
-	if err != nil {
-		return nil, err
-	}
-	port, err := strconv.Atoi(u.Port())
-	if err != nil {
-		return nil, err
-	}
-	b, err := broker.NewSpring(filepath.Join(dir, "spring"), broker.SpringOptions{RelayHost: u.Hostname(), RelayPort: port})
+	b, err := broker.NewSpring(filepath.Join(dir, "spring"), broker.SpringOptions{Backend: behind})
 	if err != nil {
 		return nil, err
 	}
