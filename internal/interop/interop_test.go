@@ -3,6 +3,7 @@ package interop
 import (
 	"context"
 	"errors"
+	"flag"
 	"os"
 	"strings"
 	"testing"
@@ -12,7 +13,14 @@ import (
 	"github.com/webstomp/webstomp/internal/leak"
 )
 
-func TestMain(m *testing.M) { leak.Main(m) }
+// TestMain also lets more tests run beside each other than there are processors: those that do so wait for servers most
+// of the time. A -parallel on the command line counts all the same.
+func TestMain(m *testing.M) {
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		panic(err)
+	}
+	leak.Main(m)
+}
 
 // requireOptIn skips the test unless WEBSTOMP_INTEROP is set.
 func requireOptIn(t *testing.T) {

@@ -19,21 +19,17 @@ func rabbit(t *testing.T) *broker.RabbitMQ {
 	t.Helper()
 	requireOptIn(t)
 	r, err := broker.NewRabbitMQ(t.TempDir(), broker.RabbitMQOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	requireServers(t, err)
 	start(t, r)
 	t.Cleanup(r.Stop)
 	return r
 }
 
-func start(t *testing.T, r *broker.RabbitMQ) {
+func start(t *testing.T, b broker.Broker) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute) // it may have to be built
 	defer cancel()
-	if err := r.Start(ctx); err != nil {
-		t.Fatal(err)
-	}
+	requireServers(t, b.Start(ctx))
 }
 
 // kills is how often TestRabbitMQ_promise7_killed_under_load kills the server.

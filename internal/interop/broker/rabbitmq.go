@@ -115,13 +115,37 @@ func (r *RabbitMQ) end(how func(*process)) {
 }
 
 func (r *RabbitMQ) DeleteQueue(ctx context.Context, name string) error {
-	console := new(tail)
-	run, err := launch(r.command(filepath.Join(rabbitHome, "bin", "rabbitmqctl"), "-q", "-n", r.node, "delete_queue", name), console)
-	if err == nil {
-		err = run.finish(ctx)
-	}
-	if err != nil {
+	if err := r.control(ctx, "delete_queue", name); err != nil {
 		return fmt.Errorf("RabbitMQ: deleting the queue %s: %w", name, err)
 	}
 	return nil
+}
+
+// LimitHost sets how many connections the virtual host / takes, LimitUser how many of a user. Those above the limit
+// stay. A limit outlives a restart; -1 lifts it.
+func (r *RabbitMQ) LimitHost(ctx context.Context, connections int) error {
+	if err := r.control(ctx, "set_vhost_limits", "-p", "/", maxConnections(connections)); err != nil {
+		return fmt.Errorf("RabbitMQ: limiting the virtual host: %w", err)
+	}
+	return nil
+}
+
+// LimitUser is described at LimitHost.
+func (r *RabbitMQ) LimitUser(ctx context.Context, user string, connections int) error {
+	if err := r.control(ctx, "set_user_limits", user, maxConnections(connections)); err != nil {
+		return fmt.Errorf("RabbitMQ: limiting the user %s: %w", user, err)
+	}
+	return nil
+}
+
+func maxConnections(n int) string { return fmt.Sprintf(`{"max-connections": %d}`, n) }
+
+// control runs rabbitmqctl within ctx.
+func (r *RabbitMQ) control(ctx context.Context, args ...string) error {
+	args = append([]string{"-q", "-n", r.node}, args...)
+	run, err := launch(r.command(filepath.Join(rabbitHome, "bin", "rabbitmqctl"), args...), new(tail))
+	if err != nil {
+		return err
+	}
+	return run.finish(ctx)
 }
