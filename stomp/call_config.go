@@ -1,6 +1,7 @@
 package stomp
 
 import (
+	"context"
 	"fmt"
 )
 
@@ -17,7 +18,7 @@ type (
 
 type subscribeConfig struct {
 	header     Header
-	headerFunc func() Header
+	headerFunc func(context.Context) (Header, error)
 	receipt    bool
 	ack        AckMode
 	id         string

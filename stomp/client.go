@@ -67,7 +67,7 @@ func Connect(ctx context.Context, url string, opts ...ConnectOption) (*Client, e
 	c.mark, c.cfg, c.log = new(clientMark), cfg, cfg.logger
 	c.receipts, c.newSubscriptionID = newReceipts(), c.newID
 	c.life, c.quit = context.WithCancel(context.WithoutCancel(ctx))
-	v := &supervisor{client: c, endpoints: newEndpoints(cfg.backoff, len(cfg.urls))}
+	v := &supervisor{client: c, endpoints: newEndpoints(cfg.backoff, len(cfg.urls)), trialSize: 1}
 	s, err := v.connect(ctx)
 	if err != nil {
 		c.quit()

@@ -3,6 +3,7 @@ package stomp
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/webstomp/webstomp/internal/notify"
 )
@@ -52,9 +53,25 @@ func (sub *subscription) confirmed(ctx context.Context) error {
 			return &op
 		case <-ctx.Done():
 			op.err = ctxError(ctx)
+			if why := sub.whyUnconfirmed(); why != nil {
+				op.err = fmt.Errorf("%w (%w)", op.err, why)
+			}
 			return &op
 		}
 	}
+}
+
+// whyUnconfirmed returns what keeps the broker from having a say, nil if it only takes its time.
+func (sub *subscription) whyUnconfirmed() error {
+	sub.mu.Lock()
+	why := sub.waitsFor
+	sub.mu.Unlock()
+	if why == nil {
+		if st := sub.client.Status(); st.State == StateReconnecting {
+			why = notConnected(st.Err)
+		}
+	}
+	return why
 }
 
 // confirmation returns the receipt of the latest SUBSCRIBE, and its session; nil if that is retired.

@@ -103,7 +103,7 @@ var (
 	_ = stomp.Attempt{Number: 1, Err: nil, URL: "", HTTPHeader: http.Header{}, Header: stomp.Header{}, Login: "", Passcode: ""}
 	_ = []stomp.SubscribeOption{
 		stomp.WithHeader("", ""), stomp.WithReceipt(), stomp.WithBuffer(1, 1, stomp.OverflowFail), stomp.WithAck(stomp.AckClientIndividual),
-		stomp.WithID(""), stomp.WithSelector(""), stomp.WithHeaderFunc(func() stomp.Header { return nil }),
+		stomp.WithID(""), stomp.WithSelector(""), stomp.WithSubscribeHeaderFunc(func(context.Context) (stomp.Header, error) { return nil, nil }),
 		stomp.WithoutResubscribe(), stomp.WithoutWaiting(),
 	}
 	_ = []stomp.SendOption{

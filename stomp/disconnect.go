@@ -52,14 +52,17 @@ func (s *session) awaitOutstanding(ctx context.Context) error {
 	if err := s.awaitFlush(ctx, s.out.Last()); err != nil {
 		return err
 	}
-	for r := s.env.receipts.outstanding(); r != nil; r = s.env.receipts.outstanding() {
+	for {
+		r := s.env.receipts.outstanding(s.renewing.Load()) // the next session takes what is held back
+		if r == nil {
+			return nil
+		}
 		select {
 		case <-r.done:
 		case <-ctx.Done():
-			return fmt.Errorf("receipts are still outstanding: %w", ctxError(ctx))
+			return fmt.Errorf("receipts are still outstanding: %w", r.interruptedBy(ctxError(ctx)))
 		}
 	}
-	return nil
 }
 
 // disconnectGrace bounds the wait for a RECEIPT to DISCONNECT from a server that has sent none so far: as long as a

@@ -37,25 +37,6 @@ type endpoint struct {
 	notBefore time.Time // it is not asked again before that
 }
 
-// doubt is something that failures suggest, and that is believed when it has lasted.
-type doubt struct {
-	since time.Time // of the first failure
-	times int       // failures since
-}
-
-// add counts another failure.
-func (d *doubt) add(now time.Time) {
-	if d.times == 0 {
-		d.since = now
-	}
-	d.times++
-}
-
-// lasted reports whether the failures go on for at least so long, and that often.
-func (d doubt) lasted(now time.Time, long time.Duration, times int) bool {
-	return d.times >= times && now.Sub(d.since) >= long
-}
-
 func newEndpoints(backoff Backoff, n int) *endpoints {
 	e := &endpoints{backoff: backoff, all: make([]endpoint, n)}
 	e.restart()
@@ -79,9 +60,10 @@ func (e *endpoints) restart() {
 }
 
 // lost starts an outage after a session of that endpoint, which lasted for so long. It is asked first, because the others
-// may be stand-ins; last where it fell silent, because it may accept connections all the same.
-func (e *endpoints) lost(endpoint int, lasted time.Duration, silent bool) {
-	if lasted >= e.backoff.ceiling(e.rounds) {
+// may be stand-ins; last where it fell silent, because it may accept connections all the same. provoked: the session ended
+// over a trial, so that the server may well be there.
+func (e *endpoints) lost(endpoint int, lasted time.Duration, silent, provoked bool) {
+	if provoked || lasted >= e.backoff.ceiling(e.rounds) {
 		e.rounds = 0
 	}
 	e.eager = false
@@ -179,7 +161,7 @@ func (e *endpoints) failed(i int, now time.Time, cause error) {
 	case err.answered():
 		at.answered, at.refusing = true, doubt{}
 		at.notBefore = now.Add(min(err.retryAfter, e.longest()))
-	case err.hungUp():
+	case hungUp(err.Err):
 		at.refusing = doubt{}
 	default:
 		at.answered = false // it cannot be reached any more
@@ -204,9 +186,6 @@ func (e *endpoints) longest() time.Duration {
 	}
 	return 4 * e.backoff.Max
 }
-
-// refusalsBelieved is how many refusals it takes at least, however long they take.
-const refusalsBelieved = 3
 
 // believed returns the last refusal, once it is believed that the endpoints reject our credentials: each that answers does,
 // for long enough. One that cannot be reached says nothing.
@@ -244,7 +223,7 @@ func (e *ConnectError) answered() bool {
 	return e.StatusCode != 0 || errors.As(e.Err, &refused) || errors.As(e.Err, &closed) || errors.As(e.Err, &protocol)
 }
 
-// hungUp reports whether the server took the connection and ended it without an answer, as one does that is restarting.
-func (e *ConnectError) hungUp() bool {
-	return errors.Is(e.Err, io.EOF) || errors.Is(e.Err, io.ErrUnexpectedEOF) || errors.Is(e.Err, syscall.ECONNRESET)
+// hungUp reports whether the server ended the connection without a word, as one does that is restarting.
+func hungUp(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET)
 }

@@ -279,9 +279,12 @@ func WithSelector(expr string) SubscribeOption {
 	return subscribeOption(func(c *subscribeConfig) { c.selector = expr })
 }
 
-// WithHeaderFunc calls f for further header entries each time SUBSCRIBE is sent, reconnects included: a stream's
-// offset, for example. f must not call methods of the Client.
-func WithHeaderFunc(f func() Header) SubscribeOption {
+// WithSubscribeHeaderFunc calls f for further entries of each SUBSCRIBE, reconnects included: where to resume a stream, a
+// token that must be fresh. An error of f is that of Subscribe. On a reconnect the subscription waits instead and f is
+// asked again, with the delays of [WithReconnect]; everything else goes on, and does so as well when f takes longer than a
+// second. ctx ends with the session, with the subscription, when Subscribe's own ends and after 15 s. f must not call
+// methods of the Client.
+func WithSubscribeHeaderFunc(f func(ctx context.Context) (Header, error)) SubscribeOption {
 	return subscribeOption(func(c *subscribeConfig) { c.headerFunc = f })
 }
 

@@ -23,6 +23,7 @@ func (s *session) readLoop() error {
 func (s *session) readEnded(err error) error {
 	err = cutOff(publicError(err), s.dec, newError)
 	if s.said != "" && time.Since(s.saidAt) < lastWords {
+		s.explained = true
 		err = fmt.Errorf("%w (just before: %s)", err, s.said)
 	}
 	return s.endReason(err)

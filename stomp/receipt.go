@@ -3,6 +3,7 @@ package stomp
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 )
 
 // Receipt is the answer to one frame that asked for a RECEIPT (clause M5). [Client.SendAsync] returns it pending; it
@@ -13,6 +14,8 @@ type Receipt struct {
 	err        error         // set before done is closed
 	op, target string        // for error texts: what was sent, and where
 	number     uint64        // of the receipt
+
+	interrupted atomic.Pointer[error] // why the last session ended that the frame has outlived
 }
 
 // Done returns a channel that is closed when the receipt is done.
@@ -50,11 +53,22 @@ func (r *Receipt) Wait(ctx context.Context) error {
 // lost returns the error for a frame whose answer will not come. unsent: nothing of it was written; otherwise the
 // broker may have it.
 func (r *Receipt) lost(err error, unsent bool) error {
+	if isContextError(err) {
+		err = r.interruptedBy(err)
+	}
 	hint := "the broker may have the message"
 	if unsent {
 		hint = "nothing was written"
 	}
 	return r.failed(err, hint, unsent)
+}
+
+// interruptedBy returns err, which ends the wait, with why the last session ended that the frame has outlived.
+func (r *Receipt) interruptedBy(err error) error {
+	if why := r.interrupted.Load(); why != nil {
+		return fmt.Errorf("%w (the session before: %w)", err, *why)
+	}
+	return err
 }
 
 // failed returns err as the error of waiting for the receipt.

@@ -34,6 +34,8 @@ type pendingReceipt struct {
 	refused func(*Error) // called when an ERROR answers it; nil: nothing more to do
 	ticket  outbox.Ticket
 
+	suspicion *suspicion // WithRetry: nil until a session has ended while it was unanswered; owned by the supervisor
+
 	abandoned bool     // no call waits for it, nor does DISCONNECT; guarded by receipts.mu
 	resend    *carried // what to send again WithRetry; nil: nothing. Set before the entry is added, then guarded by receipts.mu
 	unwatch   func()   // stops watching the ctx of SendAsync; nil: not watched. Guarded by receipts.mu
@@ -46,6 +48,7 @@ type carried struct {
 	typ     ws.MessageType
 	version Version // that it is encoded in
 	order   uint64  // among the frames of its session
+	begun   bool    // it was written at least once, and is sent again
 	ticket  *outbox.Ticket
 	receipt *pendingReceipt // nil: none, or no longer waited for
 }
@@ -136,8 +139,8 @@ func (p *pendingReceipt) resolve(err error) {
 // resolveLost is resolve when the session, the Client or a ctx has ended first.
 func (p *pendingReceipt) resolveLost(err error, unsent bool) { p.resolve(p.lost(err, unsent)) }
 
-// wait waits, within ctx, for a receipt that a call asked for. If ctx ends first, the entry is removed, and a frame
-// whose writing has not begun is withdrawn unless it was forced.
+// wait waits, within ctx, for a receipt that a call asked for. If ctx ends first, the entry is removed and resolved, and a
+// frame whose writing has not begun is withdrawn unless it was forced.
 func (t *receipts) wait(ctx context.Context, r *pendingReceipt) error {
 	over := ctx.Done()
 	if over == nil { // a plain receive costs half of a select
@@ -153,7 +156,8 @@ func (t *receipts) wait(ctx context.Context, r *pendingReceipt) error {
 		<-r.done // whoever removed it is about to resolve it
 		return r.err
 	}
-	return r.lost(ctxError(ctx), !r.forced && r.ticket.Withdraw())
+	r.resolveLost(ctxError(ctx), !r.forced && r.ticket.Withdraw())
+	return r.err
 }
 
 // endWith resolves an entry that no call waits for when ctx ends.
@@ -248,15 +252,15 @@ func (t *receipts) countAsked() int {
 }
 
 // outstanding returns an entry to wait for before DISCONNECT: one that a caller asked for, or any if this server is
-// known to answer; nil when there is none.
-func (t *receipts) outstanding() *pendingReceipt {
+// known to answer; nil when there is none. sent: its frame was accepted by this session, and is not held back for another.
+func (t *receipts) outstanding(sent bool) *pendingReceipt {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.asked == 0 && !t.answered {
 		return nil
 	}
 	for _, p := range t.pending {
-		if (p.asked || t.answered) && !p.abandoned {
+		if (p.asked || t.answered) && !p.abandoned && (!sent || p.ticket.IsEntered()) {
 			return p
 		}
 	}
@@ -271,7 +275,8 @@ func (t *receipts) beginSession() {
 }
 
 // endSession resolves, with err, the entries whose frames w had to write. Entries whose frames go out on the next
-// session stay: those in left, whose receipt is set, and those WithRetry whose writing had begun, which are returned.
+// session stay: those in left, whose receipt is set, and those WithRetry whose writing had begun, which are returned. They
+// remember err, for whoever gives up.
 func (t *receipts) endSession(err error, w *outbox.Writer, left []carried) (again []carried) {
 	byTicket := make(map[*outbox.Ticket]*carried, len(left))
 	for i := range left {
@@ -290,10 +295,12 @@ func (t *receipts) endSession(err error, w *outbox.Writer, left []carried) (agai
 		case !here:
 		case begun && p.resend != nil:
 			f := *p.resend
-			f.order, f.receipt = frame, p
+			f.order, f.receipt, f.begun = frame, p, true
 			again = append(again, f)
+			p.interrupted.Store(&err)
 		case stays != nil:
 			stays.receipt = p
+			p.interrupted.Store(&err)
 		default:
 			t.removeLocked(number)
 			ended = append(ended, lost{p, !begun})

@@ -96,12 +96,12 @@ func TestWithReconnect_end_while_restoring(t *testing.T) {
 			defer endLifetime()
 			c := rig.Connect(t, route, stomp.WithReconnect(rig.QuickBackoff), stomp.WithHeartBeat(0, 0), stomp.WithLifetime(lifetime))
 			first, gate := true, make(chan struct{})
-			sub, err := c.NewSubscription(t.Context(), "/topic/a", stomp.WithHeaderFunc(func() stomp.Header {
+			sub, err := c.NewSubscription(t.Context(), "/topic/a", stomp.WithSubscribeHeaderFunc(func(context.Context) (stomp.Header, error) {
 				if !first {
 					<-gate
 				}
 				first = false
-				return nil
+				return nil, nil
 			}))
 			rig.OK(t, err)
 			route.Broker.Cut()

@@ -20,24 +20,14 @@ var outageSteps = map[string]struct {
 	"dial":      {backoff: rig.QuickBackoff, script: rig.Times(1000, rig.Hangs)},
 	"upgrade":   {backoff: rig.QuickBackoff, script: rig.Times(1000, rig.Silent)},
 	"handshake": {backoff: rig.QuickBackoff, script: rig.Times(1000, rig.Mute)},
-	"restoring": {backoff: rig.QuickBackoff},
 }
 
-// inOutage is a client whose connection is lost and not back: at "restoring" for as long as gate is open. It leaves
-// /topic/old subscribed to.
-func inOutage(t *testing.T, step string) (route *rig.Route, c *stomp.Client, gate chan struct{}) {
+// inOutage is a client whose connection is lost and not back. It leaves /topic/old subscribed to.
+func inOutage(t *testing.T, step string) (route *rig.Route, c *stomp.Client) {
 	t.Helper()
 	route = rig.NewRoute(t)
 	c = rig.Connect(t, route, stomp.WithReconnect(outageSteps[step].backoff), stomp.WithHeartBeat(0, 0))
-	gate = make(chan struct{})
-	first := true
-	_, err := c.Subscribe(t.Context(), "/topic/old", stomp.WithHeaderFunc(func() stomp.Header {
-		if step == "restoring" && !first {
-			<-gate
-		}
-		first = false
-		return nil
-	}))
+	_, err := c.Subscribe(t.Context(), "/topic/old")
 	rig.OK(t, err)
 	synctest.Wait()
 	route.Plan(outageSteps[step].script...)
@@ -46,7 +36,7 @@ func inOutage(t *testing.T, step string) (route *rig.Route, c *stomp.Client, gat
 	if s := c.Status(); s.State != stomp.StateReconnecting {
 		t.Fatalf("status %+v", s)
 	}
-	return route, c, gate
+	return route, c
 }
 
 // calls are those that wait for a session.
@@ -83,7 +73,7 @@ func TestWithReconnect_promise1_ctx_ends_the_wait(t *testing.T) {
 	for step := range outageSteps {
 		for name, call := range calls {
 			rig.Bubble(t, step+"/"+name, func(t *testing.T) {
-				route, c, gate := inOutage(t, step)
+				route, c := inOutage(t, step)
 				reason := errors.New("the request was abandoned")
 				ctx, cancel := context.WithCancelCause(t.Context())
 				stop := time.AfterFunc(time.Minute, func() { cancel(reason) })
@@ -98,7 +88,6 @@ func TestWithReconnect_promise1_ctx_ends_the_wait(t *testing.T) {
 						rig.ErrorIs(t, err, stomp.ErrNotConnected)
 					}
 				})
-				close(gate)
 				route.Mend()
 				time.Sleep(rig.LongBackoff.Max)
 				if s := c.Status(); s.State != stomp.StateConnected || s.Epoch != 2 {
@@ -117,7 +106,7 @@ func TestWithReconnect_promise1_ctx_ends_the_wait(t *testing.T) {
 func TestConfirmed_waits_through_an_outage(t *testing.T) {
 	for step := range outageSteps {
 		rig.Bubble(t, step, func(t *testing.T) {
-			route, c, gate := inOutage(t, step)
+			route, c := inOutage(t, step)
 			var sub *stomp.Subscription[stomp.Frame]
 			rig.Takes(t, 0, func() {
 				var err error
@@ -127,7 +116,6 @@ func TestConfirmed_waits_through_an_outage(t *testing.T) {
 			rig.Takes(t, time.Minute, func() {
 				rig.ErrorIs(t, sub.Confirmed(rig.Within(t, time.Minute)), context.DeadlineExceeded)
 			})
-			close(gate)
 			route.Mend()
 			rig.OK(t, sub.Confirmed(t.Context()))
 			route.Broker.Publish("/topic/new", nil, []byte("x"))
@@ -173,8 +161,7 @@ func TestWithoutWaiting_in_an_outage(t *testing.T) {
 	for name, call := range callsWithoutWaiting {
 		for step := range outageSteps {
 			rig.Bubble(t, step+"/"+name, func(t *testing.T) {
-				route, c, gate := inOutage(t, step)
-				defer close(gate)
+				route, c := inOutage(t, step)
 				rig.Takes(t, 0, func() {
 					err := call(t.Context(), c)
 					rig.ErrorIs(t, err, stomp.ErrNotConnected)

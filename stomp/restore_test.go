@@ -18,9 +18,9 @@ func TestSubscription_promise3_order_SUBSCRIBEs_then_carried_frames_then_waiting
 		server, p, c := rig.Reconnecting(t, wire.V12)
 		offset := 0
 		for _, d := range []string{"/queue/c", "/queue/a", "/queue/b"} {
-			_, err := c.Subscribe(t.Context(), d, stomp.WithHeaderFunc(func() stomp.Header {
+			_, err := c.Subscribe(t.Context(), d, stomp.WithSubscribeHeaderFunc(func(context.Context) (stomp.Header, error) {
 				offset++
-				return stomp.Header{{"offset", fmt.Sprint(offset)}}
+				return stomp.Header{{"offset", fmt.Sprint(offset)}}, nil
 			}))
 			rig.OK(t, err)
 			p.Want(wire.Subscribe)

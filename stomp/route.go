@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/webstomp/webstomp/internal/ackset"
 	"github.com/webstomp/webstomp/internal/inbox"
@@ -20,6 +21,7 @@ type route struct {
 	destination string
 	ack         AckMode
 	order       uint64 // in which the routes of the session were made
+	made        time.Time
 	to          consumer
 	origin      *origin         // of the frames that it delivers to a subscription; nil: replies
 	ended       <-chan struct{} // closed when the subscription has ended; nil: replies, which are not acknowledged

@@ -62,7 +62,7 @@ type session struct {
 	disconnectReceipt *pendingReceipt // set before disconnectAwaited is closed
 	disconnectAwaited chan struct{}   // closed when DISCONNECT is on its way
 
-	restore func() error // restores the subscriptions while the loops run; nil: that is done before start. Set before start
+	restore func() error // restores the session while the loops run; nil: that is done before start. Set before start
 
 	silenceTimer *time.Timer // nil: no server heart-beats were agreed. Set before the loops start
 	woke         bool        // the silence timer was late, and gave the read loop wakeGrace; owned by that timer
@@ -71,6 +71,7 @@ type session struct {
 	stall        writeStall // owned by the read loop
 	said         string     // the last ERROR that named a receipt or a subscription, as text; owned by the read loop
 	saidAt       time.Time  // likewise
+	explained    bool       // the session has ended right after that; set by the read loop
 
 	// Counted by the read loop, read by Stats.
 	received, beatsReceived, repaired atomic.Uint64

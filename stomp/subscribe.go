@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/webstomp/webstomp/internal/inbox"
 	"github.com/webstomp/webstomp/internal/wire"
@@ -81,7 +82,10 @@ func (c *Client) subscribe(ctx context.Context, destination string, opts []Subsc
 	}
 	if s != nil {
 		// If this session ends first, the next one restores the subscription.
-		err := sub.sendSubscribe(ctx, s, false)
+		more, err := sub.askHeader(ctx, s)
+		if err == nil {
+			err = sub.sendSubscribe(ctx, s, more, false)
+		}
 		if errors.Is(err, errEnded) { // ended by Drain, Disconnect or Close
 			op.err, err = ErrClosed, &op
 		}
@@ -166,20 +170,14 @@ func (c *Client) forget(sub *subscription) {
 }
 
 // sendSubscribe makes the route and sends SUBSCRIBE, with a receipt by which an ERROR can be attributed to it
-// (promise 5). forced: it does not wait for room in the outbox.
-func (sub *subscription) sendSubscribe(ctx context.Context, s *session, forced bool) error {
+// (promise 5). more is further entries. forced: it does not wait for room in the outbox.
+func (sub *subscription) sendSubscribe(ctx context.Context, s *session, more Header, forced bool) error {
 	cfg := sub.cfg
 	f := &outgoing{op: "subscribe", target: sub.destination, command: wire.Subscribe, header: cfg.header, receipt: ownReceipt, forced: forced}
 	if s.info.Version == V10 && cfg.ack == AckClientIndividual {
 		return f.notSent(&ProtocolError{Reason: "ack mode client-individual needs STOMP 1.1; the session speaks 1.0", Clause: "M2"})
 	}
-	if cfg.headerFunc != nil {
-		extra := cfg.headerFunc()
-		if err := checkHeader(extra); err != nil {
-			return f.notSent(err)
-		}
-		f.header = append(slices.Clip(f.header), extra...)
-	}
+	f.header = append(slices.Clip(f.header), more...)
 	f.entries.add("id", sub.id)
 	f.entries.add("destination", sub.destination)
 	f.entries.add("ack", cfg.ack.String())
@@ -188,7 +186,7 @@ func (sub *subscription) sendSubscribe(ctx context.Context, s *session, forced b
 	f.refused = func(e *Error) { sub.fail(e, false) }
 
 	r := &route{session: s.ref, epoch: s.epoch, version: s.info.Version,
-		id: sub.id, destination: sub.destination, ack: cfg.ack, to: sub, ended: sub.done}
+		id: sub.id, destination: sub.destination, ack: cfg.ack, made: time.Now(), to: sub, ended: sub.done}
 	r.origin = newOrigin(r, s.env.mark)
 	if !sub.enter(r) {
 		return f.notSent(errSessionOver)

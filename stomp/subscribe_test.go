@@ -26,7 +26,7 @@ func TestSubscribe_frame_of_each_option(t *testing.T) {
 		{"WithID", []stomp.SubscribeOption{stomp.WithID("mine")}, "id:mine destination:/topic/a ack:auto"},
 		{"WithSelector", []stomp.SubscribeOption{stomp.WithSelector("a = 'b:c'")}, "id:s1 destination:/topic/a ack:auto selector:a = 'b:c'"},
 		{"WithHeader_adds_up", []stomp.SubscribeOption{stomp.WithHeader("x", "1"), stomp.WithHeader("x", "2")}, "id:s1 destination:/topic/a ack:auto x:1 x:2"},
-		{"WithHeaderFunc", []stomp.SubscribeOption{stomp.WithHeaderFunc(func() stomp.Header { return stomp.Header{{"x-stream-offset", "7"}} })},
+		{"WithSubscribeHeaderFunc", []stomp.SubscribeOption{stomp.WithSubscribeHeaderFunc(func(context.Context) (stomp.Header, error) { return stomp.Header{{"x-stream-offset", "7"}}, nil })},
 			"id:s1 destination:/topic/a ack:auto x-stream-offset:7"},
 		{"last_one_counts", []stomp.SubscribeOption{stomp.WithID("a"), stomp.WithID("b"), stomp.WithAck(stomp.AckClient), stomp.WithAck(stomp.AckAuto)},
 			"id:b destination:/topic/a ack:auto"},
@@ -68,7 +68,7 @@ func TestSubscribe_refuses(t *testing.T) {
 		{"negative_buffer", nil, "/a", []stomp.SubscribeOption{stomp.WithBuffer(-1, 0, stomp.OverflowBlock)}, nil, "WithBuffer: negative bound"},
 		{"unknown_policy", nil, "/a", []stomp.SubscribeOption{stomp.WithBuffer(1, 1, 9)}, nil, "WithBuffer: unknown policy 9"},
 		{"reserved_header", nil, "/a", []stomp.SubscribeOption{stomp.WithHeader("selector", "x")}, nil, "use WithSelector"},
-		{"reserved_header_of_func", nil, "/a", []stomp.SubscribeOption{stomp.WithHeaderFunc(func() stomp.Header { return stomp.Header{{"id", "x"}} })}, nil, "use WithID"},
+		{"reserved_header_of_func", nil, "/a", []stomp.SubscribeOption{stomp.WithSubscribeHeaderFunc(func(context.Context) (stomp.Header, error) { return stomp.Header{{"id", "x"}}, nil })}, nil, "use WithID"},
 		{"F13_NUL_in_header", nil, "/a", []stomp.SubscribeOption{stomp.WithHeader("x", "\x00")}, nil, "(F13)"},
 	} {
 		rig.Bubble(t, tc.name, func(t *testing.T) {

@@ -72,14 +72,15 @@ type subscription struct {
 	consumed    <-chan struct{} // closed when the consumer's channel is closed: the inbox's, or that of SubscribeAs
 
 	// Owned by the supervisor.
-	closes  int  // see closesBelieved
-	cleared bool // see restoreOneByOne
+	suspicion *suspicion // see suspect.go; nil: none
+	stood     bool       // the broker has accepted it before
 
 	mu              sync.Mutex // guards what follows; a leaf: nothing is locked below it
 	err             error      // set before done is closed
 	ending          bool       // beginEnd was called
 	unsubscribing   bool       // Unsubscribe was called
 	unsubscribeSent bool
+	waitsFor        error           // why it is not sent with all others on the next session; nil: it is
 	route           *route          // on the latest session that it was sent on; nil: none yet
 	subscribeSent   bool            // the outbox has accepted route's SUBSCRIBE
 	confirm         *pendingReceipt // of that SUBSCRIBE
@@ -181,7 +182,14 @@ func (sub *subscription) current() *route {
 func (sub *subscription) wants(s *session) bool {
 	sub.mu.Lock()
 	defer sub.mu.Unlock()
-	return !sub.ending && !sub.unsubscribing && (sub.route == nil || sub.route.epoch < s.epoch)
+	return !sub.ending && !sub.unsubscribing && sub.waitsFor == nil && (sub.route == nil || sub.route.epoch < s.epoch)
+}
+
+// holdBack takes the subscription out of those that a new session restores at once, or with nil puts it back.
+func (sub *subscription) holdBack(why error) {
+	sub.mu.Lock()
+	sub.waitsFor = why
+	sub.mu.Unlock()
 }
 
 // enter makes r the subscription's route. It returns false when there is a later one, or the subscription has ended.

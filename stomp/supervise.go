@@ -30,9 +30,15 @@ type supervisor struct {
 	lost      error     // why the last session ended; nil: there was none
 	outage    outage    // the current or last one
 	carried   []carried // frames for the next session
-	suspects  bool      // the last session may have ended because of a SUBSCRIBE
 
-	alone *subscription // being restored alone; nil: none
+	// See suspect.go and trial.go.
+	held          []carried       // frames under suspicion, for a trial
+	trial         []suspect       // what is being tried
+	exclusive     bool            // nothing else is under way during the trial
+	trialSize     int             // of the next trial, at most
+	othersCost    int             // trials that cost a session since one did of what had been alone before
+	noTrialBefore time.Time       // so that trials leave time for everything else
+	stop          <-chan struct{} // closed when a session that is not active yet need not become so
 }
 
 // run starts s. When that ends, its successors follow until the Client ends. It does not wait for that.
@@ -46,11 +52,12 @@ func (v *supervisor) reconnectOrEnd(s *session, began time.Time) {
 	c := v.client
 	left, err := s.join()
 	v.carried = append(left, v.carried...)
+	provoked := v.accuse(s, err)
 	v.retire(s, err)
 	if s.renewing.Load() {
 		v.endpoints.restart()
 	} else {
-		v.endpoints.lost(v.endpoint, time.Since(began), errors.Is(err, ErrHeartBeat))
+		v.endpoints.lost(v.endpoint, time.Since(began), errors.Is(err, ErrHeartBeat), provoked)
 	}
 	if !c.cfg.once && c.ending() == nil {
 		if errors.Is(err, errRenewed) {
@@ -65,13 +72,12 @@ func (v *supervisor) reconnectOrEnd(s *session, began time.Time) {
 			return
 		}
 	}
-	c.end(err, len(v.carried) > 0)
+	c.end(err, len(v.carried)+len(v.held) > 0)
 }
 
 // retire takes a session that has ended out of the Client, and ends the subscriptions that end with it.
 func (v *supervisor) retire(s *session, err error) {
 	c := v.client
-	v.suspects = v.findRefused(s, err)
 	select {
 	case <-c.hurry: // of an outage that is over; calls signal it only while there is no session
 	default:

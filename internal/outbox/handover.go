@@ -29,8 +29,7 @@ const (
 func (o *Outbox) nextWriterLocked() (mine *batch, wake bool) {
 	if o.inline != nil && o.asleep && !o.inlining && o.bytes <= inlineBytes && time.Since(o.made)-o.wrote >= inlineGap {
 		o.inlining = true
-		mine, _ = o.takeLocked(nil) // no sender waits for room: the outbox was empty
-		return mine, false
+		return o.takeLocked(nil), false // whoever waits waits for Release: the outbox was empty
 	}
 	return nil, o.rouseLocked()
 }
@@ -63,18 +62,18 @@ func (o *Outbox) take(done *batch) *batch {
 		done.recycle()
 		return nil
 	}
-	b, room := o.takeLocked(done)
+	b, room := o.takeLocked(done), o.room.Take()
 	o.mu.Unlock()
 	room.Wake()
 	return b
 }
 
-// takeLocked takes all frames that wait and leaves done, emptied, in their place. It returns who waits for room.
-func (o *Outbox) takeLocked(done *batch) (*batch, notify.Waiters) {
+// takeLocked takes all frames that wait and leaves done, emptied, in their place.
+func (o *Outbox) takeLocked(done *batch) *batch {
 	b := o.waiting
 	o.waiting, o.bytes = done.emptied(), 0
 	o.taken = o.accepted
-	return b, o.room.Take()
+	return b
 }
 
 // sleep marks the write loop as asleep, after it has flushed all it took. It returns false if frames wait.

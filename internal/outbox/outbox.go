@@ -37,9 +37,10 @@ type Outbox struct {
 	accepted uint64
 	taken    uint64
 	flushed  uint64
+	held     bool         // see Hold
 	closed   error        // set: nothing is accepted any more
 	failed   error        // set: nothing is written any more
-	room     notify.Event // there is room again, or failed is set
+	room     notify.Event // there is room again, nothing is held any more, or failed is set
 	progress notify.Event // flushed has grown, or failed is set
 
 	// Which goroutine writes, see handover.go.
@@ -69,14 +70,14 @@ func New(conn *ws.Conn, o Options) (*Outbox, *Writer) {
 type Entry struct {
 	Type    ws.MessageType // of its WebSocket message
 	Encoded []byte         // the frame in a buffer of its own, which the Outbox keeps; nil: encode appends it
-	Forced  bool           // ignores the bound, so that Add does not wait
+	Forced  bool           // ignores the bound and Hold, so that Add does not wait
 	Carry   bool           // goes out on the next session if this one ends before its writing begins, see Leftover
 	Last    error          // if not nil, later calls of Add return it
 	Ticket  *Ticket        // tracks where the frame is; nil: not tracked
 }
 
-// Add accepts one frame and returns its number. While there is no room it waits, within ctx, and returns ctx.Err() when
-// that ends. After Fail, or behind an Entry with Last, it returns their error.
+// Add accepts one frame and returns its number. While there is no room, and between Hold and Release, it waits, within
+// ctx, and returns ctx.Err() when that ends. After Fail, or behind an Entry with Last, it returns their error.
 //
 // encode appends the frame to dst; if the Entry is Encoded, it returns dst as it is. It runs under the Outbox's lock, as the
 // last step before the frame gets its place: whatever is added later is written later. It must be quick and must not call
@@ -84,7 +85,7 @@ type Entry struct {
 func (o *Outbox) Add(ctx context.Context, e Entry, encode func(dst []byte) ([]byte, error)) (number uint64, err error) {
 	for {
 		o.mu.Lock()
-		if o.bytes >= bound && !e.Forced && o.closed == nil {
+		if (o.bytes >= bound || o.held) && !e.Forced && o.closed == nil {
 			room := o.room.Wait()
 			o.mu.Unlock()
 			select {
@@ -141,6 +142,22 @@ func (o *Outbox) withdraw(number uint64) bool {
 	}
 	o.waiting.frames[number-o.taken-1].withdrawn = true
 	return true
+}
+
+// Hold makes Add wait, for a frame that is not Forced, until Release is called.
+func (o *Outbox) Hold() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.held = true
+}
+
+// Release ends a Hold.
+func (o *Outbox) Release() {
+	o.mu.Lock()
+	o.held = false
+	room := o.room.Take()
+	o.mu.Unlock()
+	room.Wake()
 }
 
 // Last returns the number of the frame that was accepted last.

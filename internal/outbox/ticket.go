@@ -23,6 +23,13 @@ func (t *Ticket) enter(out *Outbox, number uint64) bool {
 	return true
 }
 
+// IsEntered reports whether an Outbox has the frame, or had it when it was written.
+func (t *Ticket) IsEntered() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.out != nil
+}
+
 // Withdraw gives up the frame. It reports whether no byte of it was written, nor will be.
 func (t *Ticket) Withdraw() (unsent bool) {
 	t.mu.Lock()

@@ -1,0 +1,88 @@
+package stomp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// headerLimit bounds one call of WithSubscribeHeaderFunc's function.
+const headerLimit = 15 * time.Second
+
+// askHeader asks the function of WithSubscribeHeaderFunc for the further entries of a SUBSCRIBE on s, nil without one. When
+// the session ends first, the error matches errSessionOver.
+func (sub *subscription) askHeader(ctx context.Context, s *session) (Header, error) {
+	ask := sub.cfg.headerFunc
+	if ask == nil {
+		return nil, nil
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, headerLimit, fmt.Errorf("%w: it has taken %v", context.DeadlineExceeded, headerLimit))
+	defer cancel()
+	type answer struct {
+		header Header
+		err    error
+	}
+	answers := make(chan answer, 1)
+	asked := sub.client.goJoined(func() {
+		header, err := ask(ctx)
+		answers <- answer{header, err}
+	})
+	if !asked {
+		return nil, ErrClosed
+	}
+	fail := func(err error) error {
+		return &opError{op: "subscribe", target: sub.destination, step: "WithSubscribeHeaderFunc", err: err, unsent: true}
+	}
+	select {
+	case a := <-answers:
+		switch {
+		case s.isCut():
+			return nil, &overError{s.cutErr}
+		case a.err != nil:
+			return nil, fail(a.err)
+		}
+		if err := checkHeader(a.header); err != nil {
+			return nil, fail(err)
+		}
+		return a.header, nil
+	case <-s.cut:
+		return nil, &overError{s.cutErr}
+	case <-sub.done:
+		return nil, fail(errEnded)
+	case <-ctx.Done():
+		return nil, fail(ctxError(ctx))
+	}
+}
+
+var errAsking = errors.New("WithSubscribeHeaderFunc has not returned yet")
+
+// subscribeAsking sends, on a new session, the SUBSCRIBE of a subscription with a function for its header. It waits for
+// that function until then at most; after that, or when the function fails, it is left to a loop of the session.
+func (v *supervisor) subscribeAsking(s *session, sub *subscription, until time.Time) {
+	sub.holdBack(errAsking)
+	first := make(chan struct{}) // closed when the function has been asked once
+	s.loop(func() error {
+		for n := 1; ; n++ {
+			more, err := sub.askHeader(s.env.life, s)
+			if err == nil {
+				sub.holdBack(nil)
+				sub.restoreOn(s, more)
+			}
+			if n == 1 {
+				close(first)
+			}
+			if err == nil || s.isCut() || sub.hasEnded() {
+				return nil
+			}
+			sub.holdBack(err)
+			if n == 1 {
+				s.env.log.Warn("stomp: a subscription waits for its header", "id", sub.id, "destination", sub.destination, "error", err)
+			}
+			if !s.sleep(time.Now().Add(s.env.cfg.backoff.delay(n))) {
+				return nil
+			}
+		}
+	})
+	v.await(s, first, until)
+}

@@ -1,0 +1,90 @@
+package stomp
+
+import "time"
+
+// What is inferred from failures is believed when it has lasted, not when it was counted: at the default Backoff three
+// attempts fit into a third of a second, and servers answer anything for some seconds while they restart.
+
+const (
+	// refusalsBelieved is how many refusals of our credentials it takes at least; Backoff.Refused is for how long.
+	refusalsBelieved = 3
+
+	// silentEndsBelieved is for how long sessions end without a word while a frame is unanswered, until it is suspected, and
+	// silenceBelieved until it is believed to be the reason.
+	silentEndsBelieved = 5 * time.Second
+	silenceBelieved    = 5 * time.Minute
+
+	// endsBelieved is how often a session has to end over a frame that was sent alone, at least.
+	endsBelieved = 3
+
+	// subscribeBelieved is for how long sessions end over the SUBSCRIBE of a subscription that was confirmed before, until
+	// that is believed to be refused now.
+	subscribeBelieved = time.Minute
+
+	// sendBelieved is the same for a SEND WithRetry, and sendBelievedOnce for one of so many that it was alone but once.
+	sendBelieved     = 30 * time.Second
+	sendBelievedOnce = time.Minute
+)
+
+// doubt is something that failures suggest, and that is believed when it has lasted.
+type doubt struct {
+	since time.Time // of the first failure
+	times int       // failures that count
+}
+
+// add counts another failure.
+func (d *doubt) add(now time.Time) {
+	d.begin(now)
+	d.times++
+}
+
+// begin notes when the first failure was, if it is this one.
+func (d *doubt) begin(now time.Time) {
+	if d.since.IsZero() {
+		d.since = now
+	}
+}
+
+// lasted reports whether the failures go on for at least so long, and that often.
+func (d doubt) lasted(now time.Time, long time.Duration, times int) bool {
+	return d.times >= times && now.Sub(d.since) >= long
+}
+
+// suspicion is what the ends of sessions suggest about a frame that is sent on every session: a SUBSCRIBE, or a SEND
+// WithRetry. It is owned by the supervisor.
+type suspicion struct {
+	ends  int   // sessions in a row that ended while it was unanswered
+	alone doubt // those among them that it had for itself, since the first of all
+	words error // of the server, at the last one
+
+	held      bool      // it is not sent with everything else, but tried alone
+	trying    bool      // that is under way
+	passed    int       // trials that were neither answered nor cost the session
+	notBefore time.Time // it is not tried before that
+}
+
+// charge notes that another session has ended, with these words, while the frame was unanswered.
+func (x *suspicion) charge(now time.Time, words error, alone bool) {
+	x.ends++
+	x.words = words
+	x.alone.begin(now)
+	if alone {
+		x.alone.times++
+		x.notBefore = now.Add(trialPause(x.alone.times))
+	}
+}
+
+const (
+	// shortestPause is the time after a trial that has cost a session, before any other trial.
+	shortestPause = 2 * time.Second
+	longestPause  = 30 * time.Second
+)
+
+// trialPause is how long a frame waits after its n-th trial that has cost a session.
+func trialPause(n int) time.Duration {
+	pause := shortestPause
+	for ; n > 1 && pause < longestPause; n-- {
+		pause *= 2
+	}
+	return min(pause, longestPause)
+}

@@ -1,0 +1,274 @@
+package stomp
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+)
+
+// The trials of what is held back; see suspect.go. They run in a loop of the session, which first restores it.
+
+const (
+	// trialTime is how long trials may keep senders waiting.
+	trialTime = time.Second
+
+	// quietTime is how long nothing else is sent before a trial, so that the server's answer to something else is not taken
+	// for its answer to what is tried.
+	quietTime = 250 * time.Millisecond
+
+	// mostTried is how many frames are tried at once at most.
+	mostTried = 1024
+)
+
+// restoreWithTrials restores s as begin does, but holds back what is under suspicion. What is due of that is tried before
+// the session becomes active, as far as there is time, and the rest later.
+func (v *supervisor) restoreWithTrials(s *session, until time.Time) error {
+	v.subscribeAll(s, until)
+	if v.settles(s, until) {
+		v.tryDue(s, until)
+	}
+	v.stop = nil
+	if !s.isCut() && v.activate(s, until) {
+		v.tryLater(s)
+	}
+	return nil
+}
+
+// settles waits for the answers to what was sent on s so far. It returns false when they have not come by then.
+func (v *supervisor) settles(s *session, until time.Time) bool {
+	receipts := s.env.receipts
+	receipts.beginWait()
+	defer receipts.endWait()
+	quiet := time.Now().Add(quietTime)
+	for _, sub := range v.client.openSubscriptions() {
+		switch {
+		case v.awaitConfirmation(s, sub, quiet):
+		case !receipts.areAnswered():
+			return !s.isCut() // this server answers no SUBSCRIBE, and did not end the session either
+		case !v.awaitConfirmation(s, sub, until):
+			return false
+		}
+	}
+	return !s.isCut()
+}
+
+// tryDue tries what is due, while nothing else is sent, until all of that is answered, the session has ended, or it is
+// that time.
+func (v *supervisor) tryDue(s *session, until time.Time) {
+	for !s.isCut() && time.Now().Before(until) {
+		trial := v.due(time.Now())
+		if len(trial) == 0 {
+			return
+		}
+		v.exclusive = true
+		v.startTrial(s, trial, until)
+		if !v.awaitTrial(s, until) {
+			if !s.isCut() {
+				v.exclusive = false
+				v.passUnanswered(s)
+			}
+			return
+		}
+		v.pass()
+	}
+}
+
+// tryLater tries, on an active session, what is or becomes due, while senders wait. What is still held back when the Client
+// is ending is tried at once: there is no later.
+func (v *supervisor) tryLater(s *session) {
+	for {
+		if len(v.trial) > 0 { // it was not answered while everything else waited
+			v.awaitTrial(s, time.Now().Add(attemptLimit))
+			if s.isCut() {
+				return
+			}
+			v.pass()
+		}
+		at, ok := v.nextDue()
+		if !ok || !s.sleep(at) {
+			return
+		}
+		s.out.Hold()
+		if s.awaitFlush(context.Background(), s.out.Last()) == nil && s.sleep(time.Now().Add(quietTime)) {
+			v.tryDue(s, time.Now().Add(trialTime))
+		}
+		s.out.Release()
+	}
+}
+
+// due returns what is to be tried next: something that was alone when a session ended, alone again, or several of the
+// others, SUBSCRIBEs before SENDs, what was tried least first. They take turns in costing sessions, two of the others for one.
+func (v *supervisor) due(now time.Time) (trial []suspect) {
+	ending := v.client.ending() != nil // there is no later
+	if now.Before(v.noTrialBefore) && !ending {
+		return nil
+	}
+	var again, others []suspect
+	for _, x := range v.heldBack() {
+		switch {
+		case now.Before(x.notBefore) && !ending:
+		case x.alone.times > 0:
+			again = append(again, x)
+		default:
+			others = append(others, x)
+		}
+	}
+	if len(others) == 0 || len(again) > 0 && v.othersCost > 1 {
+		slices.SortStableFunc(again, func(a, b suspect) int { return a.notBefore.Compare(b.notBefore) })
+		return again[:min(1, len(again))]
+	}
+	slices.SortStableFunc(others, func(a, b suspect) int { return cmp.Compare(a.passed, b.passed) })
+	return others[:min(v.trialSize, len(others))]
+}
+
+// nextDue returns when the next trial may begin. ok is false when there is none.
+func (v *supervisor) nextDue() (at time.Time, ok bool) {
+	for _, x := range v.heldBack() {
+		if !ok || x.notBefore.Before(at) {
+			at, ok = x.notBefore, true
+		}
+	}
+	if at.Before(v.noTrialBefore) {
+		at = v.noTrialBefore
+	}
+	return at, ok
+}
+
+// heldBack returns all that is held back. When the Client is ending, its subscriptions do not matter any more.
+func (v *supervisor) heldBack() (list []suspect) {
+	subs := v.client.openSubscriptions()
+	if v.client.ending() != nil {
+		subs = nil
+	}
+	for _, sub := range subs {
+		if x := sub.suspicion; x != nil && x.held && !x.trying {
+			list = append(list, suspect{suspicion: x, sub: sub})
+		}
+	}
+	v.dropAnswered()
+	for _, f := range v.held {
+		list = append(list, suspect{suspicion: f.receipt.suspicion, send: f})
+	}
+	return list
+}
+
+// startTrial sends what is tried.
+func (v *supervisor) startTrial(s *session, trial []suspect, until time.Time) {
+	v.trial = trial
+	for _, x := range trial {
+		x.trying = true
+		if x.sub != nil {
+			x.sub.holdBack(nil)
+			v.subscribe(s, x.sub, until)
+		}
+	}
+	isTried := func(f carried) bool { return f.receipt.suspicion.trying }
+	var sends []carried
+	for _, f := range v.held {
+		if isTried(f) {
+			sends = append(sends, f)
+		}
+	}
+	v.held = slices.DeleteFunc(v.held, isTried)
+	v.carried = append(v.carried, s.resend(sends)...) // what the session does not take any more
+}
+
+// awaitTrial waits until all that is tried is answered. It returns false when the session ends first, or it is that time.
+func (v *supervisor) awaitTrial(s *session, until time.Time) bool {
+	receipts := s.env.receipts
+	receipts.beginWait()
+	defer receipts.endWait()
+	for _, x := range v.trial {
+		answered := false
+		if x.sub != nil {
+			answered = v.awaitConfirmation(s, x.sub, until)
+		} else {
+			answered = v.await(s, x.send.receipt.done, until)
+		}
+		if !answered {
+			return false
+		}
+	}
+	return !s.isCut()
+}
+
+// awaitConfirmation waits for the answer to SUBSCRIBE, as await does. If its user ends it meanwhile, the answer is awaited
+// all the same: it must not be attributed to the next one.
+func (v *supervisor) awaitConfirmation(s *session, sub *subscription, until time.Time) bool {
+	confirm, on := sub.confirmation()
+	if on != s || confirm == nil {
+		return true // it was not sent, and will not be
+	}
+	withdrawn := func() bool { return sub.hasEnded() && !s.env.receipts.isPending(confirm) }
+	return withdrawn() || v.await(s, confirm.done, until) || withdrawn()
+}
+
+// pass ends a trial that has not cost the session.
+func (v *supervisor) pass() {
+	for _, x := range v.trial {
+		if x.sub == nil {
+			continue
+		}
+		if confirm, _ := x.sub.confirmation(); confirm.isConfirmed() {
+			x.sub.clear()
+		}
+	}
+	v.endTrial(false)
+	v.trialSize = min(2*v.trialSize, mostTried)
+}
+
+// passUnanswered is called when a trial was not answered in time. A server that answers may still do so. Others get time
+// to refuse one SUBSCRIBE per session, and get the rest at once.
+func (v *supervisor) passUnanswered(s *session) {
+	if s.env.receipts.areAnswered() {
+		return
+	}
+	for _, x := range v.trial {
+		x.passed++
+	}
+	v.endTrial(false)
+	for _, x := range v.heldBack() {
+		if x.sub != nil && x.alone.times == 0 {
+			x.held = false
+			x.sub.holdBack(nil)
+		}
+	}
+}
+
+// endTrial ends the trial under way, if there is one. held: what was tried is held back still.
+func (v *supervisor) endTrial(held bool) {
+	for _, x := range v.trial {
+		x.trying, x.held = false, held
+	}
+	v.trial, v.exclusive = nil, false
+}
+
+// await waits until c is closed. It returns false when the session ends first, at that time, or when the Client ends before
+// the session is active.
+func (v *supervisor) await(s *session, c <-chan struct{}, until time.Time) bool {
+	timer := time.NewTimer(time.Until(until))
+	defer timer.Stop()
+	select {
+	case <-c:
+		return true
+	case <-s.cut:
+	case <-v.stop:
+	case <-timer.C:
+	}
+	return false
+}
+
+// sleep waits until then, or until the Client is ending. It returns false when the session ends first.
+func (s *session) sleep(until time.Time) bool {
+	timer := time.NewTimer(time.Until(until))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-s.env.life.Done():
+		return true
+	case <-s.cut:
+		return false
+	}
+}
