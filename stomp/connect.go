@@ -39,6 +39,7 @@ type attempt struct {
 	env   *env
 	url   string
 	shown string // the URL without what may be secret in it
+	beats beatConfig
 }
 
 func (a *attempt) run(ctx context.Context, n int, before error) (*session, error) {
@@ -61,6 +62,7 @@ func (a *attempt) run(ctx context.Context, n int, before error) (*session, error
 	if len(wanted.HTTPHeader) > 0 && (a.cfg.dialer != nil || target.Bare()) {
 		return nil, errors.New("WithBeforeConnect: HTTPHeader has entries, and there is no HTTP request")
 	}
+	a.beats = a.cfg.beats.orPromised(a.cfg.dialer == nil && target.Bare(), wanted.Header)
 	hello := a.connectFrame(wanted)
 	encoded, err := a.cfg.encoder(V12).AppendFrame(nil, hello)
 	if err != nil {
@@ -154,7 +156,7 @@ func (a *attempt) connectFrame(wanted *Attempt) wire.Frame {
 	f := wire.Frame{Command: wire.Connect, Header: [][2]string{
 		{"accept-version", strings.Join(versions, ",")},
 		{"host", a.cfg.host},
-		{"heart-beat", a.cfg.beats.entry()},
+		{"heart-beat", a.beats.entry()},
 	}}
 	asked := len(a.cfg.beforeConnect) == 0 && (a.cfg.login != nil || a.cfg.credentials != nil)
 	if asked || wanted.Login != "" || wanted.Passcode != "" {
@@ -298,6 +300,6 @@ func (a *attempt) connected(f wire.Frame) (Session, error) {
 		return Session{}, &versionError{&ProtocolError{Reason: fmt.Sprintf("the server chose STOMP %q, which was not offered (%v)", info.Version, a.cfg.versions), Clause: "C2"}}
 	}
 	var err error
-	info.HeartBeatSend, info.HeartBeatReceive, err = a.cfg.beats.agree(frame.Header)
+	info.HeartBeatSend, info.HeartBeatReceive, err = a.beats.agree(frame.Header)
 	return info, err
 }

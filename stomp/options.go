@@ -99,8 +99,9 @@ func WithVersions(v ...Version) ConnectOption {
 // simple broker, which skip heart-beats, after three times. Fractions of a millisecond are rounded up. More than 24
 // days, which brokers cannot read, is an error.
 //
-// Without this option we want one every 10 s, and send one every 5 s that was not agreed. That keeps the connection
-// alive on all brokers, whereas a promised one makes RabbitMQ 3.10 drop fast publishers.
+// Without this option we want one every 10 s, and send one every 5 s, which is not agreed over a WebSocket: a promised one
+// makes RabbitMQ drop fast publishers there. On tcp: and tls: URLs, and with a client-id in CONNECT, we promise one every
+// 10 s: the server would hold a dead connection, its client-id and its place below a limit for many minutes otherwise.
 func WithHeartBeat(send, receive time.Duration) ConnectOption {
 	return connectOption(func(c *connectConfig) { c.beats = beatConfig{send: send, receive: receive} })
 }

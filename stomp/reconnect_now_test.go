@@ -51,7 +51,9 @@ func TestClient_Reconnect_calls_at_the_same_time_share_a_session(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		route := rig.NewRoute(t)
 		c := rig.Connect(t, route, stomp.WithHeartBeat(0, 0))
+		rig.On(route.Broker, "DISCONNECT", "", rig.Always(stomptest.DelayFor(time.Second)))
 		first := rig.Go(func() error { return c.Reconnect(t.Context()) })
+		time.Sleep(time.Millisecond) // it is waiting for the answer
 		second := rig.Go(func() error { return c.Reconnect(t.Context()) })
 		rig.OK(t, <-first)
 		rig.OK(t, <-second)
@@ -150,6 +152,7 @@ func TestClient_Reconnect_lets_calls_wait_for_the_next_session(t *testing.T) {
 		tx, err := c.Begin(t.Context(), stomp.WithReceipt()) // the server answers
 		rig.OK(t, err)
 		rig.On(route.Broker, "DISCONNECT", "", rig.Always(stomptest.Drop())) // the answer takes its time
+		route.Plan(func(context.Context, *stomptest.Broker) error { time.Sleep(time.Second); return nil }) // and so does the next session
 		done := rig.Go(func() error { return c.Reconnect(rig.Within(t, time.Minute)) })
 		synctest.Wait()
 

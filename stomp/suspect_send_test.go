@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -232,10 +233,10 @@ func TestWithRetry_promise5_many_SENDs_that_end_sessions(t *testing.T) {
 func TestWithRetry_promise5_trial_does_not_hold_up_senders(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := rig.PipeBroker(t, stomptest.WithProfile(stomptest.RabbitMQ))
-		refuse := true
+		var patient atomic.Bool
 		b.Intercept(func(e stomptest.Event) stomptest.Action {
 			if e.Direction == stomptest.In && e.Frame.Command == wire.Send && e.Frame.Get("destination") == missing {
-				if refuse {
+				if !patient.Load() {
 					return notFound
 				}
 				return stomptest.Drop() // it thinks about it
@@ -246,7 +247,7 @@ func TestWithRetry_promise5_trial_does_not_hold_up_senders(t *testing.T) {
 		r, err := c.SendAsync(t.Context(), missing, nil, stomp.WithRetry())
 		rig.OK(t, err)
 		time.Sleep(time.Second) // it has been tried once
-		refuse = false
+		patient.Store(true)
 		longest := time.Duration(0)
 		for began := time.Now(); time.Since(began) < time.Minute; time.Sleep(10 * time.Millisecond) {
 			start := time.Now()
