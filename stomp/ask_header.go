@@ -11,7 +11,8 @@ import (
 const headerLimit = 15 * time.Second
 
 // askHeader asks the function of WithSubscribeHeaderFunc for the further entries of a SUBSCRIBE on s, nil without one. When
-// the session ends first, the error matches errSessionOver.
+// the session ends first, the error matches errSessionOver. It is asked in a goroutine of its own, because it may go on
+// beyond its ctx, and not again before it has returned.
 func (sub *subscription) askHeader(ctx context.Context, s *session) (Header, error) {
 	ask := sub.cfg.headerFunc
 	if ask == nil {
@@ -24,35 +25,42 @@ func (sub *subscription) askHeader(ctx context.Context, s *session) (Header, err
 		err    error
 	}
 	answers := make(chan answer, 1)
-	asked := sub.client.goJoined(func() {
-		header, err := ask(ctx)
-		answers <- answer{header, err}
-	})
-	if !asked {
-		return nil, ErrClosed
-	}
-	fail := func(err error) error {
-		return &opError{op: "subscribe", target: sub.destination, step: "WithSubscribeHeaderFunc", err: err, unsent: true}
-	}
-	select {
-	case a := <-answers:
-		switch {
-		case s.isCut():
+	free := sub.asking
+	for {
+		select {
+		case free <- struct{}{}:
+			free = nil
+			asked := sub.client.goJoined(func() {
+				header, err := ask(ctx)
+				<-sub.asking
+				answers <- answer{header, err}
+			})
+			if !asked {
+				return nil, ErrClosed
+			}
+		case a := <-answers:
+			if a.err == nil {
+				a.err = checkHeader(a.header)
+			}
+			switch {
+			case s.isCut():
+				return nil, &overError{s.cutErr}
+			case a.err != nil:
+				return nil, sub.notAsked(a.err)
+			}
+			return a.header, nil
+		case <-s.cut:
 			return nil, &overError{s.cutErr}
-		case a.err != nil:
-			return nil, fail(a.err)
+		case <-sub.done:
+			return nil, sub.notAsked(errEnded)
+		case <-ctx.Done():
+			return nil, sub.notAsked(ctxError(ctx))
 		}
-		if err := checkHeader(a.header); err != nil {
-			return nil, fail(err)
-		}
-		return a.header, nil
-	case <-s.cut:
-		return nil, &overError{s.cutErr}
-	case <-sub.done:
-		return nil, fail(errEnded)
-	case <-ctx.Done():
-		return nil, fail(ctxError(ctx))
 	}
+}
+
+func (sub *subscription) notAsked(err error) error {
+	return &opError{op: "subscribe", target: sub.destination, step: "WithSubscribeHeaderFunc", err: err, unsent: true}
 }
 
 var errAsking = errors.New("WithSubscribeHeaderFunc has not returned yet")

@@ -151,7 +151,7 @@ func TestClient_Reconnect_lets_calls_wait_for_the_next_session(t *testing.T) {
 		f := rig.Body(t, sub.C, "1")
 		tx, err := c.Begin(t.Context(), stomp.WithReceipt()) // the server answers
 		rig.OK(t, err)
-		rig.On(route.Broker, "DISCONNECT", "", rig.Always(stomptest.Drop())) // the answer takes its time
+		rig.On(route.Broker, "DISCONNECT", "", rig.Always(stomptest.Drop()))                               // the answer takes its time
 		route.Plan(func(context.Context, *stomptest.Broker) error { time.Sleep(time.Second); return nil }) // and so does the next session
 		done := rig.Go(func() error { return c.Reconnect(rig.Within(t, time.Minute)) })
 		synctest.Wait()

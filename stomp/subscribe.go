@@ -73,6 +73,9 @@ func (c *Client) subscribe(ctx context.Context, destination string, opts []Subsc
 		done:        make(chan struct{}),
 		consumed:    converted,
 	}
+	if cfg.headerFunc != nil {
+		sub.asking = make(chan struct{}, 1)
+	}
 	if converted == nil {
 		sub.consumed = sub.inbox.Closed()
 	}

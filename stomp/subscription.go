@@ -69,6 +69,7 @@ type subscription struct {
 	cfg         *subscribeConfig
 	inbox       *inbox.Inbox[Frame]
 	done        chan struct{}   // closed by beginEnd, before the channel
+	asking      chan struct{}   // capacity 1: full while WithSubscribeHeaderFunc's function runs
 	consumed    <-chan struct{} // closed when the consumer's channel is closed: the inbox's, or that of SubscribeAs
 
 	// Owned by the supervisor.

@@ -42,6 +42,11 @@ func listen(t *testing.T, b *stomptest.Broker, c *stomp.Client) *listener {
 	t.Helper()
 	sub, err := c.NewSubscription(t.Context(), "/topic/ticks", stomp.WithReceipt())
 	rig.OK(t, err)
+	return listenTo(b, sub)
+}
+
+// listenTo is listen with a subscription to /topic/ticks.
+func listenTo(b *stomptest.Broker, sub *stomp.Subscription[stomp.Frame]) *listener {
 	l := &listener{sub: sub, stop: make(chan struct{}), stopped: make(chan struct{})}
 	go func() { // joined by share
 		defer close(l.stopped)

@@ -49,6 +49,50 @@ func TestOutbox_promise1_Add_waits_for_room_within_ctx(t *testing.T) {
 	})
 }
 
+func TestOutbox_Hold_makes_Add_wait_until_Release(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, l := onLine(t, unlimited, Options{})
+		r.run(t)
+		r.Hold()
+		if _, err := r.Add(within(t, time.Second), Entry{}, appending("x")); err != context.DeadlineExceeded {
+			t.Fatalf("%v, want ctx's error", err)
+		}
+		added := make(chan error, 3)
+		for range 3 {
+			go func() { // joined by the receives below
+				_, err := r.put(Entry{}, "a")
+				added <- err
+			}()
+		}
+		synctest.Wait()
+		// What is forced goes out, and wakes nobody else for good.
+		must(t, r.AwaitFlush(t.Context(), r.mustPut(t, Entry{Forced: true}, "forced")))
+		synctest.Wait()
+		if got := l.taken(); got != "forced" {
+			t.Errorf("written: %q", got)
+		}
+		r.Release()
+		for range 3 {
+			must(t, <-added)
+		}
+		must(t, r.AwaitFlush(t.Context(), r.Last()))
+		if got := l.taken(); got != "aaa" && got != "forcedaaa" {
+			t.Errorf("written: %q", got)
+		}
+		r.Hold()
+		go func() { // joined by the receive below
+			_, err := r.put(Entry{}, "b")
+			added <- err
+		}()
+		synctest.Wait()
+		over := errors.New("over")
+		r.Fail(over)
+		if err := <-added; err != over {
+			t.Errorf("after Fail: %v", err)
+		}
+	})
+}
+
 func TestOutbox_room_wakes_all_who_wait_for_it(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, _ := onLine(t, 0, Options{})

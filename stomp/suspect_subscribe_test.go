@@ -1,0 +1,253 @@
+package stomp_test
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/webstomp/webstomp/internal/rig"
+	"github.com/webstomp/webstomp/stomp"
+	"github.com/webstomp/webstomp/stomp/stomptest"
+)
+
+// Promise 5: a subscription that was confirmed before is not given up in under a minute, and everybody else goes on.
+func TestSubscription_promise5_confirmed_before(t *testing.T) {
+	for name, way := range map[string]struct {
+		answer  stomptest.Action
+		profile stomptest.Profile
+		within  time.Duration
+	}{
+		"ERROR":           {stomptest.ReplyError("home node is down", nil, nil, false), stomptest.RabbitMQ, 65 * time.Second},
+		"ERROR_and_close": {stomptest.ReplyError("home node is down", nil, nil, true), stomptest.Generic, 65 * time.Second},
+		"close":           {stomptest.CloseWith(1000, "STOMP died"), stomptest.RabbitMQ, 65 * time.Second},
+		"no_receipts":     {stomptest.ReplyError("home node is down", nil, nil, true), stomptest.Spring, 75 * time.Second},
+	} {
+		for _, lasts := range []bool{true, false} {
+			rig.Bubble(t, name+map[bool]string{true: "/for_good", false: "/for_50_s"}[lasts], func(t *testing.T) {
+				var refuses atomic.Bool
+				b := refusing(t, way.profile, func(stomptest.Event) stomptest.Action {
+					if refuses.Load() {
+						return way.answer
+					}
+					return stomptest.Pass()
+				})
+				c := rig.Connect(t, b, stomp.WithReconnect(stomp.Backoff{}))
+				bad, err := c.NewSubscription(t.Context(), "/queue/bad")
+				rig.OK(t, err)
+				for range 3 { // older ones are restored first, and it is tried last
+					_, err := c.Subscribe(t.Context(), "/queue/other")
+					rig.OK(t, err)
+				}
+				sub, err := c.NewSubscription(t.Context(), "/topic/ticks")
+				rig.OK(t, err)
+				time.Sleep(time.Minute)
+				l := listenTo(b, sub)
+				refuses.Store(true)
+				b.Cut()
+				cut := time.Now()
+				if !lasts {
+					time.Sleep(50 * time.Second)
+					refuses.Store(false)
+					time.Sleep(time.Minute)
+					rig.OK(t, bad.Err())
+					b.Publish("/queue/bad", nil, []byte("x"))
+					rig.Body(t, bad.C, "x")
+				} else {
+					rig.Closed(t, bad.C)
+					if d := time.Since(cut); d < time.Minute || d > way.within {
+						t.Errorf("it was given up after %v", d)
+					}
+					var refused *stomp.Error
+					var closed *stomp.CloseError
+					if !errors.As(bad.Err(), &refused) && !errors.As(bad.Err(), &closed) {
+						t.Errorf("%v", bad.Err())
+					}
+					time.Sleep(10 * time.Second)
+				}
+				l.share(t, 0.9)
+				if n := b.Sessions(); n > 12 {
+					t.Errorf("%d sessions", n)
+				}
+			})
+		}
+	}
+}
+
+// Confirmed says what it waited for.
+func TestConfirmed_says_why_the_subscription_is_held_back(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := refusing(t, stomptest.RabbitMQ, func(stomptest.Event) stomptest.Action { return stomptest.CloseWith(1000, "STOMP died") })
+		c := rig.Connect(t, b, stomp.WithReconnect(stomp.Backoff{}))
+		bad, err := c.NewSubscription(t.Context(), "/queue/bad")
+		rig.OK(t, err)
+		time.Sleep(time.Second)
+		err = bad.Confirmed(rig.Within(t, time.Second))
+		rig.ErrorIs(t, err, context.DeadlineExceeded)
+		rig.ErrorSays(t, err, "waiting for the broker's confirmation: context deadline exceeded (the server closed the WebSocket with code 1000")
+		rig.OK(t, bad.Unsubscribe(t.Context()))
+		time.Sleep(time.Minute)
+		if n := b.Sessions(); n > 4 {
+			t.Errorf("%d sessions: it was tried after its end", n)
+		}
+	})
+}
+
+// WithSubscribeHeaderFunc: f is asked before each SUBSCRIBE, with a ctx that ends in time.
+func TestWithSubscribeHeaderFunc_first_SUBSCRIBE(t *testing.T) {
+	own := errors.New("the offset is not known")
+	for name, f := range map[string]struct {
+		ask   func(ctx context.Context) (stomp.Header, error)
+		takes time.Duration
+		want  error
+	}{
+		"error":       {func(context.Context) (stomp.Header, error) { return nil, own }, 0, own},
+		"hangs":       {func(ctx context.Context) (stomp.Header, error) { <-ctx.Done(); return nil, ctx.Err() }, 15 * time.Second, context.DeadlineExceeded},
+		"ignores_ctx": {func(context.Context) (stomp.Header, error) { time.Sleep(time.Minute); return nil, nil }, 15 * time.Second, context.DeadlineExceeded},
+	} {
+		rig.Bubble(t, name, func(t *testing.T) {
+			b, c := rig.Pair(t)
+			rig.Takes(t, f.takes, func() {
+				_, err := c.Subscribe(t.Context(), "/queue/a", stomp.WithSubscribeHeaderFunc(f.ask))
+				rig.ErrorIs(t, err, f.want)
+				rig.Unsent(t, err)
+				rig.ErrorSays(t, err, "stomp: subscribe /queue/a: WithSubscribeHeaderFunc: ")
+			})
+			synctest.Wait()
+			rig.Equal(t, "frames", rig.Received(b), nil)
+			if n := c.Stats().Subscriptions; n != 0 {
+				t.Errorf("%d subscriptions", n)
+			}
+		})
+	}
+}
+
+// On a reconnect the subscription waits for its header, and is restored when f has it; everything else goes on.
+func TestWithSubscribeHeaderFunc_on_a_reconnect(t *testing.T) {
+	for name, fail := range map[string]func(ctx context.Context) error{
+		"error":       func(context.Context) error { return errors.New("the vault is sealed") },
+		"hangs":       func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() },
+		"ignores_ctx": func(context.Context) error { time.Sleep(20 * time.Second); return errors.New("too late") },
+	} {
+		rig.Bubble(t, name, func(t *testing.T) {
+			b := rig.PipeBroker(t)
+			log := new(rig.Log)
+			c := rig.Connect(t, b, stomp.WithReconnect(rig.QuickBackoff), stomp.WithLogger(log.Logger(0)))
+			var failing atomic.Bool
+			sub, err := c.NewSubscription(t.Context(), "/queue/a", stomp.WithSubscribeHeaderFunc(func(ctx context.Context) (stomp.Header, error) {
+				if failing.Load() {
+					return nil, fail(ctx)
+				}
+				return stomp.Header{{"offset", "7"}}, nil
+			}))
+			rig.OK(t, err)
+			other, err := c.NewSubscription(t.Context(), "/queue/b")
+			rig.OK(t, err)
+			failing.Store(true)
+			b.Cut()
+			time.Sleep(time.Millisecond)
+			start := time.Now()
+			rig.OK(t, c.Send(t.Context(), "/queue/x", nil, stomp.WithReceipt()))
+			if d := time.Since(start); d > time.Second {
+				t.Errorf("a Send waited for %v", d)
+			}
+			b.Publish("/queue/b", nil, []byte("1"))
+			rig.Body(t, other.C, "1")
+			err = sub.Confirmed(rig.Within(t, time.Second))
+			rig.ErrorIs(t, err, context.DeadlineExceeded)
+			rig.ErrorSays(t, err, "WithSubscribeHeaderFunc")
+			time.Sleep(29 * time.Second)
+			rig.OK(t, sub.Err())
+			if n := len(log.Lines("waits for its header")); n != 1 {
+				t.Errorf("%d lines", n)
+			}
+			failing.Store(false)
+			rig.OK(t, sub.Confirmed(t.Context()))
+			list := rig.Received(b, "offset")
+			if last := list[len(list)-1]; last != "SUBSCRIBE offset:7" {
+				t.Errorf("the last frame is %q", last)
+			}
+			if n := b.Sessions(); n != 2 {
+				t.Errorf("%d sessions", n)
+			}
+		})
+	}
+}
+
+// The session ends while f is asked: the next one asks again.
+func TestWithSubscribeHeaderFunc_session_ends_meanwhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := rig.PipeBroker(t)
+		c := rig.Connect(t, b, stomp.WithReconnect(rig.QuickBackoff))
+		gate := make(chan struct{})
+		asks := 0
+		made := rig.Go(func() error {
+			_, err := c.Subscribe(t.Context(), "/queue/a", stomp.WithSubscribeHeaderFunc(func(ctx context.Context) (stomp.Header, error) {
+				if asks++; asks < 3 {
+					select {
+					case <-gate:
+					case <-ctx.Done():
+						return nil, ctx.Err()
+					}
+				}
+				return nil, nil
+			}), stomp.WithReceipt())
+			return err
+		})
+		for range 2 {
+			time.Sleep(time.Millisecond * 10)
+			b.Cut()
+		}
+		rig.OK(t, <-made)
+		if asks != 3 || b.Subscriptions("/queue/a") != 1 {
+			t.Errorf("asked %d times, %d subscriptions", asks, b.Subscriptions("/queue/a"))
+		}
+	})
+}
+
+// A subscription that waits for its header ends at once by whatever ends it.
+func TestWithSubscribeHeaderFunc_ends_while_it_waits(t *testing.T) {
+	for name, end := range map[string]func(c *stomp.Client, sub *stomp.Subscription[stomp.Frame], cancel func()) error{
+		"ctx": func(_ *stomp.Client, _ *stomp.Subscription[stomp.Frame], cancel func()) error { cancel(); return nil },
+		"Unsubscribe": func(_ *stomp.Client, sub *stomp.Subscription[stomp.Frame], _ func()) error {
+			return sub.Unsubscribe(context.Background())
+		},
+		"Drain": func(c *stomp.Client, _ *stomp.Subscription[stomp.Frame], _ func()) error {
+			return c.Drain(context.Background())
+		},
+		"Disconnect": func(c *stomp.Client, _ *stomp.Subscription[stomp.Frame], _ func()) error {
+			return c.Disconnect(context.Background())
+		},
+		"Close": func(c *stomp.Client, _ *stomp.Subscription[stomp.Frame], _ func()) error { return c.Close() },
+	} {
+		rig.Bubble(t, name, func(t *testing.T) {
+			b := rig.PipeBroker(t)
+			c := rig.Connect(t, b, stomp.WithReconnect(rig.QuickBackoff))
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			first := true
+			sub, err := c.NewSubscription(ctx, "/queue/a", stomp.WithSubscribeHeaderFunc(func(ctx context.Context) (stomp.Header, error) {
+				if first {
+					first = false
+					return nil, nil
+				}
+				<-ctx.Done()
+				return nil, ctx.Err()
+			}))
+			rig.OK(t, err)
+			b.Cut()
+			time.Sleep(2 * time.Second)
+			rig.Takes(t, 0, func() {
+				rig.OK(t, end(c, sub, cancel))
+				rig.Closed(t, sub.C)
+			})
+			rig.OK(t, sub.Err())
+			synctest.Wait()
+			if n := len(rig.Received(b, "id")) - 1; n > 1 { // DISCONNECT
+				t.Errorf("frames %v", rig.Received(b))
+			}
+		})
+	}
+}
