@@ -186,3 +186,20 @@ func TestConnect_errors_of_the_functions(t *testing.T) {
 		t.Errorf("%d connections were made", n)
 	}
 }
+
+// Nobody reads a bare "deadline exceeded": the attempt before says more than the one that had no time left.
+func TestConnect_promise1_ctx_error_says_what_the_attempt_before_met(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		route := rig.NewRoute(t)
+		route.PlanByHost(func(host string) rig.Trouble {
+			if host == "one.test" {
+				return rig.Denied
+			}
+			return rig.Hangs
+		})
+		err := rig.ConnectError(t, rig.Within(t, 2*time.Second), route, stomp.WithFailover("ws://two.test/ws"))
+		rig.ErrorIs(t, err, context.DeadlineExceeded)
+		rig.Refused(t, err, "Access refused for user 'u'")
+		rig.ErrorSays(t, err, "stomp: connect ws://two.test/ws: ", "(the attempt before, ws://one.test/ws: ")
+	})
+}

@@ -14,7 +14,8 @@ import (
 // awaited, DISCONNECT goes out, and what arrives until the server closes is delivered. When ctx ends first, the session
 // is cut. The rest is as after a loss: frames that were handed out become [ErrStale], transactions and Requests end with
 // [ErrConnectionLost], and frames WithRetry are sent again. The first endpoint is asked first. During an outage the next
-// attempt starts at once, without its delay. Calls at the same time share one session.
+// attempt starts at once, at the first endpoint as well, and the refusals so far are forgotten ([Backoff]). Calls at the
+// same time share one session.
 //
 // It returns nil when the next session is active and every SUBSCRIBE is written. Otherwise the error is [ErrClosed], or
 // ctx's with that of the last attempt, and the Client goes on trying. With [WithoutReconnect] it is an error, and nothing

@@ -83,6 +83,26 @@ func TestClient_Reconnect_in_an_outage_waits_no_longer(t *testing.T) {
 	})
 }
 
+// It starts from the first endpoint, also where that has refused and would be left alone.
+func TestClient_Reconnect_in_an_outage_asks_the_first_endpoint(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		route := rig.NewRoute(t)
+		c := rig.Connect(t, route, stomp.WithReconnect(stomp.Backoff{Min: time.Minute, Max: time.Hour, Factor: 1000}), stomp.WithFailover("ws://two.test/ws"), stomp.WithHeartBeat(0, 0))
+		route.PlanByHost(func(host string) rig.Trouble {
+			if host == "one.test" {
+				return rig.Denied
+			}
+			return rig.NoDial
+		})
+		route.Broker.Cut()
+		time.Sleep(10 * time.Minute)
+		route.Mend()
+		route.Hosts()
+		rig.Takes(t, 0, func() { rig.OK(t, c.Reconnect(t.Context())) })
+		rig.Equal(t, "endpoints", route.Hosts(), []string{"one.test"})
+	})
+}
+
 // When ctx ends first, the session is cut, and the Client goes on trying.
 func TestClient_Reconnect_promise1_ctx_bounds_it(t *testing.T) {
 	rig.Bubble(t, "while_the_server_does_not_answer_DISCONNECT", func(t *testing.T) {

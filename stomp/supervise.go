@@ -111,7 +111,9 @@ func (v *supervisor) reconnect(cause error) (*session, error) {
 		if !sleep(c.life, next.delay, c.hurry) {
 			return nil, cause
 		}
-		if now := time.Now(); now.Before(starts) { // Reconnect hurries it
+		if now := time.Now(); now.Before(starts) { // Reconnect hurries it, and starts from the first endpoint
+			v.endpoints.restart()
+			next = v.endpoints.nextAttempt(now)
 			c.setStatus(func(st *Status) { st.RetryAt = now })
 		}
 		s, err := v.try(c.life, next, attempt, cause)
@@ -151,11 +153,12 @@ func (v *supervisor) connect(ctx context.Context) (*session, error) {
 			return s, nil
 		}
 		v.outage.failed(time.Now(), err)
+		before := last
 		last = err
 		refusal := v.endpoints.believed(time.Now())
 		switch {
 		case ctx.Err() != nil:
-			return nil, err
+			return nil, cutShort(err, before)
 		case attempt < len(cfg.urls): // each has its turn
 		case refusal != nil:
 			return nil, refusal
@@ -219,6 +222,17 @@ func givenUp(ctx context.Context, err error) error {
 	errors.As(err, &last) // what dial returns is one
 	again := *last
 	again.Err = fmt.Errorf("%w (the last attempt: %w)", ctxError(ctx), last.Err)
+	return &again
+}
+
+// cutShort returns the error of a Connect whose ctx ended during an attempt, with that of the one before; nil: there was none.
+func cutShort(err, before error) error {
+	this, last := new(ConnectError), new(ConnectError)
+	if !errors.As(err, &this) || !errors.As(before, &last) {
+		return err
+	}
+	again := *this
+	again.Err = fmt.Errorf("%w (the attempt before, %s: %w)", this.Err, last.URL, last.Err)
 	return &again
 }
 
