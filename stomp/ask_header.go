@@ -74,13 +74,13 @@ func (v *supervisor) subscribeAsking(s *session, sub *subscription, until time.T
 		for n := 1; ; n++ {
 			more, err := sub.askHeader(s.env.life, s)
 			if err == nil {
-				sub.holdBack(nil)
 				sub.restoreOn(s, more)
+				sub.holdBack(nil) // only now, or the session would be taken for one that lacks it
 			}
 			if n == 1 {
 				close(first)
 			}
-			if err == nil || s.isCut() || sub.hasEnded() {
+			if err == nil || s.isCut() || sub.hasEnded() || s.env.life.Err() != nil {
 				return nil
 			}
 			sub.holdBack(err)

@@ -89,11 +89,22 @@ func (v *supervisor) tryLater(s *session) {
 		if !ok || !s.sleep(at) {
 			return
 		}
-		s.out.Hold()
-		if s.awaitFlush(context.Background(), s.out.Last()) == nil && s.sleep(time.Now().Add(quietTime)) {
-			v.tryDue(s, time.Now().Add(trialTime))
-		}
-		s.out.Release()
+		v.tryAlone(s)
+	}
+}
+
+// tryAlone tries what is due while senders wait, if the server takes what they have sent so far. Otherwise it puts that off.
+func (v *supervisor) tryAlone(s *session) {
+	s.out.Hold()
+	defer s.out.Release()
+	within, cancel := context.WithTimeout(context.Background(), trialTime)
+	defer cancel()
+	if s.awaitFlush(within, s.out.Last()) != nil {
+		v.noTrialBefore = time.Now().Add(shortestPause)
+		return
+	}
+	if v.await(s, nil, time.Now().Add(quietTime)); !s.isCut() {
+		v.tryDue(s, time.Now().Add(trialTime))
 	}
 }
 
