@@ -21,9 +21,11 @@ const (
 	// that is believed to be refused now.
 	subscribeBelieved = time.Minute
 
-	// sendBelieved is the same for a SEND WithRetry, and sendBelievedOnce for one of so many that it was alone but once.
-	sendBelieved     = 30 * time.Second
-	sendBelievedOnce = time.Minute
+	// sendBelieved is the same for a SEND WithRetry. Where there are so many suspects that one has been alone but once,
+	// manyBelieved is how long that takes, while manyCosts trials or more have cost sessions.
+	sendBelieved = 30 * time.Second
+	manyBelieved = time.Minute
+	manyCosts    = 10
 )
 
 // doubt is something that failures suggest, and that is believed when it has lasted.
@@ -53,25 +55,17 @@ func (d doubt) lasted(now time.Time, long time.Duration, times int) bool {
 // suspicion is what the ends of sessions suggest about a frame that is sent on every session: a SUBSCRIBE, or a SEND
 // WithRetry. It is owned by the supervisor.
 type suspicion struct {
-	ends  int   // sessions in a row that ended while it was unanswered
-	alone doubt // those among them that it had for itself, since the first of all
+	ends  int   // sessions that ended while it was unanswered
+	lone  doubt // those of them that ended over it alone; since the first of all
 	words error // of the server, at the last one
+	costs int   // trials, of whatever, that had cost a session before the first
 
 	held      bool      // it is not sent with everything else, but tried alone
 	trying    bool      // that is under way
-	passed    int       // trials that were neither answered nor cost the session
+	triedAt   time.Time // when the last trial began
+	passed    int       // trials that the server has not answered
 	notBefore time.Time // it is not tried before that
-}
-
-// charge notes that another session has ended, with these words, while the frame was unanswered.
-func (x *suspicion) charge(now time.Time, words error, alone bool) {
-	x.ends++
-	x.words = words
-	x.alone.begin(now)
-	if alone {
-		x.alone.times++
-		x.notBefore = now.Add(trialPause(x.alone.times))
-	}
+	header    Header    // of the SUBSCRIBE that is about to be tried
 }
 
 const (

@@ -159,6 +159,16 @@ func (c *Client) endingLocked() error {
 	return nil
 }
 
+// leaving is ending, and as well for what Drain has ended.
+func (c *Client) leaving() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.endingLocked(); err != nil || !c.draining {
+		return err
+	}
+	return errDraining
+}
+
 // whenDone calls f when ctx ends, unless stop is called first. The Client joins f.
 func (c *Client) whenDone(ctx context.Context, f func()) (stop func()) {
 	c.mu.Lock()

@@ -1,6 +1,7 @@
 package stomp
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -43,13 +44,10 @@ func (sub *subscription) confirmed(ctx context.Context) error {
 		case <-done:
 		case <-renewed:
 		case <-sub.done:
-			if r != nil && r.Err() != nil {
+			if r != nil && r.Err() != nil && !errors.Is(r.err, ErrConnectionLost) {
 				return r.err
 			}
-			op.err = sub.failure()
-			if op.err == nil {
-				op.err = errEnded
-			}
+			op.err = cmp.Or(sub.failure(), sub.client.leaving(), errEnded)
 			return &op
 		case <-ctx.Done():
 			op.err = ctxError(ctx)

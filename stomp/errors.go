@@ -256,6 +256,9 @@ var errRenewed = &lostError{errors.New("Reconnect was called")}
 // errNilOption is the error of a call that was given a nil option.
 var errNilOption = errors.New("a nil option")
 
+// errDraining is the error of what is not possible any more while Drain waits for consumers.
+var errDraining = fmt.Errorf("%w: Drain is at work", ErrClosed)
+
 // errEnded says that the user has ended the subscription.
 var errEnded = errors.New("the subscription has ended")
 

@@ -143,6 +143,7 @@ func (f *outgoing) newReceipt(number uint64) *pendingReceipt {
 		Receipt: Receipt{done: make(chan struct{}), op: f.op, target: f.target, number: number},
 		asked:   f.receipt == askedReceipt,
 		forced:  f.forced,
+		last:    f.last,
 		refused: f.refused,
 	}
 }

@@ -176,8 +176,8 @@ func (s *session) attribute(e *Error) bool {
 		s.strayError(e)
 	case s.server.namesWhatItCancels:
 		r.to.cancel(r, e)
-	case !r.doubted:
-		r.doubted = true
+	case r.doubted == nil:
+		r.doubted = e
 		s.cancelUnlessCut(r, e)
 	}
 	return true

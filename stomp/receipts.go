@@ -21,8 +21,10 @@ type receipts struct {
 	pending  map[uint64]*pendingReceipt
 	closed   error         // set when the Client has ended; nothing is added from then on
 	asked    int           // entries that callers asked for
+	held     int           // of these, those held back: nothing can bring their answer now
 	waiting  int           // calls between beginWait and endWait
 	answered bool          // a RECEIPT has come in this session: the server sends them
+	ever     bool          // a RECEIPT has come in any session, but to DISCONNECT
 	awaited  chan struct{} // capacity 1, signalled when isAwaited becomes true; nil until awaitedSignal is called
 }
 
@@ -31,11 +33,13 @@ type pendingReceipt struct {
 	Receipt
 	asked   bool         // a caller asked for it, not the library itself
 	forced  bool         // its frame is written even if its sender gives up
+	last    bool         // it is that of DISCONNECT
 	refused func(*Error) // called when an ERROR answers it; nil: nothing more to do
 	ticket  outbox.Ticket
 
 	suspicion *suspicion // WithRetry: nil until a session has ended while it was unanswered; owned by the supervisor
 
+	held      bool     // its frame waits for a trial, see suspect.go; guarded by receipts.mu
 	abandoned bool     // no call waits for it, nor does DISCONNECT; guarded by receipts.mu
 	resend    *carried // what to send again WithRetry; nil: nothing. Set before the entry is added, then guarded by receipts.mu
 	unwatch   func()   // stops watching the ctx of SendAsync; nil: not watched. Guarded by receipts.mu
@@ -109,7 +113,9 @@ func (t *receipts) answer(number uint64) *pendingReceipt {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.answered = true
-	return t.removeLocked(number)
+	p := t.removeLocked(number)
+	t.ever = t.ever || p != nil && !p.last // every server answers DISCONNECT
+	return p
 }
 
 func (t *receipts) removeLocked(number uint64) *pendingReceipt {
@@ -118,6 +124,9 @@ func (t *receipts) removeLocked(number uint64) *pendingReceipt {
 		delete(t.pending, number)
 		if p.asked {
 			t.asked--
+		}
+		if p.held {
+			t.held--
 		}
 	}
 	return p
@@ -235,7 +244,7 @@ func (t *receipts) endWait() {
 func (t *receipts) isAwaited() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.asked > 0 || t.waiting > 0
+	return t.asked > t.held || t.waiting > 0
 }
 
 // areAnswered reports whether a RECEIPT has come in this session.
@@ -243,6 +252,27 @@ func (t *receipts) areAnswered() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.answered
+}
+
+// answers reports whether this server, or the one before, sends RECEIPTs.
+func (t *receipts) answers() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.ever
+}
+
+// holdBack notes whether the frame of p is held back.
+func (t *receipts) holdBack(p *pendingReceipt, held bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.pending[p.number] != p || p.held == held {
+		return
+	}
+	if p.held = held; held {
+		t.held++
+	} else {
+		t.held--
+	}
 }
 
 func (t *receipts) countAsked() int {
@@ -319,7 +349,7 @@ func (t *receipts) close(err error) {
 	t.closed = err
 	pending := t.pending
 	t.pending = nil
-	t.asked = 0
+	t.asked, t.held = 0, 0
 	t.mu.Unlock()
 	for _, p := range pending {
 		p.resolveLost(err, p.ticket.Withdraw())

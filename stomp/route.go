@@ -26,7 +26,7 @@ type route struct {
 	origin      *origin         // of the frames that it delivers to a subscription; nil: replies
 	ended       <-chan struct{} // closed when the subscription has ended; nil: replies, which are not acknowledged
 	acks        ackset.Set      // used in the client modes
-	doubted     bool            // an ERROR has named it, and may end it; owned by the read loop
+	doubted     *Error          // has named it, and may end it; owned by the read loop
 }
 
 // consumer is what the MESSAGEs of a route go to: a subscription, or the Requests that wait at a reply queue.

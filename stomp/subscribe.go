@@ -131,7 +131,7 @@ func (c *Client) register(sub *subscription) (*session, error) {
 	}
 	switch {
 	case c.draining:
-		return nil, fmt.Errorf("%w: Drain is at work", ErrClosed)
+		return nil, errDraining
 	case sub.cfg.noWait && c.sess == nil:
 		return nil, notConnected(c.status.Err)
 	case sub.cfg.noWait && c.sess.isCut():

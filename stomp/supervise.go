@@ -34,9 +34,12 @@ type supervisor struct {
 	// See suspect.go and trial.go.
 	held          []carried       // frames under suspicion, for a trial
 	trial         []suspect       // what is being tried
-	exclusive     bool            // nothing else is under way during the trial
+	exclusive     bool            // nothing else is sent during the trial
+	pristine      bool            // nothing that was sent before on this session can still be answered
 	trialSize     int             // of the next trial, at most
-	othersCost    int             // trials that cost a session since one did of what had been alone before
+	trialCosts    int             // trials that cost a session
+	othersCost    int             // the same since one of what had been alone before
+	trialLast     uint64          // what was accepted last when the trial began
 	noTrialBefore time.Time       // so that trials leave time for everything else
 	stop          <-chan struct{} // closed when a session that is not active yet need not become so
 }
@@ -125,6 +128,7 @@ func (v *supervisor) reconnect(cause error) (*session, error) {
 		}
 		cause = err
 		v.outage.failed(time.Now(), err)
+		v.dropAnswered()
 		if refusal := v.endpoints.believed(time.Now()); refusal != nil {
 			return nil, refusal
 		}

@@ -1,6 +1,7 @@
 package stomp
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -12,14 +13,17 @@ import (
 // SEND WithRetry, would then end every session. So those that were unanswered when sessions ended are found out one by
 // one (promise 5), while everybody else goes on:
 //
-//   - A frame is held back when it was unanswered at the end of two sessions in a row: one end may be anybody's. A SUBSCRIBE
-//     that was never confirmed is held back after the first. When the server says nothing, as when it restarts, that has to
-//     go on for a while.
-//   - What is held back is tried with nothing else under way, after all the rest. The first trial is of one frame, each
-//     one after that of twice as many, until one costs the session. Then it is one again.
+//   - A frame is held back when it was unanswered at the end of two sessions: one end may be anybody's. A SUBSCRIBE that
+//     was never confirmed is held back after the first. When the server says nothing, as when it restarts, that has to go
+//     on for a while.
+//   - What is held back is tried with nothing else under way, after all the rest (trial.go). The first trial of a session
+//     is of one frame, each one after that of twice as many, until one costs the session.
 //   - A frame that was alone when the session ended waits before its next trial, longer each time, and so does
 //     everything else that is held back, for a shorter time.
 //   - When that has lasted (belief.go), the frame's call gets what the server said.
+//
+// Two kinds are not found out: a frame that the server confirms first, and one that is refused after more than 15 s by a
+// server that confirms none.
 
 // suspect is a frame under suspicion: the SUBSCRIBE of sub, or else send.
 type suspect struct {
@@ -28,37 +32,58 @@ type suspect struct {
 	send carried
 }
 
+// sessionEnd is what the end of a session says against the frames that were unanswered then.
+type sessionEnd struct {
+	words  error // of the server
+	silent bool  // it said nothing, which is all that RabbitMQ does on a stream when a frame is too large
+	lone   bool  // only one frame can be meant
+	clean  bool  // and nothing else was sent meanwhile
+}
+
 // accuse is called when a session has ended, and its frames for the next one are in v.carried. It charges those that may
 // be the reason, ends those of which that is believed, and leaves in v.carried what goes out with everything else. It
-// reports whether the session ended over a trial.
+// reports whether the session ended over the trial of something that had worked before.
 func (v *supervisor) accuse(s *session, err error) (provoked bool) {
-	unanswered := v.unanswered(s)
-	if words, silent := s.accusation(err); words != nil {
-		provoked = v.exclusive
-		v.charge(unanswered, words, silent)
+	list := v.unanswered(s)
+	end := s.accusation(err)
+	if named, words := namedBy(list); named != nil {
+		list, end = []suspect{*named}, sessionEnd{words: words, lone: true, clean: true}
+		v.pristine = true
+	}
+	if end.words != nil && !v.client.cfg.once && v.client.ending() == nil {
+		if !end.lone && len(list) == 1 {
+			nothingSince := s.out.Last() == v.trialLast
+			switch x := list[0]; {
+			case x.trying && v.exclusive:
+				end.lone, end.clean = nothingSince, nothingSince
+			case x.trying: // the server takes its time
+				end.lone = true
+			case x.passed > 0: // and took more than a trial lasts
+				end.lone = nothingSince
+			}
+		}
+		provoked = v.charge(list, end)
 	}
 	v.endTrial(true)
 	v.holdSends()
 	return provoked
 }
 
-// accusation returns what the server said if the end of the session may be its answer to one of our frames, else nil.
-// silent: it said nothing, which is all that RabbitMQ does on a stream when a frame is too large.
-func (s *session) accusation(err error) (words error, silent bool) {
+// accusation returns what the server said if the end of the session may be its answer to one of our frames.
+func (s *session) accusation(err error) sessionEnd {
 	var refused *Error
 	var closed *CloseError
 	switch {
 	case s.explained: // it said for which frame
-		return nil, false
 	case errors.As(err, &refused) && !refused.names(), errors.As(err, &closed) && closed.mayRefuse():
 		if lost, ok := err.(*lostError); ok {
 			err = lost.cause
 		}
-		return err, false
+		return sessionEnd{words: err}
 	case hungUp(err):
-		return err, true
+		return sessionEnd{words: err, silent: true}
 	}
-	return nil, false
+	return sessionEnd{}
 }
 
 // mayRefuse reports whether a close with that code may answer one of our frames. It does not if the server goes away,
@@ -76,10 +101,11 @@ func (e *CloseError) mayRefuse() bool {
 func (v *supervisor) unanswered(s *session) (list []suspect) {
 	trial := false
 	for _, sub := range v.client.openSubscriptions() {
-		switch sub.answerOn(s) {
-		case answered:
+		switch {
+		case sub.cfg.sessionOnly:
+		case sub.isAnsweredOn(s):
 			sub.clear()
-		case unanswered:
+		case sub.isUnansweredOn(s):
 			if sub.suspicion == nil {
 				sub.suspicion = new(suspicion)
 			}
@@ -103,69 +129,117 @@ func (v *supervisor) unanswered(s *session) (list []suspect) {
 	return list
 }
 
-// charge charges each of list with the end of a session.
-func (v *supervisor) charge(list []suspect, words error, silent bool) {
-	now := time.Now()
-	for _, x := range list {
-		wasHeld := x.held
-		alone := x.trying && len(list) == 1
-		if silent {
-			x.suspicion.charge(now, words, alone && v.exclusive)
-			x.held = x.held || x.ends > 1 && now.Sub(x.alone.since) >= silentEndsBelieved
-		} else {
-			x.suspicion.charge(now, words, alone)
-			x.held = x.held || x.ends > 1 || x.isUntested()
-		}
-		switch {
-		case x.isBelieved(now, silent, alone && v.exclusive):
-			v.convict(x, now)
-		case x.trying:
-			if v.trialSize = 1; alone || !x.isUntested() {
-				v.noTrialBefore = now.Add(shortestPause)
+// namedBy returns the SUBSCRIBE in list that an ERROR has named right before the session ended.
+func namedBy(list []suspect) (*suspect, error) {
+	for i := range list {
+		if sub := list[i].sub; sub != nil {
+			if e := sub.current().doubted; e != nil {
+				return &list[i], e
 			}
-			if v.othersCost++; x.alone.times > 1 {
-				v.othersCost = 0
-			}
-		case x.held && !wasHeld:
-			v.logHeld(x)
 		}
 	}
+	return nil, nil
+}
+
+// charge charges each of list with the end of a session. It reports whether that was a trial of something that had worked
+// before.
+func (v *supervisor) charge(list []suspect, end sessionEnd) (provoked bool) {
+	now := time.Now()
+	var held []suspect
+	trial, again, convicted := false, false, false
+	for _, x := range list {
+		if x.ends++; x.ends == 1 {
+			x.costs = v.trialCosts
+		}
+		x.words = end.words
+		x.lone.begin(now)
+		if end.lone && (end.clean || !end.silent) {
+			x.lone.times++
+			x.notBefore = now.Add(trialPause(x.lone.times))
+		}
+		wasHeld := x.held
+		if end.silent {
+			x.held = x.held || x.ends > 1 && now.Sub(x.lone.since) >= silentEndsBelieved
+		} else {
+			x.held = x.held || x.ends > 1 || x.isUntested()
+		}
+		trial, again = trial || x.trying, again || x.lone.times > 1
+		provoked = provoked || x.trying && !x.isUntested()
+		if x.held && !wasHeld {
+			held = append(held, x)
+		}
+		if v.isBelieved(x, now, end) {
+			v.convict(x, now)
+			convicted = true
+		}
+	}
+	if trial {
+		v.trialSize = 1
+		v.trialCosts++
+		if provoked || end.lone && !convicted {
+			v.noTrialBefore = now.Add(shortestPause)
+		}
+		if v.othersCost++; again {
+			v.othersCost = 0
+		}
+	}
+	if len(held) > 0 {
+		v.client.log.Warn("stomp: the server may end its sessions over these frames; they are held back and tried alone",
+			"first", held[0].String(), "frames", len(held), "error", end.words)
+	}
+	return provoked
 }
 
 // isUntested reports whether x is a SUBSCRIBE that no server has accepted yet.
 func (x suspect) isUntested() bool { return x.sub != nil && !x.sub.stood }
 
-// isBelieved reports whether x is why sessions end. silent: the server said nothing. alone: nothing else was under way.
-func (x suspect) isBelieved(now time.Time, silent, alone bool) bool {
-	var refused *Error
-	switch {
-	case silent:
-		return x.alone.lasted(now, silenceBelieved, endsBelieved)
-	case x.sub == nil:
-		return x.alone.lasted(now, sendBelieved, endsBelieved) || x.alone.lasted(now, sendBelievedOnce, 1)
-	case x.sub.stood:
-		return x.alone.lasted(now, subscribeBelieved, endsBelieved)
-	case alone && errors.As(x.words, &refused):
-		return true
+// String names the frame.
+func (x suspect) String() string {
+	if x.sub != nil {
+		return fmt.Sprintf("SUBSCRIBE %q to %s", x.sub.id, x.sub.destination)
 	}
-	return x.alone.lasted(now, 0, endsBelieved) // a close gives no reason, and may have another cause
+	return fmt.Sprintf("SEND with receipt %q to %s", receiptID(x.send.receipt.number), x.send.receipt.target)
 }
 
-// convict ends what x is about, with the words of the server. A SEND takes along those to the same destination that have
-// been waiting for their trial so long: there may be any number of them, and each trial costs a session.
+// isBelieved reports whether x is why sessions end.
+func (v *supervisor) isBelieved(x suspect, now time.Time, end sessionEnd) bool {
+	var refused *Error
+	switch {
+	case !end.lone:
+		return false
+	case end.silent:
+		return x.lone.lasted(now, silenceBelieved, endsBelieved)
+	case x.sub == nil:
+		return x.lone.lasted(now, sendBelieved, endsBelieved) || v.trialCosts-x.costs >= manyCosts && x.lone.lasted(now, manyBelieved, 1)
+	case x.sub.stood:
+		return x.lone.lasted(now, subscribeBelieved, endsBelieved)
+	case errors.As(end.words, &refused) && end.clean && v.pristine: // nothing else can be meant
+		return true
+	}
+	return x.lone.lasted(now, 0, endsBelieved) // a close gives no reason, and an ERROR may answer something before
+}
+
+// convict ends what x is about, with the words of the server. With an ERROR a SEND takes along those to the same
+// destination that have been waiting for their trial so long: there may be any number of them, and each trial costs a
+// session.
 func (v *supervisor) convict(x suspect, now time.Time) {
 	err := x.words
-	if x.alone.times > 1 {
-		err = fmt.Errorf("%w (so ended %d sessions, over %v, in which it was tried alone)", err, x.alone.times, now.Sub(x.alone.since).Round(time.Second))
+	if x.lone.times > 1 {
+		err = fmt.Errorf("%w (so ended %d sessions, over %v, in which it was tried alone)", err, x.lone.times, now.Sub(x.lone.since).Round(time.Second))
 	}
 	if x.sub != nil {
 		x.sub.fail(err, false)
 		return
 	}
 	v.refuse(x.send, err)
+	var refused *Error
+	if !errors.As(x.words, &refused) {
+		return
+	}
 	for _, f := range v.held {
-		if also := f.receipt; also.target == x.send.receipt.target && now.Sub(also.suspicion.alone.since) >= sendBelievedOnce {
-			v.refuse(f, err)
+		p := f.receipt
+		if p.target == x.send.receipt.target && p.suspicion.lone.lasted(now, manyBelieved, 0) && v.trialCosts-p.suspicion.costs >= manyCosts {
+			v.refuse(f, fmt.Errorf("%w (so the server answers each one to this destination that it was sent alone)", x.words))
 		}
 	}
 }
@@ -180,15 +254,6 @@ func (v *supervisor) refuse(f carried, err error) {
 	p.resolve(p.failed(err, "", false))
 }
 
-func (v *supervisor) logHeld(x suspect) {
-	const what = "stomp: the server may end its sessions over this frame; it is held back and tried alone"
-	if x.sub != nil {
-		v.client.log.Warn(what, "command", "SUBSCRIBE", "id", x.sub.id, "destination", x.sub.destination, "error", x.words)
-		return
-	}
-	v.client.log.Warn(what, "command", "SEND", "receipt", receiptID(x.send.receipt.number), "destination", x.send.receipt.target, "error", x.words)
-}
-
 // holdSends moves the SENDs that are held back from v.carried to v.held, in the order in which they were made.
 func (v *supervisor) holdSends() {
 	isHeld := func(f carried) bool {
@@ -197,43 +262,41 @@ func (v *supervisor) holdSends() {
 	for _, f := range v.carried {
 		if isHeld(f) {
 			v.held = append(v.held, f)
+			v.client.receipts.holdBack(f.receipt, true)
 		}
 	}
 	v.carried = slices.DeleteFunc(v.carried, isHeld)
-	slices.SortFunc(v.held, func(a, b carried) int { return int(int64(a.receipt.number - b.receipt.number)) })
+	slices.SortFunc(v.held, func(a, b carried) int { return cmp.Compare(a.receipt.number, b.receipt.number) })
 	v.dropAnswered()
 }
 
-// dropAnswered forgets the SENDs that are held back and that nobody waits for any more.
+// dropAnswered forgets the SENDs that nobody waits for any more.
 func (v *supervisor) dropAnswered() {
-	v.held = slices.DeleteFunc(v.held, func(f carried) bool { return !v.client.receipts.isPending(f.receipt) })
+	isOver := func(f carried) bool { return f.receipt != nil && !v.client.receipts.isPending(f.receipt) }
+	v.held = slices.DeleteFunc(v.held, isOver)
+	v.carried = slices.DeleteFunc(v.carried, isOver)
 }
 
-// answer says how far a SUBSCRIBE has come on a session.
-type answer uint8
+// isAnsweredOn reports whether s, which has ended, has accepted the SUBSCRIBE.
+func (sub *subscription) isAnsweredOn(s *session) bool {
+	r, confirm, sent := sub.sentOn(s)
+	// A server that answers no SUBSCRIBE has accepted it when the session stands for a while.
+	return sent && (confirm.isConfirmed() || !s.env.receipts.areAnswered() && time.Since(r.made) >= attemptLimit)
+}
 
-const (
-	notSentThere answer = iota // or so long ago that it cannot be why the session ended
-	unanswered
-	answered
-)
+// isUnansweredOn reports whether the SUBSCRIBE may be why s has ended: it has not been answered, and not been there for
+// long.
+func (sub *subscription) isUnansweredOn(s *session) bool {
+	r, confirm, sent := sub.sentOn(s)
+	return sent && !confirm.isConfirmed() && time.Since(r.made) < trialAnswer
+}
 
-// answerOn returns how far the SUBSCRIBE has come on s, which has ended.
-func (sub *subscription) answerOn(s *session) answer {
+// sentOn returns the route of the SUBSCRIBE and its receipt, if it was sent on s.
+func (sub *subscription) sentOn(s *session) (r *route, confirm *pendingReceipt, sent bool) {
 	sub.mu.Lock()
-	r, confirm, sent := sub.route, sub.confirm, sub.subscribeSent
-	sub.mu.Unlock()
-	switch {
-	case r == nil || r.session != s.ref || !sent:
-		return notSentThere
-	case confirm.isConfirmed():
-		return answered
-	case time.Since(r.made) < attemptLimit:
-		return unanswered
-	case s.env.receipts.areAnswered():
-		return notSentThere
-	}
-	return answered // as far as this server answers
+	defer sub.mu.Unlock()
+	r = sub.route
+	return r, sub.confirm, r != nil && r.session == s.ref && sub.subscribeSent
 }
 
 // clear ends all suspicion of a subscription.

@@ -10,12 +10,15 @@ import (
 // The trials of what is held back; see suspect.go. They run in a loop of the session, which first restores it.
 
 const (
-	// trialTime is how long trials may keep senders waiting.
+	// trialTime is how long trials may keep senders waiting, after quietTime.
 	trialTime = time.Second
 
 	// quietTime is how long nothing else is sent before a trial, so that the server's answer to something else is not taken
 	// for its answer to what is tried.
 	quietTime = 250 * time.Millisecond
+
+	// trialAnswer is how long the answer to a trial is awaited, while everything but other trials goes on.
+	trialAnswer = time.Minute
 
 	// mostTried is how many frames are tried at once at most.
 	mostTried = 1024
@@ -24,19 +27,22 @@ const (
 // restoreWithTrials restores s as begin does, but holds back what is under suspicion. What is due of that is tried before
 // the session becomes active, as far as there is time, and the rest later.
 func (v *supervisor) restoreWithTrials(s *session, until time.Time) error {
+	v.trialSize, v.trialLast = 1, 0
 	v.subscribeAll(s, until)
-	if v.settles(s, until) {
-		v.tryDue(s, until)
+	var ok bool
+	if v.pristine, ok = v.settles(s, until); ok {
+		v.tryUntil(s, v.due(false), until)
 	}
-	v.stop = nil
 	if !s.isCut() && v.activate(s, until) {
+		v.stop, v.pristine = nil, false
 		v.tryLater(s)
 	}
 	return nil
 }
 
-// settles waits for the answers to what was sent on s so far. It returns false when they have not come by then.
-func (v *supervisor) settles(s *session, until time.Time) bool {
+// settles waits for the answers to what was sent on s so far. ok: they have come by then, or nothing has happened for
+// quietTime on a server that sends none. all: they have come.
+func (v *supervisor) settles(s *session, until time.Time) (all, ok bool) {
 	receipts := s.env.receipts
 	receipts.beginWait()
 	defer receipts.endWait()
@@ -44,25 +50,21 @@ func (v *supervisor) settles(s *session, until time.Time) bool {
 	for _, sub := range v.client.openSubscriptions() {
 		switch {
 		case v.awaitConfirmation(s, sub, quiet):
-		case !receipts.areAnswered():
-			return !s.isCut() // this server answers no SUBSCRIBE, and did not end the session either
+		case !receipts.answers():
+			return false, !s.isCut() // this server answers no SUBSCRIBE, and did not end the session either
 		case !v.awaitConfirmation(s, sub, until):
-			return false
+			return false, false
 		}
 	}
-	return !s.isCut()
+	return !s.isCut(), !s.isCut()
 }
 
-// tryDue tries what is due, while nothing else is sent, until all of that is answered, the session has ended, or it is
-// that time.
-func (v *supervisor) tryDue(s *session, until time.Time) {
-	for !s.isCut() && time.Now().Before(until) {
-		trial := v.due(time.Now())
-		if len(trial) == 0 {
-			return
-		}
-		v.exclusive = true
+// tryUntil tries these, and then what else is due, while nothing else is sent, until all of that is answered, the session
+// has ended, or it is that time.
+func (v *supervisor) tryUntil(s *session, trial []suspect, until time.Time) {
+	for len(trial) > 0 && !s.isCut() && time.Now().Before(until) {
 		v.startTrial(s, trial, until)
+		v.exclusive, v.trialLast = true, s.out.Last()
 		if !v.awaitTrial(s, until) {
 			if !s.isCut() {
 				v.exclusive = false
@@ -71,16 +73,20 @@ func (v *supervisor) tryDue(s *session, until time.Time) {
 			return
 		}
 		v.pass()
+		trial = v.due(false)
 	}
 }
 
 // tryLater tries, on an active session, what is or becomes due, while senders wait. What is still held back when the Client
 // is ending is tried at once: there is no later.
 func (v *supervisor) tryLater(s *session) {
-	for {
+	for !s.isCut() {
 		if len(v.trial) > 0 { // it was not answered while everything else waited
-			v.awaitTrial(s, time.Now().Add(attemptLimit))
-			if s.isCut() {
+			limit := trialAnswer
+			if v.client.ending() != nil {
+				limit = trialTime
+			}
+			if v.awaitTrial(s, time.Now().Add(limit)); s.isCut() {
 				return
 			}
 			v.pass()
@@ -89,37 +95,59 @@ func (v *supervisor) tryLater(s *session) {
 		if !ok || !s.sleep(at) {
 			return
 		}
-		v.tryAlone(s)
+		if trial := v.prepare(s, v.due(true)); len(trial) > 0 {
+			v.tryAlone(s, trial)
+		}
+		v.subscribeAll(s, time.Now()) // what passUnanswered has let go
 	}
 }
 
-// tryAlone tries what is due while senders wait, if the server takes what they have sent so far. Otherwise it puts that off.
-func (v *supervisor) tryAlone(s *session) {
-	s.out.Hold()
-	defer s.out.Release()
+// tryAlone tries these while senders wait, if the server takes what they have sent so far. Otherwise it puts that off.
+func (v *supervisor) tryAlone(s *session, trial []suspect) {
 	within, cancel := context.WithTimeout(context.Background(), trialTime)
 	defer cancel()
-	if s.awaitFlush(within, s.out.Last()) != nil {
+	if s.awaitFlush(within, s.out.Last()) != nil { // so that what is left is little
 		v.noTrialBefore = time.Now().Add(shortestPause)
 		return
 	}
-	if v.await(s, nil, time.Now().Add(quietTime)); !s.isCut() {
-		v.tryDue(s, time.Now().Add(trialTime))
+	s.out.Hold()
+	defer s.out.Release()
+	if v.await(s, nil, time.Now().Add(quietTime)); s.isCut() {
+		return
 	}
+	v.tryUntil(s, trial, time.Now().Add(trialTime))
+}
+
+// prepare asks the function that one of these may have for its header, and leaves out what has to wait for that.
+func (v *supervisor) prepare(s *session, trial []suspect) []suspect {
+	return slices.DeleteFunc(trial, func(x suspect) bool {
+		if x.sub == nil || x.sub.cfg.headerFunc == nil {
+			return false
+		}
+		var err error
+		if x.header, err = x.sub.askHeader(s.env.life, s); err != nil {
+			x.sub.holdBack(err)
+			x.notBefore = time.Now().Add(shortestPause)
+		}
+		return err != nil
+	})
 }
 
 // due returns what is to be tried next: something that was alone when a session ended, alone again, or several of the
-// others, SUBSCRIBEs before SENDs, what was tried least first. They take turns in costing sessions, two of the others for one.
-func (v *supervisor) due(now time.Time) (trial []suspect) {
+// others, SUBSCRIBEs before SENDs, what was tried least first. They take turns in costing sessions, two of the others for
+// one. asking: it may have to be asked for its header first, alone.
+func (v *supervisor) due(asking bool) []suspect {
+	now := time.Now()
 	ending := v.client.ending() != nil // there is no later
 	if now.Before(v.noTrialBefore) && !ending {
 		return nil
 	}
 	var again, others []suspect
 	for _, x := range v.heldBack() {
+		asks := x.sub != nil && x.sub.cfg.headerFunc != nil
 		switch {
-		case now.Before(x.notBefore) && !ending:
-		case x.alone.times > 0:
+		case now.Before(x.notBefore) && !ending, asks && !asking:
+		case x.lone.times > 0 || asks:
 			again = append(again, x)
 		default:
 			others = append(others, x)
@@ -167,21 +195,19 @@ func (v *supervisor) heldBack() (list []suspect) {
 // startTrial sends what is tried.
 func (v *supervisor) startTrial(s *session, trial []suspect, until time.Time) {
 	v.trial = trial
-	for _, x := range trial {
-		x.trying = true
-		if x.sub != nil {
-			x.sub.holdBack(nil)
-			v.subscribe(s, x.sub, until)
-		}
-	}
-	isTried := func(f carried) bool { return f.receipt.suspicion.trying }
+	now := time.Now()
 	var sends []carried
-	for _, f := range v.held {
-		if isTried(f) {
-			sends = append(sends, f)
+	for _, x := range trial {
+		x.trying, x.triedAt = true, now
+		if x.sub != nil {
+			x.sub.restoreOn(s, x.header)
+			x.sub.holdBack(nil)
+			continue
 		}
+		sends = append(sends, x.send)
+		v.client.receipts.holdBack(x.send.receipt, false)
 	}
-	v.held = slices.DeleteFunc(v.held, isTried)
+	v.held = slices.DeleteFunc(v.held, func(f carried) bool { return f.receipt.suspicion.trying })
 	v.carried = append(v.carried, s.resend(sends)...) // what the session does not take any more
 }
 
@@ -194,8 +220,8 @@ func (v *supervisor) awaitTrial(s *session, until time.Time) bool {
 		answered := false
 		if x.sub != nil {
 			answered = v.awaitConfirmation(s, x.sub, until)
-		} else {
-			answered = v.await(s, x.send.receipt.done, until)
+		} else if answered = v.await(s, x.send.receipt.done, until); answered && isContextError(x.send.receipt.err) {
+			answered = v.await(s, nil, until) // its caller has given up, and the server may still answer
 		}
 		if !answered {
 			return false
@@ -219,10 +245,13 @@ func (v *supervisor) awaitConfirmation(s *session, sub *subscription, until time
 func (v *supervisor) pass() {
 	for _, x := range v.trial {
 		if x.sub == nil {
+			x.passed++
 			continue
 		}
 		if confirm, _ := x.sub.confirmation(); confirm.isConfirmed() {
 			x.sub.clear()
+		} else {
+			x.passed++
 		}
 	}
 	v.endTrial(false)
@@ -232,15 +261,20 @@ func (v *supervisor) pass() {
 // passUnanswered is called when a trial was not answered in time. A server that answers may still do so. Others get time
 // to refuse one SUBSCRIBE per session, and get the rest at once.
 func (v *supervisor) passUnanswered(s *session) {
-	if s.env.receipts.areAnswered() {
+	if s.env.receipts.answers() {
 		return
 	}
+	now := time.Now()
 	for _, x := range v.trial {
-		x.passed++
+		if x.lone.times > 0 { // it has had its turn
+			v.othersCost = 0
+			x.notBefore = now.Add(trialPause(x.lone.times))
+		}
 	}
-	v.endTrial(false)
+	v.pass()
+	v.noTrialBefore = now.Add(shortestPause)
 	for _, x := range v.heldBack() {
-		if x.sub != nil && x.alone.times == 0 {
+		if x.sub != nil && x.lone.times == 0 {
 			x.held = false
 			x.sub.holdBack(nil)
 		}
