@@ -133,7 +133,7 @@ func (u *unrest) run() {
 	if n := u.c.Stats().ReceiptsPending; n != 0 {
 		u.t.Errorf("%d receipts are pending", n)
 	}
-	if n, most := u.b.Sessions(), 10+4*u.events.Load(); int64(n) > most {
+	if n, most := u.b.Sessions(), 10+6*u.events.Load(); int64(n) > most {
 		u.t.Errorf("%d sessions after %d events", n, u.events.Load())
 	}
 	u.t.Logf("%d sessions, %d events, %d subscriptions", u.b.Sessions(), u.events.Load(), len(u.open))

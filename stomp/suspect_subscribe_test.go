@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/webstomp/webstomp/internal/rig"
+	"github.com/webstomp/webstomp/internal/wire"
 	"github.com/webstomp/webstomp/stomp"
 	"github.com/webstomp/webstomp/stomp/stomptest"
 )
@@ -74,6 +75,28 @@ func TestSubscription_promise5_confirmed_before(t *testing.T) {
 			})
 		}
 	}
+}
+
+// A server that sends no receipts and does not end the session over a trial gets what else is held back at once, also on a
+// session that is active already.
+func TestSubscription_promise5_promise11_beside_SENDs_that_ended_sessions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := rig.PipeBroker(t, stomptest.WithProfile(stomptest.Spring))
+		c := rig.Connect(t, b, stomp.WithReconnect(rig.QuickBackoff))
+		rig.On(b, wire.Send, "/queue/bad", rig.Always(stomptest.ReplyError("no reason", nil, nil, true)))
+		_, err := c.Subscribe(t.Context(), "/topic/a")
+		rig.OK(t, err)
+		for range 2 {
+			_, err := c.SendAsync(t.Context(), "/queue/bad", nil, stomp.WithRetry())
+			rig.OK(t, err)
+		}
+		time.Sleep(3 * time.Second)
+		b.Intercept(nil)
+		time.Sleep(10 * time.Second)
+		if n := b.Subscriptions("/topic/a"); n != 1 {
+			t.Errorf("%d subscriptions at the broker", n)
+		}
+	})
 }
 
 // Confirmed says what it waited for.
