@@ -224,7 +224,7 @@ func (c *Client) Status() Status {
 func (c *Client) Watch(ctx context.Context) <-chan Status {
 	out := make(chan Status, 1)
 	if !c.goJoined(func() { c.report(ctx, out) }) {
-		out <- c.Status() // StateClosed, or about to be; there is room
+		out <- c.Status() // StateClosed; there is room
 		close(out)
 	}
 	return out
@@ -256,12 +256,17 @@ func (c *Client) report(ctx context.Context, out chan Status) {
 // setStatus changes the status and wakes the watchers. It is called by Connect and then by the supervisor alone.
 func (c *Client) setStatus(change func(*Status)) {
 	c.mu.Lock()
+	changed := c.setStatusLocked(change)
+	c.mu.Unlock()
+	changed.Wake()
+}
+
+// setStatusLocked is setStatus, but for waking the watchers.
+func (c *Client) setStatusLocked(change func(*Status)) notify.Waiters {
 	before := c.status
 	change(&c.status)
 	if c.status.Since = before.Since; c.status.State != before.State {
 		c.status.Since = time.Now()
 	}
-	changed := c.changed.Take()
-	c.mu.Unlock()
-	changed.Wake()
+	return c.changed.Take()
 }

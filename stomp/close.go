@@ -107,15 +107,17 @@ func (c *Client) end(fault error, dropped bool) {
 	c.err = err
 	c.framesDropped = dropped
 	c.joining = true
+	// In one step with err and joining: whoever sees one of them sees StateClosed, a new Watch as well.
+	changed := c.setStatusLocked(func(st *Status) {
+		*st = Status{State: StateClosed, Epoch: st.Epoch, Err: err, Session: st.Session}
+	})
 	unwatch := c.unwatch
 	c.mu.Unlock()
 	if unwatch != nil {
 		unwatch()
 	}
 	c.quit()
-	c.setStatus(func(st *Status) {
-		*st = Status{State: StateClosed, Epoch: st.Epoch, Err: err, Session: st.Session}
-	})
+	changed.Wake()
 	c.closeAll(err)
 	close(c.done)
 }

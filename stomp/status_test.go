@@ -2,6 +2,7 @@ package stomp_test
 
 import (
 	"context"
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -71,6 +72,30 @@ func TestWatch_of_a_Client_that_is_closed(t *testing.T) {
 			t.Errorf("status %+v", s)
 		}
 		rig.Closed(t, w)
+	})
+}
+
+// It may be begun at any moment of the Client's end: as soon as Err is set, and before Done is closed.
+func TestWatch_begun_as_the_Client_ends_closes_after_StateClosed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := rig.PipeBroker(t)
+		for range 500 {
+			c := rig.Connect(t, b)
+			synctest.Wait()
+			go c.Close() // joined by Done
+			for c.Err() == nil {
+				runtime.Gosched()
+			}
+			if st := c.Status(); st.State != stomp.StateClosed {
+				t.Fatalf("Err is set, and the state is %v", st.State)
+			}
+			w := c.Watch(t.Context())
+			if st := <-w; st.State != stomp.StateClosed || st.Err == nil {
+				t.Fatalf("the last status before the channel closed: %+v", st)
+			}
+			rig.Closed(t, w)
+			<-c.Done()
+		}
 	})
 }
 
