@@ -80,7 +80,7 @@ func (c *Client) acknowledge(ctx context.Context, command string, frame Frame, o
 	switch {
 	case Unsent(err): // the ACK was withdrawn
 		r.acks.Settle(taken, false)
-	case tx != nil:
+	case tx != nil && !s.server.acksAtOnce:
 		tx.keep(&r.acks, taken)
 	default:
 		r.acks.Settle(taken, true)

@@ -15,6 +15,8 @@ type server struct {
 	endsDurableInTwo bool
 	// makesReplyQueues: the broker itself makes a reply-to of /temp-queue/ and subscribes to it.
 	makesReplyQueues bool
+	// acksAtOnce: an ACK or NACK in a transaction counts at once, whatever becomes of the transaction.
+	acksAtOnce bool
 	// namesWhatItCancels: an ERROR with a subscription says that this has been cancelled, and nothing else.
 	namesWhatItCancels bool
 }
@@ -41,6 +43,7 @@ func parseServer(info Session, stream bool) server {
 		s.namesWhatItCancels = true
 	case strings.HasPrefix(info.Server, "ActiveMQ-Artemis"):
 		s.kind = artemis
+		s.acksAtOnce = true
 		// Artemis 2.44 deadlocks internally, and never deletes a queue again, if the client closes while it is about
 		// to.
 		s.closesAfterError = info.Version == V12

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/webstomp/webstomp/internal/rig"
 	"github.com/webstomp/webstomp/internal/wire"
@@ -53,6 +54,38 @@ func TestTransaction_M4_abort_gives_acks_back(t *testing.T) {
 			t.Errorf("%d are unacked, client's error %v", n, c.Err())
 		}
 	})
+}
+
+// On Artemis an ACK or NACK counts at once, and a second one would end the session: Abort gives nothing back.
+func TestTransaction_M4_abort_gives_no_acks_back_on_Artemis(t *testing.T) {
+	for _, mode := range []stomp.AckMode{stomp.AckClient, stomp.AckClientIndividual} {
+		rig.Bubble(t, mode.String(), func(t *testing.T) {
+			b, c := rig.Pair(t, stomptest.WithProfile(stomptest.Artemis))
+			sub, err := c.NewSubscription(t.Context(), "/queue/a", stomp.WithAck(mode))
+			rig.OK(t, err)
+			frames := rig.Deliver(t, b, "/queue/a", sub.C, 3)
+			tx, err := c.Begin(t.Context())
+			rig.OK(t, err)
+			rig.OK(t, tx.Ack(t.Context(), frames[0]))
+			rig.OK(t, tx.Nack(t.Context(), frames[1]))
+			rig.OK(t, tx.Abort(t.Context(), stomp.WithReceipt()))
+			rig.ErrorIs(t, c.Ack(t.Context(), frames[0]), stomp.ErrNotAckable)
+			rig.ErrorIs(t, c.Ack(t.Context(), frames[1]), stomp.ErrNotAckable)
+			rig.OK(t, c.Ack(t.Context(), frames[2], stomp.WithReceipt()))
+			rig.Equal(t, "the broker", rig.Received(b)[1:], []string{"BEGIN", "ACK", "NACK", "ABORT", "ACK"})
+			if n := b.Unacked("/queue/a"); n != 0 || c.Err() != nil {
+				t.Errorf("%d are unacked, client's error %v", n, c.Err())
+			}
+
+			// Nor does Unsubscribe wait for a transaction that what it acknowledged does not depend on.
+			f := rig.Deliver(t, b, "/queue/a", sub.C, 1)[0]
+			tx, err = c.Begin(t.Context())
+			rig.OK(t, err)
+			rig.OK(t, tx.Ack(t.Context(), f))
+			rig.Takes(t, 0, func() { rig.OK(t, sub.Unsubscribe(rig.Within(t, time.Second))) })
+			rig.OK(t, tx.Commit(t.Context(), stomp.WithReceipt()))
+		})
+	}
 }
 
 func TestTransaction_M4_ids_are_unique(t *testing.T) {
