@@ -28,6 +28,8 @@ type subscribeConfig struct {
 
 	noWait      bool
 	sessionOnly bool
+
+	headerFuncSet bool // by an option, be it to nil
 }
 
 func newSubscribeConfig(destination string, opts []SubscribeOption) (*subscribeConfig, error) {
@@ -43,6 +45,8 @@ func newSubscribeConfig(destination string, opts []SubscribeOption) (*subscribeC
 		return nil, ErrNoDestination
 	case c.idSet && c.id == "":
 		return nil, ErrNoID
+	case c.headerFuncSet && c.headerFunc == nil:
+		return nil, nilFunction("WithSubscribeHeaderFunc")
 	case c.ack < AckAuto || c.ack > AckClientIndividual:
 		return nil, fmt.Errorf("WithAck: unknown mode %d", c.ack)
 	}

@@ -54,6 +54,7 @@ type connectConfig struct {
 	lifetime       context.Context
 	logger         *slog.Logger
 	buffer         buffer
+	nilFunctionOf  string // an option that was given none; "": there is none
 	sendDefaults   []SendOption
 	send           *sendConfig // sendDefaults, applied
 	bound          inbox.Bound // buffer, with defaults filled in
@@ -94,6 +95,13 @@ func (c *connectConfig) apply(opts []ConnectOption) error {
 	return nil
 }
 
+// needs notes whether an option was given the function that it needs.
+func (c *connectConfig) needs(option string, given bool) {
+	if !given {
+		c.nilFunctionOf = option
+	}
+}
+
 func (c *connectConfig) check() error {
 	for i, v := range c.versions {
 		if !v.known() {
@@ -116,8 +124,8 @@ func (c *connectConfig) check() error {
 		return fmt.Errorf("WithMessageSplit: %d bytes is below %d, the longest UTF-8 character", c.split, outbox.MinSplit)
 	case c.limits.Body < 0 || c.limits.Header < 0 || c.limits.Entries < 0:
 		return errors.New("WithLimits: negative limit (0 keeps the default)")
-	case slices.ContainsFunc(c.beforeConnect, func(f func(context.Context, *Attempt) error) bool { return f == nil }):
-		return errors.New("WithBeforeConnect: nil function")
+	case c.nilFunctionOf != "":
+		return nilFunction(c.nilFunctionOf)
 	case c.logger == nil:
 		return errors.New("WithLogger: nil logger")
 	}

@@ -77,7 +77,10 @@ func WithLogin(login, passcode string) ConnectOption {
 // WithCredentials calls f for login and passcode before every attempt to connect, with the ctx of that attempt. An
 // error of f ends the attempt. f must not call methods of the Client. It excludes [WithLogin].
 func WithCredentials(f func(ctx context.Context) (login, passcode string, err error)) ConnectOption {
-	return connectOption(func(c *connectConfig) { c.credentials = f })
+	return connectOption(func(c *connectConfig) {
+		c.credentials = f
+		c.needs("WithCredentials", f != nil)
+	})
 }
 
 // WithHost sets CONNECT's host header, which RabbitMQ takes as the virtual host. The default is "/", never the host
@@ -109,7 +112,7 @@ func WithHeartBeat(send, receive time.Duration) ConnectOption {
 // WithHTTPClient sets the client for the WebSocket upgrade, with its TLS configuration, proxy, cookies and redirect
 // policy. The client is not changed.
 //
-// The default is http.DefaultClient, which uses the proxy of HTTP_PROXY and HTTPS_PROXY. A Transport of your own does
+// The default, and what nil stands for, is http.DefaultClient, which uses the proxy of HTTP_PROXY and HTTPS_PROXY. A Transport of your own does
 // so with Proxy set to http.ProxyFromEnvironment. An HTTP proxy is asked for a tunnel (CONNECT), with or without TLS;
 // its user and password are those in its URL.
 //
@@ -123,7 +126,7 @@ func WithHTTPClient(client *http.Client) ConnectOption {
 	return connectOption(func(c *connectConfig) { c.httpClient = client })
 }
 
-// WithHTTPHeader adds header to the request for the WebSocket upgrade.
+// WithHTTPHeader adds header to the request for the WebSocket upgrade. nil adds nothing.
 func WithHTTPHeader(header http.Header) ConnectOption {
 	return connectOption(func(c *connectConfig) { c.httpHeader = header.Clone() })
 }
@@ -132,7 +135,10 @@ func WithHTTPHeader(header http.Header) ConnectOption {
 // upgrade, such as a fresh bearer token. They replace those of [WithHTTPHeader] with the same name. An error of f
 // ends the attempt. f must not call methods of the Client.
 func WithHTTPHeaderFunc(f func(ctx context.Context) (http.Header, error)) ConnectOption {
-	return connectOption(func(c *connectConfig) { c.httpHeaderFunc = f })
+	return connectOption(func(c *connectConfig) {
+		c.httpHeaderFunc = f
+		c.needs("WithHTTPHeaderFunc", f != nil)
+	})
 }
 
 // WithBeforeConnect calls f before every attempt to connect, with the ctx of that attempt: a place for everything that
@@ -142,7 +148,10 @@ func WithHTTPHeaderFunc(f func(ctx context.Context) (http.Header, error)) Connec
 // that the library writes itself, or one of HTTPHeader where there is no upgrade, is that attempt's error. f must not call
 // methods of the Client.
 func WithBeforeConnect(f func(ctx context.Context, a *Attempt) error) ConnectOption {
-	return connectOption(func(c *connectConfig) { c.beforeConnect = append(c.beforeConnect, f) })
+	return connectOption(func(c *connectConfig) {
+		c.beforeConnect = append(c.beforeConnect, f)
+		c.needs("WithBeforeConnect", f != nil)
+	})
 }
 
 // WithSubprotocols replaces the WebSocket subprotocols offered, by default v12.stomp, v11.stomp and v10.stomp for the
@@ -194,7 +203,10 @@ func WithEscapedConnect() ConnectOption {
 // If Close of a connection waits for its peer, the Client sets a deadline in the past first, so that a silent peer
 // does not delay it.
 func WithDialer(dial func(ctx context.Context, url string) (net.Conn, error)) ConnectOption {
-	return connectOption(func(c *connectConfig) { c.dialer = dial })
+	return connectOption(func(c *connectConfig) {
+		c.dialer = dial
+		c.needs("WithDialer", dial != nil)
+	})
 }
 
 // WithLimits bounds frames, both received and sent. Zero fields keep their defaults; see [Limits].
@@ -235,7 +247,7 @@ func WithInitialRetry() ConnectOption {
 }
 
 // WithLifetime ends the Client when ctx ends, as Disconnect within 5 s. Client.Err then matches [ErrClosed] and the
-// cause of ctx.
+// cause of ctx. nil is as if it had not been given.
 func WithLifetime(ctx context.Context) ConnectOption {
 	return connectOption(func(c *connectConfig) { c.lifetime = ctx })
 }
@@ -286,7 +298,10 @@ func WithSelector(expr string) SubscribeOption {
 // second. ctx ends with the session, with the subscription, when Subscribe's own ends and after 15 s. f is not called again
 // before it has returned, and must not call methods of the Client.
 func WithSubscribeHeaderFunc(f func(ctx context.Context) (Header, error)) SubscribeOption {
-	return subscribeOption(func(c *subscribeConfig) { c.headerFunc = f })
+	return subscribeOption(func(c *subscribeConfig) {
+		c.headerFunc = f
+		c.headerFuncSet = true
+	})
 }
 
 // WithoutResubscribe ends the subscription with its session: its channel closes, and Err matches [ErrConnectionLost].

@@ -44,6 +44,11 @@ func TestConnect_options_refused(t *testing.T) {
 		"split_of_three":         {one(stomp.WithMessageSplit(3)), "WithMessageSplit: 3 bytes is below 4, the longest UTF-8 character"},
 		"negative_limit":         {one(stomp.WithLimits(stomp.Limits{Entries: -1})), "WithLimits: negative limit (0 keeps the default)"},
 		"nil_logger":             {one(stomp.WithLogger(nil)), "WithLogger: nil logger"},
+		"nil_credentials":        {one(stomp.WithCredentials(nil)), "WithCredentials: nil function"},
+		"nil_header_func":        {[]stomp.ConnectOption{stomp.WithHTTPHeaderFunc(nil)}, "WithHTTPHeaderFunc: nil function"},
+		"nil_before_connect":     {one(stomp.WithBeforeConnect(nil)), "WithBeforeConnect: nil function"},
+		"nil_dialer":             {[]stomp.ConnectOption{stomp.WithDialer(nil)}, "WithDialer: nil function"},
+		"nil_option":             {one(nil), "a nil option"},
 		"failover_to_nowhere":    {[]stomp.ConnectOption{stomp.WithFailover("ws://two.test", "")}, "WithFailover: URL 2 is bad: it has no scheme: write ws://, wss://, tcp:// or tls:// before the host, as in ws://localhost:15674/ws"},
 		"failover_with_a_login":  {[]stomp.ConnectOption{stomp.WithFailover("tcp://u:secret@two.test")}, "WithFailover: URL 1 is bad: tcp takes no user and password: they belong into the login of STOMP (WithLogin)"},
 		"negative_buffer":        {one(stomp.WithBuffer(-1, 0, stomp.OverflowBlock)), "WithBuffer: negative bound (0 keeps the default)"},
@@ -121,9 +126,10 @@ func TestWithHeader_refused_names(t *testing.T) {
 	}
 }
 
-// nil where an option takes a function, a client or a context is as if it had not been given.
+// nil where an option takes a client, a header or a context is as if it had not been given.
 func TestConnect_options_nil(t *testing.T) {
-	p, connect := rig.NewServer(t).Start(stomp.WithCredentials(nil), stomp.WithHTTPHeader(nil), stomp.WithHTTPHeaderFunc(nil), stomp.WithHTTPClient(nil),
+	var none context.Context
+	p, connect := rig.NewServer(t).Start(stomp.WithHTTPHeader(nil), stomp.WithHTTPClient(nil), stomp.WithLifetime(none),
 		stomp.WithLogger(slog.New(slog.DiscardHandler)), stomp.WithLimits(stomp.Limits{}), stomp.WithBuffer(0, 0, stomp.OverflowBlock))
 	p.Handshake("version:1.2")
 	connect.Client()

@@ -69,6 +69,8 @@ func TestSubscribe_refuses(t *testing.T) {
 		{"unknown_policy", nil, "/a", []stomp.SubscribeOption{stomp.WithBuffer(1, 1, 9)}, nil, "WithBuffer: unknown policy 9"},
 		{"reserved_header", nil, "/a", []stomp.SubscribeOption{stomp.WithHeader("selector", "x")}, nil, "use WithSelector"},
 		{"reserved_header_of_func", nil, "/a", []stomp.SubscribeOption{stomp.WithSubscribeHeaderFunc(func(context.Context) (stomp.Header, error) { return stomp.Header{{"id", "x"}}, nil })}, nil, "use WithID"},
+		{"nil_header_func", nil, "/a", []stomp.SubscribeOption{stomp.WithSubscribeHeaderFunc(nil)}, nil, "WithSubscribeHeaderFunc: nil function"},
+		{"nil_option", nil, "/a", []stomp.SubscribeOption{nil}, nil, "a nil option"},
 		{"F13_NUL_in_header", nil, "/a", []stomp.SubscribeOption{stomp.WithHeader("x", "\x00")}, nil, "(F13)"},
 	} {
 		rig.Bubble(t, tc.name, func(t *testing.T) {

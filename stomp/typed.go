@@ -15,10 +15,13 @@ type Message[T any] struct {
 
 // SubscribeAs is [Client.NewSubscription] with each frame decoded by decode, in order of arrival, in a goroutine of
 // the subscription. A frame that does not decode is delivered with the error in its Err, and can be acknowledged or
-// refused like any other. decode must not end the Client.
+// refused like any other. decode must not end the Client. Its panics are not recovered: they end the process.
 //
 // The channel has no buffer: when ctx ends, the message about to be delivered is dropped with those that wait.
 func SubscribeAs[T any](ctx context.Context, c *Client, destination string, decode func(Frame) (T, error), opts ...SubscribeOption) (*Subscription[Message[T]], error) {
+	if decode == nil {
+		return nil, &opError{op: "subscribe", target: destination, err: nilFunction("SubscribeAs"), unsent: true}
+	}
 	converted := make(chan struct{})
 	sub, err := c.subscribe(ctx, destination, opts, converted)
 	if err != nil {
@@ -27,8 +30,13 @@ func SubscribeAs[T any](ctx context.Context, c *Client, destination string, deco
 	}
 	out := make(chan Message[T])
 	convert := func() { // joined by the Client
-		defer close(converted)
-		defer close(out)
+		defer func() {
+			if x := recover(); x != nil {
+				panic(x) // of decode. With out closed, the program might end in peace before the panic ends it
+			}
+			close(out)
+			close(converted)
+		}()
 		for f := range sub.inbox.C() {
 			m := Message[T]{Frame: f}
 			m.Value, m.Err = decode(f)

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -181,6 +184,55 @@ func TestSubscribeAs_errors_are_those_of_Subscribe(t *testing.T) {
 		_, err = stomp.SubscribeJSON[int](t.Context(), c, "/a")
 		rig.ErrorIs(t, err, stomp.ErrClosed)
 	})
+}
+
+func TestSubscribeAs_nil_function_is_an_error_of_the_call(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, c := rig.Pair(t)
+		_, err := stomp.SubscribeAs[int](t.Context(), c, "/queue/a", nil)
+		rig.ErrorText(t, err, "stomp: subscribe /queue/a: SubscribeAs: nil function")
+		rig.Unsent(t, err)
+		synctest.Wait()
+		rig.Equal(t, "the broker", rig.Received(b), nil)
+	})
+}
+
+// slowWords is what brokenDecode panics with. Its text, which the runtime asks for when every deferred call has run, gives the rest of
+// the program all the time that it needs to end in peace.
+type slowWords struct{}
+
+func (slowWords) Error() string {
+	for range 100_000 {
+		runtime.Gosched()
+	}
+	return "these are slow words"
+}
+
+func brokenDecode(stomp.Frame) (int, error) { panic(slowWords{}) }
+
+// A decode that panics ends the process, with the stack that leads to it. Nobody sees the channel closed before.
+func TestSubscribeAs_panic_of_decode_ends_the_process(t *testing.T) {
+	const child = "WEBSTOMP_TEST_PANIC"
+	if os.Getenv(child) != "" {
+		b := rig.NewBroker(t)
+		c := rig.Connect(t, b)
+		sub, err := stomp.SubscribeAs(t.Context(), c, "/queue/a", brokenDecode, stomp.WithReceipt())
+		rig.OK(t, err)
+		rig.Publish(b, "/queue/a", "1")
+		<-sub.C
+		os.Exit(0)
+	}
+	cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$")
+	cmd.Env = append(os.Environ(), child+"=1")
+	said, err := cmd.CombinedOutput()
+	if err == nil {
+		t.Fatalf("the process ended in peace: %s", said)
+	}
+	for _, want := range []string{"panic: ", "these are slow words", "brokenDecode(", "typed_test.go:"} {
+		if !strings.Contains(string(said), want) {
+			t.Errorf("%q is not in what the process said:\n%s", want, said)
+		}
+	}
 }
 
 func TestSubscribeJSON_goes_on_after_what_does_not_decode(t *testing.T) {
