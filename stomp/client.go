@@ -27,6 +27,8 @@ type Client struct {
 	sess            *session     // the current one, used by calls; nil: none
 	past            Stats        // of sessions that have ended
 	subs            map[string]*subscription
+	leaving         map[*subscription]bool // see leaving.go; nil until the first one
+	dropping        bool                   // nothing waits for consumers any more
 	subscriptionIDs uint64
 	subsMade        uint64
 	endReason       error  // set when the user ends the Client; nil until then
@@ -36,8 +38,7 @@ type Client struct {
 	joining         bool   // nothing is added to running any more
 	framesDropped   bool   // accepted frames were dropped at the end; set before done is closed
 
-	closing chan struct{} // closed by closeAll: stops the goroutines of SubscribeAs
-	done    chan struct{} // closed by end, after everything else
+	done chan struct{} // closed by end, after everything else
 }
 
 // Connect dials url, performs the STOMP handshake and returns a connected Client.
@@ -58,11 +59,10 @@ func Connect(ctx context.Context, url string, opts ...ConnectOption) (*Client, e
 		return nil, err
 	}
 	c := &Client{
-		subs:    make(map[string]*subscription),
-		closing: make(chan struct{}),
-		done:    make(chan struct{}),
-		hurry:   make(chan struct{}, 1),
-		status:  Status{State: StateConnecting, Attempt: 1, Since: time.Now()},
+		subs:   make(map[string]*subscription),
+		done:   make(chan struct{}),
+		hurry:  make(chan struct{}, 1),
+		status: Status{State: StateConnecting, Attempt: 1, Since: time.Now()},
 	}
 	c.mark, c.cfg, c.log = new(clientMark), cfg, cfg.logger
 	c.receipts, c.newSubscriptionID = newReceipts(), c.newID
@@ -200,7 +200,9 @@ func (c *Client) goJoined(f func()) bool {
 }
 
 // Done returns a channel that is closed when the Client has ended: all its channels are closed and all its goroutines
-// have returned.
+// have returned. Where the Client fails by itself, consumers first get what had arrived for them in auto mode, as long as
+// they go on reading: one that takes nothing for 15 s gets no more, and Close, Disconnect and the end of a subscription's
+// ctx drop the rest at once. Err and Status do not wait for that.
 func (c *Client) Done() <-chan struct{} { return c.done }
 
 // Err returns nil while the Client lives, and then why it ended: [ErrClosed] if its user ended it (after

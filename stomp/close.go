@@ -21,14 +21,20 @@ func (c *Client) Drain(ctx context.Context) error {
 	for _, sub := range c.subs {
 		subs = append(subs, sub)
 	}
+	subs = append(subs, c.leavingLocked()...)
 	c.draining = true
 	c.mu.Unlock()
 	var all sync.WaitGroup // joined below
 	for _, sub := range subs {
-		all.Go(func() { sub.unsubscribe(ctx, nil) }) // an error is ctx's, and Disconnect returns that
+		all.Go(func() { sub.unsubscribe(ctx, nil) }) // an error is ctx's, which is looked at below
 	}
 	all.Wait()
-	return c.Disconnect(ctx)
+	late := ctx.Err() != nil && len(subs) > 0
+	err := c.Disconnect(ctx)
+	if err == nil && late { // the Client had ended by itself, and its consumers had not taken what had arrived
+		err = &opError{op: "drain", step: "waiting for consumers", err: ctxError(ctx)}
+	}
+	return err
 }
 
 // Disconnect ends the Client, within ctx. It writes what was accepted, waits for the receipts that callers asked for,
@@ -37,7 +43,8 @@ func (c *Client) Drain(ctx context.Context) error {
 //
 // When ctx ends first, Disconnect cuts the connection and returns ctx's error. When the session ended before
 // everything accepted could be written, the error matches [ErrConnectionLost]. The Client is closed when Disconnect
-// returns. On a closed Client it returns nil.
+// returns. On a closed Client it returns nil. Of a Client that has failed it drops what waits for consumers, and Drain
+// waits for them.
 func (c *Client) Disconnect(ctx context.Context) error { return c.disconnect(ctx, ErrClosed) }
 
 // Close ends the Client at once: it cuts the connection without telling the broker, and joins every goroutine. What
@@ -59,9 +66,12 @@ func (c *Client) beginEnd(reason error) *session {
 	if c.endReason == nil && c.err == nil {
 		c.endReason = reason
 	}
-	s := c.sess
+	s, over := c.sess, c.err != nil
 	c.mu.Unlock()
 	c.quit()
+	if over { // by itself, and consumers are still taking what had arrived
+		c.dropLeaving()
+	}
 	return s
 }
 
@@ -93,9 +103,9 @@ func (c *Client) disconnectWith(ctx context.Context) {
 	})
 	c.mu.Lock()
 	c.unwatch = func() { unwatch() }
-	joining := c.joining
+	over := c.err != nil
 	c.mu.Unlock()
-	if joining {
+	if over {
 		unwatch()
 	}
 }
@@ -106,8 +116,7 @@ func (c *Client) end(fault error, dropped bool) {
 	err := cmp.Or(c.endReason, fault)
 	c.err = err
 	c.framesDropped = dropped
-	c.joining = true
-	// In one step with err and joining: whoever sees one of them sees StateClosed, a new Watch as well.
+	// In one step with err: whoever sees that sees StateClosed, a new Watch as well.
 	changed := c.setStatusLocked(func(st *Status) {
 		*st = Status{State: StateClosed, Epoch: st.Epoch, Err: err, Session: st.Session}
 	})
@@ -122,8 +131,9 @@ func (c *Client) end(fault error, dropped bool) {
 	close(c.done)
 }
 
-// closeAll resolves every receipt, closes every channel that the Client feeds, and joins its goroutines. A
-// subscription's Err is nil when the user ended the Client, err otherwise.
+// closeAll resolves every receipt, closes every channel that the Client feeds, and joins its goroutines. If the user ended
+// the Client, a subscription's Err is nil, and what waits for its consumer is dropped. Otherwise that is err, and the
+// consumer gets what had arrived (see leaving.go).
 func (c *Client) closeAll(err error) {
 	c.mu.Lock()
 	wanted := c.endReason != nil
@@ -131,18 +141,23 @@ func (c *Client) closeAll(err error) {
 	c.receipts.close(errClosedBy(err))
 	if wanted {
 		c.log.Info("stomp: closed", "reason", err)
-		err = nil
+		c.dropLeaving()
+		for _, sub := range c.openSubscriptions() {
+			sub.end(nil, false)
+		}
 	} else {
 		what := "stomp: connection lost"
 		if !c.cfg.once {
 			what = "stomp: no reconnecting any more"
 		}
 		c.log.Error(what, "error", err)
-	}
-	for _, sub := range c.openSubscriptions() {
-		sub.end(err, false)
+		for _, sub := range c.openSubscriptions() {
+			sub.finish(err)
+		}
 	}
 	c.unmatched.close()
-	close(c.closing)
+	c.mu.Lock()
+	c.joining = true
+	c.mu.Unlock()
 	c.running.Wait()
 }

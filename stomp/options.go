@@ -234,7 +234,7 @@ func WithReconnect(b Backoff) ConnectOption {
 	return connectOption(func(c *connectConfig) { c.backoff, c.once = b, false })
 }
 
-// WithoutReconnect makes a lost connection end the Client.
+// WithoutReconnect makes a lost connection end the Client. What had arrived is still delivered; see [Client.Done].
 func WithoutReconnect() ConnectOption {
 	return connectOption(func(c *connectConfig) { c.once = true })
 }
@@ -280,8 +280,10 @@ func WithAck(mode AckMode) SubscribeOption {
 }
 
 // WithID sets the subscription's id, which durable subscriptions need. By default the Client makes one. The id of
-// another live subscription is [ErrDuplicateID]; "" is [ErrNoID]. RabbitMQ copies it into other headers without
-// escapes, so keep to letters, digits, - and _ (clause M8).
+// another live subscription is [ErrDuplicateID]; "" is [ErrNoID]. It may be used again as soon as the UNSUBSCRIBE of that
+// subscription is accepted for sending, and has been when its channel is closed or its Unsubscribe has returned. What the
+// broker sends before it has seen that UNSUBSCRIBE then comes to the new subscription. RabbitMQ copies the id into other
+// headers without escapes, so keep to letters, digits, - and _ (clause M8).
 func WithID(id string) SubscribeOption {
 	return subscribeOption(func(c *subscribeConfig) { c.id, c.idSet = id, true })
 }
@@ -304,7 +306,8 @@ func WithSubscribeHeaderFunc(f func(ctx context.Context) (Header, error)) Subscr
 	})
 }
 
-// WithoutResubscribe ends the subscription with its session: its channel closes, and Err matches [ErrConnectionLost].
+// WithoutResubscribe ends the subscription with its session: its channel closes, in auto mode when everything that had
+// arrived is delivered, and Err matches [ErrConnectionLost].
 func WithoutResubscribe() SubscribeOption {
 	return subscribeOption(func(c *subscribeConfig) { c.sessionOnly = true })
 }

@@ -120,7 +120,7 @@ func (rs *replies) subscribe(ctx context.Context, queue string) error {
 	f.entries.add("ack", AckAuto.String())
 	_, _, err := s.submit(ctx, &f)
 	if err != nil {
-		s.routes.remove(r.id)
+		s.routes.remove(r)
 	}
 	return err
 }
@@ -137,7 +137,7 @@ func (rs *replies) deliver(_ *route, f Frame) *inbox.Inbox[Frame] {
 // cancel ends a reply queue that the broker refused or ended, and the requests that wait at it (see consumer). The
 // next request opens it again.
 func (rs *replies) cancel(r *route, e *Error) {
-	rs.session.routes.remove(r.id)
+	rs.session.routes.remove(r)
 	rs.forget(r.destination)
 	rs.fail(e, func(w *replyWaiter) bool { return w.queue == r.destination })
 }

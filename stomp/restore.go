@@ -103,6 +103,6 @@ func (v *supervisor) subscribe(s *session, sub *subscription, until time.Time) {
 func (sub *subscription) restoreOn(s *session, more Header) {
 	err := sub.sendSubscribe(context.Background(), s, more, true)
 	if err != nil && !errors.Is(err, errSessionOver) && !errors.Is(err, errEnded) {
-		sub.fail(err, false)
+		sub.fail(err)
 	}
 }

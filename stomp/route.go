@@ -81,12 +81,15 @@ func (r *route) canAck(f Frame) bool {
 }
 
 // isOver reports whether the consumer or the session has ended, so that no ACK may go out.
-func (r *route) isOver() bool {
+func (r *route) isOver() bool { return r.hasEnded() || r.session.isOver() }
+
+// hasEnded reports whether the subscription has ended.
+func (r *route) hasEnded() bool {
 	select {
 	case <-r.ended:
 		return true
 	default:
-		return r.session.isOver()
+		return false
 	}
 }
 
@@ -105,12 +108,16 @@ type routes struct {
 
 func newRoutes() *routes { return &routes{ids: make(map[string]*route)} }
 
-// add adds a route. It returns false when its id has one already.
+// add adds a route. It returns false when its id has one already. That of a subscription which has ended gives way: the
+// Client has given its id to another one, and its SUBSCRIBE will not go out.
 func (rs *routes) add(r *route) bool {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
-	if rs.ids[r.id] != nil {
-		return false
+	if old := rs.ids[r.id]; old != nil {
+		if !old.hasEnded() {
+			return false
+		}
+		old.releaseFrames()
 	}
 	rs.made++
 	r.order = rs.made
@@ -121,21 +128,20 @@ func (rs *routes) add(r *route) bool {
 	return true
 }
 
-// remove removes the route of an id and remembers the id as retired.
-func (rs *routes) remove(id string) {
+// remove removes a route and remembers its id as retired. It does nothing if the id is another's by now.
+func (rs *routes) remove(r *route) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
-	r := rs.ids[id]
-	if r == nil {
+	if rs.ids[r.id] != r {
 		return
 	}
 	r.releaseFrames()
-	delete(rs.ids, id)
-	if _, ours := subscriptionNumber(id); !ours {
+	delete(rs.ids, r.id)
+	if _, ours := subscriptionNumber(r.id); !ours {
 		if len(rs.retired) == retiredKept {
 			rs.retired = append(rs.retired[:0], rs.retired[1:]...)
 		}
-		rs.retired = append(rs.retired, id)
+		rs.retired = append(rs.retired, r.id)
 	}
 }
 

@@ -37,6 +37,12 @@ func (c *Client) Stats() Stats {
 	for _, sub := range c.subs {
 		subs = append(subs, sub)
 	}
+	total.Subscriptions = len(subs)
+	for sub := range c.leaving {
+		if c.subs[sub.id] != sub { // else it is about to leave that
+			subs = append(subs, sub)
+		}
+	}
 	c.mu.Unlock()
 	if s != nil {
 		s.addTo(&total)
@@ -50,7 +56,6 @@ func (c *Client) Stats() Stats {
 	total.Unmatched = c.counters.unmatched.Load()
 	total.StrayErrors = c.counters.strayErrors.Load()
 	total.Dropped = c.counters.dropped.Load()
-	total.Subscriptions = len(subs)
 	for _, sub := range subs {
 		one := sub.inbox.Stats()
 		total.Queued += one.Queued

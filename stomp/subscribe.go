@@ -19,7 +19,8 @@ import (
 //
 // The channel is closed for three reasons: ctx ended, the Client ended ([Client.Err]), or the subscription alone
 // failed: the broker refused or cancelled it, or the consumer was too slow ([OverflowFail]). The Err of a
-// [Client.NewSubscription] tells which.
+// [Client.NewSubscription] tells which. In auto mode, what had arrived when the Client or the subscription failed is
+// delivered before, except with OverflowFail.
 //
 // The errors are [ErrNoDestination], [ErrNoID], [ErrDuplicateID], [ErrClosed], ctx's own, a [*ProtocolError] for an
 // ack mode that the session's version lacks (clause M2), with [WithoutWaiting] [ErrNotConnected], and with
@@ -83,7 +84,12 @@ func (c *Client) subscribe(ctx context.Context, destination string, opts []Subsc
 	if err != nil {
 		return fail(err)
 	}
-	if s != nil {
+	if s == nil {
+		if err := sub.checkSubscribe(); err != nil {
+			sub.end(err, false)
+			return fail(err)
+		}
+	} else {
 		// If this session ends first, the next one restores the subscription.
 		more, err := sub.askHeader(ctx, s)
 		if err == nil {
@@ -176,17 +182,14 @@ func (c *Client) forget(sub *subscription) {
 // (promise 5). more is further entries. forced: it does not wait for room in the outbox.
 func (sub *subscription) sendSubscribe(ctx context.Context, s *session, more Header, forced bool) error {
 	cfg := sub.cfg
-	f := &outgoing{op: "subscribe", target: sub.destination, command: wire.Subscribe, header: cfg.header, receipt: ownReceipt, forced: forced}
+	f := sub.subscribeFrame()
+	f.forced = forced
 	if s.info.Version == V10 && cfg.ack == AckClientIndividual {
 		return f.notSent(&ProtocolError{Reason: "ack mode client-individual needs STOMP 1.1; the session speaks 1.0", Clause: "M2"})
 	}
 	f.header = append(slices.Clip(f.header), more...)
-	f.entries.add("id", sub.id)
-	f.entries.add("destination", sub.destination)
-	f.entries.add("ack", cfg.ack.String())
-	f.entries.addIfSet("selector", cfg.selector)
 	f.admit = sub.admitSubscribe
-	f.refused = func(e *Error) { sub.fail(e, false) }
+	f.refused = func(e *Error) { sub.fail(e) }
 
 	r := &route{session: s.ref, epoch: s.epoch, version: s.info.Version,
 		id: sub.id, destination: sub.destination, ack: cfg.ack, made: time.Now(), to: sub, ended: sub.done}
@@ -199,11 +202,26 @@ func (sub *subscription) sendSubscribe(ctx context.Context, s *session, more Hea
 	}
 	confirm, _, err := s.submit(ctx, f)
 	if err != nil {
-		s.routes.remove(sub.id)
+		s.routes.remove(r)
 		return err
 	}
 	sub.setConfirm(r, confirm)
 	return nil
+}
+
+func (sub *subscription) subscribeFrame() *outgoing {
+	f := &outgoing{op: "subscribe", target: sub.destination, command: wire.Subscribe, header: sub.cfg.header, receipt: ownReceipt}
+	f.entries.add("id", sub.id)
+	f.entries.add("destination", sub.destination)
+	f.entries.add("ack", sub.cfg.ack.String())
+	f.entries.addIfSet("selector", sub.cfg.selector)
+	return f
+}
+
+// checkSubscribe returns why no version of STOMP could encode SUBSCRIBE, when there is no session that would tell.
+func (sub *subscription) checkSubscribe() error {
+	_, err := sub.subscribeFrame().appendTo(nil, sub.client.cfg.encoder(V12), &pendingReceipt{})
+	return publicError(err)
 }
 
 // admitSubscribe is called as SUBSCRIBE gets its place in the outbox, so that UNSUBSCRIBE can only follow it: a Drain

@@ -47,8 +47,10 @@ func (s *Subscription[T]) Confirmed(ctx context.Context) error { return s.sub.co
 // meanwhile, so call Unsubscribe from another goroutine than the one that reads, or bound it by ctx.
 //
 // If ctx ends first, what still waits is dropped and counted, UNSUBSCRIBE goes out anyway, and ctx's error is
-// returned. The subscription has ended when Unsubscribe returns. With [WithReceipt] it waits for the broker's
-// RECEIPT; without, it does so if the broker is known to send receipts.
+// returned. The subscription has ended when Unsubscribe returns, and its id may be used again. With [WithReceipt] it
+// waits for the broker's RECEIPT; without, it does so if the broker is known to send receipts. From the call on, Err is
+// nil, whatever else happens meanwhile. Of a subscription that has failed, Unsubscribe waits for the consumer alone. A
+// header that cannot be encoded is an error, and the subscription goes on.
 //
 // A durable subscription ends for good if [WithHeader] repeats here what made it durable: durable and auto-delete on
 // RabbitMQ, activemq.subscriptionName or durable-subscription-name on ActiveMQ. Otherwise it goes on collecting
@@ -59,8 +61,8 @@ func (s *Subscription[T]) Unsubscribe(ctx context.Context, opts ...FrameOption) 
 
 // subscription is the part of a Subscription that does not depend on its type.
 //
-// It ends once: the first reason to pass beginEnd counts. Then the Client and the session forget it, and the inbox is
-// ended or drained, which closes the channel.
+// It ends once: the first reason to pass beginEnd counts. Then UNSUBSCRIBE goes out where it is needed, the session and the
+// Client forget it, and the inbox is ended or drained, which closes the channel.
 type subscription struct {
 	client      *Client
 	id          string // set by register
@@ -76,27 +78,50 @@ type subscription struct {
 	suspicion *suspicion // see suspect.go; nil: none
 	stood     bool       // the broker has accepted it before
 
-	mu              sync.Mutex // guards what follows; a leaf: nothing is locked below it
-	err             error      // set before done is closed
-	ending          bool       // beginEnd was called
-	unsubscribing   bool       // Unsubscribe was called
-	unsubscribeSent bool
-	waitsFor        error           // why it is not sent with all others on the next session; nil: it is
-	route           *route          // on the latest session that it was sent on; nil: none yet
-	subscribeSent   bool            // the outbox has accepted route's SUBSCRIBE
-	confirm         *pendingReceipt // of that SUBSCRIBE
-	renewed         notify.Event    // confirm has been set again
-	unwatch         func()          // stops watching the ctx it was made with; nil: not watched
+	mu            sync.Mutex // guards what follows; a leaf: nothing is locked below it
+	err           error      // set before done is closed
+	ending        bool       // beginEnd was called
+	unsubscribing bool       // Unsubscribe was called
+	farewell      farewell
+	released      bool            // the id may be used again
+	freed         notify.Event    // released has been set
+	waitsFor      error           // why it is not sent with all others on the next session; nil: it is
+	route         *route          // on the latest session that it was sent on; nil: none yet
+	subscribeSent bool            // the outbox has accepted route's SUBSCRIBE
+	confirm       *pendingReceipt // of that SUBSCRIBE
+	renewed       notify.Event    // confirm has been set again
+	unwatched     bool            // the ctx it was made with does not matter any more
+	unwatch       func()          // stops watching that; nil: not watched
 }
+
+// farewell is how far UNSUBSCRIBE has come.
+type farewell uint8
+
+const (
+	notBegun farewell = iota
+	underWay          // a call is about to send it
+	settled           // it has its place in the outbox, or is not needed
+)
 
 // endWith ends the subscription when ctx ends.
 func (sub *subscription) endWith(ctx context.Context) {
 	unwatch := sub.client.whenDone(ctx, func() { sub.end(nil, true) })
 	sub.mu.Lock()
-	ending := sub.ending
+	unwatched := sub.unwatched
 	sub.unwatch = unwatch
 	sub.mu.Unlock()
-	if ending {
+	if unwatched {
+		unwatch()
+	}
+}
+
+// stopWatching undoes endWith.
+func (sub *subscription) stopWatching() {
+	sub.mu.Lock()
+	sub.unwatched = true
+	unwatch := sub.unwatch
+	sub.mu.Unlock()
+	if unwatch != nil {
 		unwatch()
 	}
 }
@@ -113,7 +138,8 @@ func (sub *subscription) failure() error {
 	}
 }
 
-// beginEnd returns true to the first caller only, which then ends the subscription. err becomes its failure.
+// beginEnd returns true to the first caller only, which then ends the subscription. err becomes its failure, unless its user
+// is ending it by Unsubscribe: then C may be closed already, and Err is nil for good.
 func (sub *subscription) beginEnd(err error) bool {
 	sub.mu.Lock()
 	if sub.ending {
@@ -121,22 +147,19 @@ func (sub *subscription) beginEnd(err error) bool {
 		return false
 	}
 	sub.ending = true
-	sub.err = err
-	unwatch := sub.unwatch
+	if !sub.unsubscribing {
+		sub.err = err
+	}
 	sub.mu.Unlock()
 	close(sub.done)
-	if unwatch != nil {
-		unwatch()
-	}
 	return true
 }
 
-// fail ends the subscription alone, at once; see end.
-func (sub *subscription) fail(err error, unsubscribe bool) {
-	if !sub.hasEnded() {
-		sub.client.log.Warn("stomp: a subscription ends", "id", sub.id, "destination", sub.destination, "error", err)
-	}
-	sub.end(err, unsubscribe)
+// isEnding reports whether the subscription has ended or its user is ending it.
+func (sub *subscription) isEnding() bool {
+	sub.mu.Lock()
+	defer sub.mu.Unlock()
+	return sub.ending || sub.unsubscribing
 }
 
 func (sub *subscription) hasEnded() bool {
@@ -148,29 +171,102 @@ func (sub *subscription) hasEnded() bool {
 	}
 }
 
+// fail ends the subscription alone; see finish.
+func (sub *subscription) fail(err error) {
+	sub.logFailure(err)
+	sub.finish(err)
+}
+
+func (sub *subscription) logFailure(err error) {
+	if !sub.isEnding() {
+		sub.client.log.Warn("stomp: a subscription ends", "id", sub.id, "destination", sub.destination, "error", err)
+	}
+}
+
+// finish ends the subscription for a reason that its user did not choose, and that is over at the broker as well. In auto
+// mode what had arrived is still delivered, as the broker has it no more, and then the channel is closed. In the client
+// modes that is done at once: the broker delivers the rest again.
+func (sub *subscription) finish(err error) {
+	if !sub.beginEnd(err) {
+		return
+	}
+	leaving := sub.cfg.ack == AckAuto && sub.client.keepLeaving(sub)
+	sub.sayNothing()
+	sub.release()
+	if leaving {
+		sub.leave()
+		return
+	}
+	sub.stopWatching()
+	sub.inbox.End()
+}
+
 // end ends the subscription at once: what is in the channel's buffer stays readable, what waits behind it is dropped
 // and counted. unsubscribe: UNSUBSCRIBE goes out, without waiting for an answer.
 func (sub *subscription) end(err error, unsubscribe bool) {
 	if !sub.beginEnd(err) {
-		sub.inbox.End() // Unsubscribe may be waiting for its consumer
+		sub.inbox.End() // Unsubscribe may be waiting for its consumer, or the subscription is leaving
 		return
 	}
-	sub.detach()
+	sub.stopWatching()
 	if unsubscribe {
 		sub.sendUnsubscribe(nil)
 	}
+	sub.sayNothing()
+	sub.release()
 	sub.inbox.End()
 }
 
-// detach makes the Client and the session forget the subscription.
-func (sub *subscription) detach() {
-	sub.client.forget(sub)
-	if r := sub.current(); r != nil {
+// sayNothing notes that no UNSUBSCRIBE is needed, unless one is under way.
+func (sub *subscription) sayNothing() {
+	sub.mu.Lock()
+	defer sub.mu.Unlock()
+	if sub.farewell == notBegun {
+		sub.farewell = settled
+	}
+}
+
+// release makes the session and the Client forget a subscription that has ended, so that its id may be used again. While its
+// UNSUBSCRIBE is under way it does nothing, and whoever sends that calls it again: the SUBSCRIBE of the next subscription
+// with that id must not overtake it.
+func (sub *subscription) release() {
+	sub.mu.Lock()
+	due, r := sub.ending && sub.farewell == settled, sub.route
+	sub.mu.Unlock()
+	if !due {
+		return
+	}
+	if r != nil {
 		if s := r.session.get(); s != nil {
-			s.routes.remove(sub.id)
+			s.routes.remove(r)
 		}
 	}
+	sub.client.forget(sub)
 	sub.forgetConfirm()
+	sub.mu.Lock()
+	sub.released = true
+	freed := sub.freed.Take()
+	sub.mu.Unlock()
+	freed.Wake()
+}
+
+// awaitReleased waits, within ctx, until the id of a subscription that has ended may be used again. It does not take long:
+// another call is about to do that.
+func (sub *subscription) awaitReleased(ctx context.Context) {
+	sub.mu.Lock()
+	released := sub.released
+	var freed <-chan struct{}
+	if !released {
+		freed = sub.freed.Wait()
+	}
+	sub.mu.Unlock()
+	if released {
+		return
+	}
+	select {
+	case <-freed:
+	case <-ctx.Done():
+	}
 }
 
 func (sub *subscription) current() *route {
@@ -219,13 +315,15 @@ func (sub *subscription) deliver(r *route, f Frame) (full *inbox.Inbox[Frame]) {
 		return sub.inbox
 	case inbox.Overflowed:
 		bound := sub.inbox.Bound()
-		sub.fail(fmt.Errorf("%w: %d frames or %d bytes wait in subscription %q to %s (see WithBuffer)",
-			ErrSlowConsumer, bound.Count, bound.Bytes, sub.id, sub.destination), true)
+		err := fmt.Errorf("%w: %d frames or %d bytes wait in subscription %q to %s (see WithBuffer)",
+			ErrSlowConsumer, bound.Count, bound.Bytes, sub.id, sub.destination)
+		sub.logFailure(err)
+		sub.end(err, true)
 	}
 	return nil
 }
 
 // cancel ends the subscription with the broker's ERROR (see consumer).
 func (sub *subscription) cancel(_ *route, e *Error) {
-	sub.fail(e, false)
+	sub.fail(e)
 }

@@ -96,7 +96,7 @@ func (v *supervisor) retire(s *session, err error) {
 	}
 	for _, sub := range c.openSubscriptions() {
 		if r := sub.current(); sub.cfg.sessionOnly && r != nil && r.session == s.ref {
-			sub.fail(err, false)
+			sub.fail(err)
 		}
 	}
 }

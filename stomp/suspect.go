@@ -228,7 +228,7 @@ func (v *supervisor) convict(x suspect, now time.Time) {
 		err = fmt.Errorf("%w (so ended %d sessions, over %v, in which it was tried alone)", err, x.lone.times, now.Sub(x.lone.since).Round(time.Second))
 	}
 	if x.sub != nil {
-		x.sub.fail(err, false)
+		x.sub.fail(err)
 		return
 	}
 	v.refuse(x.send, err)

@@ -44,8 +44,6 @@ func SubscribeAs[T any](ctx context.Context, c *Client, destination string, deco
 			case out <- m:
 			case <-sub.inbox.Cut():
 				sub.inbox.Lose(f)
-			case <-c.closing:
-				sub.inbox.Lose(f)
 			}
 		}
 	}

@@ -11,25 +11,45 @@ import (
 // if cfg is: no answer is waited for.
 func (sub *subscription) sendUnsubscribe(cfg *frameConfig) (r *pendingReceipt, number uint64, err error) {
 	sub.mu.Lock()
-	route, needed := sub.route, sub.subscribeSent && !sub.unsubscribeSent
-	sub.unsubscribeSent = true
+	first := sub.farewell == notBegun
+	if first {
+		sub.farewell = underWay
+	}
+	route, needed := sub.route, sub.subscribeSent
 	sub.mu.Unlock()
-	if !needed { // if the outbox has not accepted SUBSCRIBE by now, it never will: see admitSubscribe
+	if !first {
 		return nil, 0, nil
 	}
-	f := outgoing{op: "unsubscribe", target: sub.destination, command: wire.Unsubscribe, forced: true}
+	if needed { // if the outbox has not accepted SUBSCRIBE by now, it never will: see admitSubscribe
+		r, number, err = sub.submitUnsubscribe(route, cfg)
+	}
+	sub.mu.Lock()
+	sub.farewell = settled
+	sub.mu.Unlock()
+	sub.release() // if it has ended meanwhile
+	return r, number, err
+}
+
+func (sub *subscription) submitUnsubscribe(route *route, cfg *frameConfig) (r *pendingReceipt, number uint64, err error) {
 	s := route.session.get()
 	if s == nil {
+		f := sub.unsubscribeFrame(route.version, cfg)
 		return nil, 0, f.notSent(route.session.over)
 	}
-	f.entries.add("id", sub.id)
 	if cfg != nil && s.server.endsDurableInTwo && isDurable(cfg.header) {
-		first := f
+		first := sub.unsubscribeFrame(V12, nil) // by its id alone
 		if _, _, err := s.submit(context.Background(), &first); err != nil {
 			return nil, 0, err
 		}
 	}
-	if s.info.Version == V10 {
+	f := sub.unsubscribeFrame(s.info.Version, cfg)
+	return s.submit(context.Background(), &f)
+}
+
+func (sub *subscription) unsubscribeFrame(v Version, cfg *frameConfig) outgoing {
+	f := outgoing{op: "unsubscribe", target: sub.destination, command: wire.Unsubscribe, forced: true}
+	f.entries.add("id", sub.id)
+	if v == V10 {
 		f.entries.add("destination", sub.destination)
 	}
 	if cfg != nil {
@@ -39,7 +59,23 @@ func (sub *subscription) sendUnsubscribe(cfg *frameConfig) (r *pendingReceipt, n
 			f.receipt = askedReceipt
 		}
 	}
-	return s.submit(context.Background(), &f)
+	return f
+}
+
+// checkUnsubscribe returns why UNSUBSCRIBE could not be encoded. That is found out before anything is changed: otherwise
+// the subscription would end here and go on at the broker.
+func (sub *subscription) checkUnsubscribe(cfg *frameConfig) error {
+	if len(cfg.header) == 0 {
+		return nil
+	}
+	v := V12 // when there is no session
+	if r := sub.current(); r != nil {
+		v = r.version
+	}
+	f := sub.unsubscribeFrame(v, cfg)
+	next := &pendingReceipt{Receipt: Receipt{number: sub.client.counters.receiptIDs.Load() + 1}} // as long as the real one
+	_, err := f.appendTo(nil, sub.client.cfg.encoder(v), next)
+	return publicError(err)
 }
 
 // isDurable reports whether an UNSUBSCRIBE with this header ends a durable subscription of ActiveMQ Classic.
@@ -52,6 +88,9 @@ func isDurable(h Header) bool {
 func (sub *subscription) unsubscribe(ctx context.Context, opts []FrameOption) error {
 	op := opError{op: "unsubscribe", target: sub.destination, unsent: true}
 	cfg, err := newFrameConfig(opts)
+	if err == nil {
+		err = sub.checkUnsubscribe(&cfg)
+	}
 	if err == nil && ctx.Err() != nil {
 		err = ctxError(ctx)
 	}
@@ -60,16 +99,22 @@ func (sub *subscription) unsubscribe(ctx context.Context, opts []FrameOption) er
 		return &op
 	}
 	sub.mu.Lock()
-	second := sub.unsubscribing || sub.ending
+	again, ended := sub.unsubscribing, sub.ending
 	sub.unsubscribing = true
 	sub.mu.Unlock()
-	if second {
-		return sub.awaitEnd(ctx)
+	switch {
+	case again:
+		err = sub.awaitEnd(ctx)
+	case ended: // and is leaving, maybe
+		err = sub.awaitConsumer(ctx)
+		sub.inbox.End()
+	case sub.cfg.ack == AckAuto:
+		err = sub.leaveAuto(ctx, &cfg)
+	default:
+		err = sub.leaveAcked(ctx, &cfg)
 	}
-	if sub.cfg.ack == AckAuto {
-		return sub.leaveAuto(ctx, &cfg)
-	}
-	return sub.leaveAcked(ctx, &cfg)
+	sub.awaitReleased(ctx)
+	return err
 }
 
 // leaveAuto unsubscribes in auto mode: UNSUBSCRIBE first, then the consumer gets everything that had arrived.
@@ -79,16 +124,25 @@ func (sub *subscription) leaveAuto(ctx context.Context, cfg *frameConfig) error 
 		err = sub.awaitUnsubscribed(ctx, cfg, r, number)
 	}
 	sub.inbox.Drain()
-	select {
-	case <-sub.consumed:
-	case <-ctx.Done():
-		err = &opError{op: "unsubscribe", target: sub.destination, step: "waiting for the consumer", err: ctxError(ctx), hint: "what it had not taken is dropped"}
+	if late := sub.awaitConsumer(ctx); late != nil {
+		err = late
 	}
 	if sub.beginEnd(nil) {
-		sub.detach()
+		sub.stopWatching()
+		sub.release()
 	}
 	sub.inbox.End()
 	return sub.unlessOver(err)
+}
+
+// awaitConsumer waits, within ctx, until the consumer has taken everything.
+func (sub *subscription) awaitConsumer(ctx context.Context) error {
+	select {
+	case <-sub.consumed:
+		return nil
+	case <-ctx.Done():
+		return &opError{op: "unsubscribe", target: sub.destination, step: "waiting for the consumer", err: ctxError(ctx), hint: "what it had not taken is dropped"}
+	}
 }
 
 // leaveAcked unsubscribes in the client modes: the channel closes first, the consumer acknowledges what it was given,
@@ -114,7 +168,7 @@ func (sub *subscription) leaveAcked(ctx context.Context, cfg *frameConfig) error
 	if !sub.beginEnd(nil) {
 		return sub.unlessOver(err)
 	}
-	sub.detach()
+	sub.stopWatching()
 	r, number, sendErr := sub.sendUnsubscribe(cfg)
 	switch {
 	case err != nil:

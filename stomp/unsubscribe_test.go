@@ -3,6 +3,7 @@ package stomp_test
 import (
 	"context"
 	"runtime"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -207,6 +208,60 @@ func TestUnsubscribe_auto_1_0_names_the_destination(t *testing.T) {
 		rig.OK(t, sub.Unsubscribe(t.Context(), stomp.WithHeader("x", "y")))
 		synctest.Wait()
 		rig.Equal(t, "the broker", rig.Received(b, "id", "destination", "x"), []string{"SUBSCRIBE id:s1 destination:/a", "UNSUBSCRIBE id:s1 destination:/a x:y"})
+	})
+}
+
+// What cannot be encoded is refused before anything is changed: else the subscription would end here alone.
+func TestUnsubscribe_F13_refuses_what_cannot_be_encoded(t *testing.T) {
+	long := stomp.WithHeader("x", strings.Repeat("x", 64<<10))
+	for name, tc := range map[string]struct {
+		version stomp.Version
+		mode    stomp.AckMode
+		bad     stomp.FrameOption
+		check   func(error)
+	}{
+		"NUL":           {stomp.V12, stomp.AckAuto, stomp.WithHeader("x", "\x00"), func(err error) { rig.ErrorClause(t, err, "F13") }},
+		"NUL_client":    {stomp.V12, stomp.AckClient, stomp.WithHeader("x", "\x00"), func(err error) { rig.ErrorClause(t, err, "F13") }},
+		"line_feed_1.0": {stomp.V10, stomp.AckAuto, stomp.WithHeader("x", "\n"), func(err error) { rig.ErrorClause(t, err, "F13") }},
+		"F12_too_long":  {stomp.V12, stomp.AckAuto, long, func(err error) { rig.ErrorLimit(t, err, stomp.LimitError{What: "header", Limit: 64 << 10}) }},
+	} {
+		rig.Bubble(t, name, func(t *testing.T) {
+			b := rig.PipeBroker(t)
+			c := rig.Connect(t, b, stomp.WithVersions(tc.version))
+			sub := waiting(t, b, c, 0, stomp.WithAck(tc.mode))
+			err := sub.Unsubscribe(t.Context(), tc.bad)
+			tc.check(err)
+			rig.Unsent(t, err)
+			f := rig.Deliver(t, b, "/queue/a", sub.C, 1)[0] // it goes on
+			if tc.mode != stomp.AckAuto {
+				rig.OK(t, c.Ack(t.Context(), f))
+			}
+			rig.OK(t, sub.Unsubscribe(t.Context()))
+			if got := rig.Received(b); got[0] != "SUBSCRIBE" || got[len(got)-1] != "UNSUBSCRIBE" {
+				t.Errorf("the broker got %v", got)
+			}
+		})
+	}
+}
+
+// The same where there is no session that would tell.
+func TestSubscribe_F13_in_an_outage_refuses_what_cannot_be_encoded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, p, c := rig.Reconnecting(t, wire.V12)
+		sub, err := c.NewSubscription(t.Context(), "/a")
+		rig.OK(t, err)
+		p.Want(wire.Subscribe)
+		p.Conn.Close()
+		synctest.Wait()
+		_, err = c.Subscribe(t.Context(), "/b", stomp.WithHeader("x", "\x00"))
+		rig.ErrorClause(t, err, "F13")
+		rig.Unsent(t, err)
+		err = sub.Unsubscribe(t.Context(), stomp.WithHeader("x", "\x00"))
+		rig.ErrorClause(t, err, "F13")
+		rig.Unsent(t, err)
+		if n := c.Stats().Subscriptions; n != 1 || sub.Err() != nil || rig.IsClosed(sub.Done()) {
+			t.Errorf("%d subscriptions are open, error %v", n, sub.Err())
+		}
 	})
 }
 
