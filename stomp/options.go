@@ -281,7 +281,7 @@ func WithAck(mode AckMode) SubscribeOption {
 
 // WithID sets the subscription's id, which durable subscriptions need. By default the Client makes one. The id of
 // another live subscription is [ErrDuplicateID]; "" is [ErrNoID]. It may be used again as soon as the UNSUBSCRIBE of that
-// subscription is accepted for sending, and has been when its channel is closed or its Unsubscribe has returned. What the
+// subscription is accepted for sending: when its ctx has closed its channel, or its Unsubscribe has returned. What the
 // broker sends before it has seen that UNSUBSCRIBE then comes to the new subscription. RabbitMQ copies the id into other
 // headers without escapes, so keep to letters, digits, - and _ (clause M8).
 func WithID(id string) SubscribeOption {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -16,13 +17,27 @@ import (
 type replies struct {
 	session *session
 
-	mu      sync.Mutex               // guards what follows; a leaf: nothing is locked below it
-	name    string                   // of the default reply queue; "" before the first request
-	queues  map[string]chan struct{} // closed when requests may use the queue
-	waiting map[string]*replyWaiter  // by correlation-id
+	mu      sync.Mutex              // guards what follows; a leaf: nothing is locked below it
+	name    string                  // of the default reply queue; "" before the first request
+	queues  map[string]*replyQueue  // by name
+	idle    []*replyQueue           // those without users but the default one, the one that has been so for longest first
+	waiting map[string]*replyWaiter // by correlation-id
 	ids     uint64
 	err     error // set when the session has ended
 }
+
+// replyQueue is one reply queue, from its SUBSCRIBE to its UNSUBSCRIBE. It is guarded by replies.mu.
+type replyQueue struct {
+	name    string
+	ready   chan struct{}   // closed when requests may use it, or when it is no longer in queues
+	users   int             // requests that wait for it or at it
+	route   *route          // nil: not made yet
+	confirm *pendingReceipt // of SUBSCRIBE; nil: none was needed
+}
+
+// idleReplyQueues is how many reply queues without a request stay subscribed to, beside the default one: a caller that
+// takes turns among a few pays for each once, and one that makes up a name each time leaves no more than these behind.
+const idleReplyQueues = 16
 
 // replyWaiter is one waiting request. Whoever takes it out of waiting resolves it, once.
 type replyWaiter struct {
@@ -34,7 +49,7 @@ type replyWaiter struct {
 
 func (rs *replies) init(s *session) {
 	rs.session = s
-	rs.queues = make(map[string]chan struct{})
+	rs.queues = make(map[string]*replyQueue)
 	rs.waiting = make(map[string]*replyWaiter)
 }
 
@@ -54,75 +69,137 @@ func (rs *replies) chooseReplyTo(cfg *sendConfig) {
 	cfg.replyTo = rs.name
 }
 
-// open makes the route for replies at queue, once per session and queue. Requests that come meanwhile wait, within
-// ctx, so that none is sent before its reply queue exists.
-func (rs *replies) open(ctx context.Context, queue string) error {
+// open makes the route for replies at a queue, unless there is one, and keeps it until close. Requests that come meanwhile
+// wait, within ctx, so that none is sent before its reply queue exists.
+func (rs *replies) open(ctx context.Context, name string) (*replyQueue, error) {
 	for {
-		ready, mine := rs.openOrJoin(queue)
+		q, mine := rs.join(name)
 		if mine {
-			err := rs.subscribe(ctx, queue)
+			err := rs.subscribe(ctx, q)
 			if err != nil { // it fails this call alone: those that wait for ready try themselves
-				rs.forget(queue)
+				rs.forget(q)
 			}
-			close(ready)
-			return err
+			close(q.ready)
+			return q, err
 		}
 		select {
-		case <-ready:
+		case <-q.ready:
 		case <-ctx.Done():
-			return ctxError(ctx)
+			rs.close(q)
+			return nil, ctxError(ctx)
 		}
-		if rs.isOpen(queue, ready) {
-			return nil
+		if rs.isOpen(q) {
+			return q, nil
 		}
 	}
 }
 
-// openOrJoin returns the channel that is closed when queue is ready. mine: the caller opens the queue and closes it.
-func (rs *replies) openOrJoin(queue string) (ready chan struct{}, mine bool) {
+// join makes the caller a user of a queue. mine: the caller opens it.
+func (rs *replies) join(name string) (q *replyQueue, mine bool) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
-	if ready = rs.queues[queue]; ready != nil {
-		return ready, false
+	q = rs.queues[name]
+	if q == nil {
+		q, mine = &replyQueue{name: name, ready: make(chan struct{})}, true
+		rs.queues[name] = q
 	}
-	ready = make(chan struct{})
-	rs.queues[queue] = ready
-	return ready, true
+	if q.users++; q.users == 1 {
+		rs.idle = slices.DeleteFunc(rs.idle, func(other *replyQueue) bool { return other == q })
+	}
+	return q, mine
 }
 
-func (rs *replies) isOpen(queue string, ready chan struct{}) bool {
+func (rs *replies) isOpen(q *replyQueue) bool {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
-	return rs.queues[queue] == ready
+	return rs.queues[q.name] == q
 }
 
-func (rs *replies) forget(queue string) {
+func (rs *replies) forget(q *replyQueue) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
-	delete(rs.queues, queue)
+	if rs.queues[q.name] == q {
+		delete(rs.queues, q.name)
+	}
+}
+
+// close ends a request's use of a queue. The one that has been idle for longest is unsubscribed from if there are too many.
+func (rs *replies) close(q *replyQueue) {
+	rs.mu.Lock()
+	var old *replyQueue
+	ended := make(chan struct{})
+	if q.users--; q.users == 0 && rs.queues[q.name] == q && q.name != rs.name {
+		rs.idle = append(rs.idle, q)
+		if len(rs.idle) > idleReplyQueues {
+			old = rs.idle[0]
+			rs.idle = slices.Delete(rs.idle, 0, 1)
+			// In its place, so that the next request opens it again behind this UNSUBSCRIBE: the broker would share out the
+			// replies between two subscriptions.
+			rs.queues[old.name] = &replyQueue{name: old.name, ready: ended}
+		}
+	}
+	rs.mu.Unlock()
+	if old != nil {
+		rs.unsubscribe(old)
+		rs.mu.Lock()
+		delete(rs.queues, old.name)
+		rs.mu.Unlock()
+		close(ended)
+	}
 }
 
 // subscribe makes the route of a reply queue, with a SUBSCRIBE where the broker needs one.
-func (rs *replies) subscribe(ctx context.Context, queue string) error {
+func (rs *replies) subscribe(ctx context.Context, q *replyQueue) error {
 	s := rs.session
-	r := &route{session: s.ref, epoch: s.epoch, version: s.info.Version, id: queue, destination: queue, to: rs}
-	if s.server.makesReplyQueues && strings.HasPrefix(queue, tempQueue) {
-		// The broker sends replies with the queue's name as subscription, and refuses a SUBSCRIBE to it.
-		s.routes.add(r)
+	r := &route{session: s.ref, epoch: s.epoch, version: s.info.Version, id: q.name, destination: q.name, to: rs}
+	silent := s.server.makesReplyQueues && strings.HasPrefix(q.name, tempQueue)
+	if !silent {
+		r.id = s.env.newSubscriptionID()
+	}
+	rs.mu.Lock()
+	q.route = r
+	rs.mu.Unlock()
+	s.routes.add(r)
+	if silent { // the broker sends replies with the queue's name as subscription, and refuses a SUBSCRIBE to it
 		return nil
 	}
-	r.id = s.env.newSubscriptionID()
-	s.routes.add(r)
-	f := outgoing{op: "subscribe", target: queue, command: wire.Subscribe, receipt: ownReceipt,
+	f := outgoing{op: "subscribe", target: q.name, command: wire.Subscribe, receipt: ownReceipt,
 		refused: func(e *Error) { rs.cancel(r, e) }}
 	f.entries.add("id", r.id)
-	f.entries.add("destination", queue)
+	f.entries.add("destination", q.name)
 	f.entries.add("ack", AckAuto.String())
-	_, _, err := s.submit(ctx, &f)
+	confirm, _, err := s.submit(ctx, &f)
 	if err != nil {
 		s.routes.remove(r)
 	}
+	rs.mu.Lock()
+	q.confirm = confirm
+	rs.mu.Unlock()
 	return err
+}
+
+// unsubscribe ends the route of a reply queue that nobody uses any more.
+func (rs *replies) unsubscribe(q *replyQueue) {
+	s := rs.session
+	if q.confirm != nil {
+		f := outgoing{op: "unsubscribe", target: q.name, command: wire.Unsubscribe, forced: true}
+		f.entries.add("id", q.route.id)
+		if s.info.Version == V10 {
+			f.entries.add("destination", q.name)
+		}
+		s.submit(context.Background(), &f) // its error is that the session is over
+		if !s.env.receipts.areAnswered() {
+			s.env.receipts.remove(q.confirm.number) // it would be kept until the session ends
+		}
+	}
+	s.routes.remove(q.route)
+}
+
+// count returns how many reply queues there are.
+func (rs *replies) count() int {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	return len(rs.queues)
 }
 
 // deliver passes a MESSAGE at a reply queue to its request (see consumer). A reply that no request waits for is
@@ -138,8 +215,17 @@ func (rs *replies) deliver(_ *route, f Frame) *inbox.Inbox[Frame] {
 // next request opens it again.
 func (rs *replies) cancel(r *route, e *Error) {
 	rs.session.routes.remove(r)
-	rs.forget(r.destination)
-	rs.fail(e, func(w *replyWaiter) bool { return w.queue == r.destination })
+	rs.mu.Lock()
+	q := rs.queues[r.destination]
+	current := q != nil && q.route == r // else it was unsubscribed from, and others may wait for its successor
+	if current {
+		delete(rs.queues, q.name)
+		rs.idle = slices.DeleteFunc(rs.idle, func(other *replyQueue) bool { return other == q })
+	}
+	rs.mu.Unlock()
+	if current {
+		rs.fail(e, func(w *replyWaiter) bool { return w.queue == r.destination })
+	}
 }
 
 func (rs *replies) nextID() string {

@@ -12,7 +12,8 @@ import (
 //
 // The reply queue belongs to the session. On RabbitMQ (by CONNECTED's server header) it is a /temp-queue/ that the
 // broker makes from reply-to and that must not be subscribed to. Elsewhere it is a /temp-queue/ with a random name,
-// subscribed to once per session. [WithReplyTo] sets another; Spring's simple broker needs that ("/queue/…").
+// subscribed to once per session. [WithReplyTo] sets another; Spring's simple broker needs that ("/queue/…"). Of those
+// that no request waits at, 16 stay subscribed to; beyond that, the one that has been so for longest is unsubscribed from.
 // WithHeader("correlation-id", …) sets the id.
 //
 // With [WithReceipt] the broker confirms the request before the wait for the reply. If the session ends first, the
@@ -57,7 +58,11 @@ func (s *session) request(ctx context.Context, destination string, body []byte, 
 	s.env.receipts.beginWait()
 	defer s.env.receipts.endWait()
 	// w is added before its queue is opened, so that a refusal of the queue finds it.
-	if err := s.replies.open(ctx, cfg.replyTo); err != nil {
+	queue, err := s.replies.open(ctx, cfg.replyTo)
+	if queue != nil {
+		defer s.replies.close(queue)
+	}
+	if err != nil {
 		failed := f.failed(err) // which says what was requested, and then that SUBSCRIBE failed
 		failed.unsent = true
 		return Frame{}, failed

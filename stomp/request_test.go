@@ -3,6 +3,7 @@ package stomp_test
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"sync"
 	"testing"
@@ -239,5 +240,168 @@ func TestRequest_what_makes_no_sense(t *testing.T) {
 		rig.ErrorIs(t, err, stomp.ErrNoDestination)
 		_, err = c.Request(t.Context(), "/a", nil, stomp.WithHeader("x", "\x00"))
 		rig.ErrorClause(t, err, "F13")
+	})
+}
+
+// idleReplyQueues is how many reply queues stay that no request waits at, beside the default one: see replies.go.
+const idleReplyQueues = 16
+
+// subscribed follows what the broker has received, and returns the most reply queues that were subscribed to at the same
+// time, and how many are now. No queue has two subscriptions.
+func subscribed(t *testing.T, b *stomptest.Broker, prefix string) (most, now int) {
+	t.Helper()
+	open := map[string]string{} // id to destination
+	for _, e := range b.Received() {
+		id, destination := e.Frame.Get("id"), e.Frame.Get("destination")
+		switch {
+		case e.Frame.Command == wire.Subscribe && strings.HasPrefix(destination, prefix):
+			for other, queue := range open {
+				if queue == destination {
+					t.Errorf("SUBSCRIBE %s to %s, which %s is subscribed to", id, queue, other)
+				}
+			}
+			open[id] = destination
+		case e.Frame.Command == wire.Unsubscribe:
+			delete(open, id)
+		}
+		most = max(most, len(open))
+	}
+	return most, len(open)
+}
+
+func TestRequest_idle_reply_queues_are_unsubscribed_from(t *testing.T) {
+	for _, profile := range []stomptest.Profile{stomptest.Generic, stomptest.RabbitMQ} {
+		rig.Bubble(t, profile.String(), func(t *testing.T) {
+			b, c := rig.Pair(t, stomptest.WithProfile(profile))
+			server := rig.Connect(t, b)
+			rig.Answer(t, server, "/queue/rpc", stomp.WithReceipt())
+			ask := func(ctx context.Context, queue string) {
+				t.Helper()
+				f, err := c.Request(ctx, "/queue/rpc", []byte("x"), stomp.WithReplyTo(queue))
+				rig.OK(t, err)
+				if f.Destination() != queue {
+					t.Errorf("reply %v", f)
+				}
+			}
+			_, err := c.Request(t.Context(), "/queue/rpc", nil) // makes the default queue, which stays
+			rig.OK(t, err)
+			for i := range 500 {
+				ask(t.Context(), fmt.Sprint("/queue/reply-", i))
+			}
+			for range 3 { // those used last are kept
+				for i := 500 - idleReplyQueues; i < 500; i++ {
+					ask(t.Context(), fmt.Sprint("/queue/reply-", i))
+				}
+			}
+			_, err = c.Request(t.Context(), "/queue/rpc", nil)
+			rig.OK(t, err)
+			synctest.Wait()
+			most, now := subscribed(t, b, "/queue/reply-")
+			if most != idleReplyQueues+1 || now != idleReplyQueues {
+				t.Errorf("%d reply queues at once, %d now", most, now)
+			}
+			if n := len(only(rig.Received(b, "destination"), "SUBSCRIBE destination:/queue/reply-")); n != 500 {
+				t.Errorf("%d SUBSCRIBEs", n)
+			}
+			if n := len(only(rig.Received(b, "destination"), "SUBSCRIBE destination:/temp-queue/")); n > 1 {
+				t.Errorf("%d SUBSCRIBEs to the default queue", n)
+			}
+			if s := c.Stats(); s.ReplyQueues != idleReplyQueues+1 || s.Subscriptions != 0 || s.Unmatched != 0 || s.Errors != 0 {
+				t.Errorf("stats %+v", s)
+			}
+		})
+	}
+}
+
+// A queue at which a request waits is not one of those, however many there are.
+func TestRequest_reply_queues_in_use_stay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, c := rig.Pair(t)
+		responder := rig.Connect(t, b)
+		requests, err := responder.Subscribe(t.Context(), "/queue/slow", stomp.WithReceipt())
+		rig.OK(t, err)
+		rig.Answer(t, responder, "/queue/rpc", stomp.WithReceipt())
+		var all sync.WaitGroup
+		for i := range 50 {
+			all.Go(func() {
+				f, err := c.Request(t.Context(), "/queue/slow", nil, stomp.WithReplyTo(fmt.Sprint("/queue/reply-slow-", i)))
+				if err != nil || string(f.Body) != "done" {
+					t.Errorf("request %d: %v, %v", i, f, err)
+				}
+			})
+		}
+		synctest.Wait()
+		for i := range 50 {
+			_, err := c.Request(t.Context(), "/queue/rpc", nil, stomp.WithReplyTo(fmt.Sprint("/queue/reply-", i)))
+			rig.OK(t, err)
+		}
+		synctest.Wait()
+		if _, now := subscribed(t, b, "/queue/reply-"); now != 50+idleReplyQueues || c.Stats().ReplyQueues != now {
+			t.Errorf("%d reply queues, stats %+v", now, c.Stats())
+		}
+		for range 50 {
+			f := <-requests
+			rig.OK(t, responder.Send(t.Context(), f.Header.Get("reply-to"), []byte("done"), stomp.WithHeader("correlation-id", f.Header.Get("correlation-id"))))
+		}
+		all.Wait()
+		synctest.Wait()
+		if _, now := subscribed(t, b, "/queue/reply-"); now != idleReplyQueues {
+			t.Errorf("%d reply queues are left", now)
+		}
+	})
+}
+
+// What the broker had sent when its queue was unsubscribed from is a reply that comes late, like any other.
+func TestRequest_S3_late_reply_of_an_unsubscribed_queue_is_unmatched(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, c := rig.Session(t)
+		late := c.Unmatched(t.Context())
+		first := ""
+		for i := range idleReplyQueues + 1 {
+			done := rig.Go(func() error {
+				_, err := c.Request(rig.Within(t, time.Second), "/queue/nobody", nil, stomp.WithReplyTo(fmt.Sprint("/queue/", i)))
+				return err
+			})
+			subscribe := p.Want(wire.Subscribe)
+			p.Want(wire.Send)
+			if i == 0 {
+				first = wire.Get(subscribe.Header, "id")
+			}
+			rig.ErrorIs(t, <-done, context.DeadlineExceeded)
+		}
+		if id := wire.Get(p.Want(wire.Unsubscribe).Header, "id"); id != first {
+			t.Errorf("UNSUBSCRIBE of %s, want that of the oldest, %s", id, first)
+		}
+		p.Send(wire.Message, "late", "destination", "/queue/0", "message-id", "1", "subscription", first, "correlation-id", "c1")
+		got, _ := rig.Bodies(late)
+		rig.Equal(t, "unmatched", got, []string{"late"})
+	})
+}
+
+// More queues than stay, used by several at once: one is opened again while it is being unsubscribed from. Every request
+// gets its reply, and the broker never sees two subscriptions to a queue, among which it would share out the replies.
+func TestRequest_reply_queues_are_opened_again(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, c := rig.Pair(t)
+		rig.Answer(t, rig.Connect(t, b), "/queue/rpc", stomp.WithReceipt())
+		var all sync.WaitGroup
+		for worker := range 8 {
+			all.Go(func() {
+				for i := range 150 {
+					body := fmt.Sprint(worker, "-", i)
+					queue := fmt.Sprint("/queue/reply-", rand.IntN(2*idleReplyQueues))
+					f, err := c.Request(rig.Within(t, time.Minute), "/queue/rpc", []byte(body), stomp.WithReplyTo(queue))
+					if err != nil || string(f.Body) != body+body || f.Destination() != queue {
+						t.Errorf("request %s at %s: %v, %v", body, queue, f, err)
+						return
+					}
+				}
+			})
+		}
+		all.Wait()
+		synctest.Wait()
+		if _, now := subscribed(t, b, "/queue/reply-"); now != idleReplyQueues || c.Stats().Unmatched != 0 {
+			t.Errorf("%d reply queues are left, stats %+v", now, c.Stats())
+		}
 	})
 }

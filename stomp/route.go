@@ -1,6 +1,7 @@
 package stomp
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -94,7 +95,7 @@ func (r *route) hasEnded() bool {
 }
 
 // retiredKept is how many ids set by users are remembered after their UNSUBSCRIBE, for messages that were in flight
-// (clause S3). Ids made by the library are numbered and need no memory.
+// (clause S3), and how many of reply queues. Other ids made by the library are numbered and need no memory.
 const retiredKept = 1024
 
 // routes holds the routes of one session by subscription id.
@@ -103,7 +104,8 @@ type routes struct {
 	ids     map[string]*route
 	made    uint64
 	retired []string
-	highest uint64 // number of the latest id made by the library
+	replies []string // ids of reply queues that are over: a reply that comes late is unmatched
+	highest uint64   // number of the latest id made by the library
 }
 
 func newRoutes() *routes { return &routes{ids: make(map[string]*route)} }
@@ -137,12 +139,19 @@ func (rs *routes) remove(r *route) {
 	}
 	r.releaseFrames()
 	delete(rs.ids, r.id)
-	if _, ours := subscriptionNumber(r.id); !ours {
-		if len(rs.retired) == retiredKept {
-			rs.retired = append(rs.retired[:0], rs.retired[1:]...)
-		}
-		rs.retired = append(rs.retired, r.id)
+	if r.origin == nil {
+		rs.replies = remember(rs.replies, r.id)
+	} else if _, ours := subscriptionNumber(r.id); !ours {
+		rs.retired = remember(rs.retired, r.id)
 	}
+}
+
+// remember appends an id, and forgets the oldest beyond retiredKept.
+func remember(ids []string, id string) []string {
+	if len(ids) == retiredKept {
+		ids = append(ids[:0], ids[1:]...)
+	}
+	return append(ids, id)
 }
 
 // releaseFrames cuts off the frames of every route.
@@ -178,15 +187,13 @@ func (rs *routes) byDestination(destination string) *route {
 func (rs *routes) isRetired(id string) bool {
 	rs.mu.RLock()
 	defer rs.mu.RUnlock()
+	if slices.Contains(rs.replies, id) {
+		return false
+	}
 	if n, ours := subscriptionNumber(id); ours {
 		return n <= rs.highest && rs.ids[id] == nil
 	}
-	for _, old := range rs.retired {
-		if old == id {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(rs.retired, id)
 }
 
 // subscriptionID returns an id made by the library: "s" and a number (clause M8).

@@ -8,7 +8,8 @@ type Stats struct {
 	BytesReceived, BytesSent           uint64 // after the handshake, with WebSocket framing, without TLS
 	HeartBeatsReceived, HeartBeatsSent uint64 // each an EOL between frames
 	ReceiptsPending                    int    // asked for by callers, not answered yet
-	Subscriptions                      int    // open
+	Subscriptions                      int    // open, without the reply queues of Request
+	ReplyQueues                        int    // of Request, in this session
 	Queued                             int    // frames waiting for consumers, in all subscriptions
 	QueuedBytes                        int64  // bytes of body and header of those frames
 	Dropped                            uint64 // frames that no consumer got, because of a policy or the end of a subscription
@@ -47,6 +48,7 @@ func (c *Client) Stats() Stats {
 	if s != nil {
 		s.addTo(&total)
 		total.Unwritten, total.UnwrittenBytes = s.out.Waiting()
+		total.ReplyQueues = s.replies.count()
 	}
 	total.Attempts = c.counters.attempts.Load()
 	total.FailedAttempts = c.counters.failedAttempts.Load()
