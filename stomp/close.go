@@ -43,8 +43,8 @@ func (c *Client) Drain(ctx context.Context) error {
 //
 // When ctx ends first, Disconnect cuts the connection and returns ctx's error. When the session ended before
 // everything accepted could be written, the error matches [ErrConnectionLost]. The Client is closed when Disconnect
-// returns. On a closed Client it returns nil. Of a Client that has failed it drops what waits for consumers, and Drain
-// waits for them.
+// returns. On a closed Client it returns nil. Of a Client that has failed it drops what waits for consumers, and
+// Drain waits for them.
 func (c *Client) Disconnect(ctx context.Context) error { return c.disconnect(ctx, ErrClosed) }
 
 // Close ends the Client at once: it cuts the connection without telling the broker, and joins every goroutine. What
@@ -122,18 +122,18 @@ func (c *Client) end(fault error, dropped bool) {
 	})
 	unwatch := c.unwatch
 	c.mu.Unlock()
-	if unwatch != nil {
-		unwatch()
-	}
 	c.quit()
 	changed.Wake()
 	c.closeAll(err)
+	if unwatch != nil {
+		unwatch() // not before: its end drops what consumers have not taken
+	}
 	close(c.done)
 }
 
-// closeAll resolves every receipt, closes every channel that the Client feeds, and joins its goroutines. If the user ended
-// the Client, a subscription's Err is nil, and what waits for its consumer is dropped. Otherwise that is err, and the
-// consumer gets what had arrived (see leaving.go).
+// closeAll resolves every receipt, closes every channel that the Client feeds, and joins its goroutines. If the user
+// ended the Client, a subscription's Err is nil, and what waits for its consumer is dropped. Otherwise that is err,
+// and the consumer gets what had arrived (see leaving.go).
 func (c *Client) closeAll(err error) {
 	c.mu.Lock()
 	wanted := c.endReason != nil

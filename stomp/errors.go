@@ -259,8 +259,8 @@ var errNilOption = errors.New("a nil option")
 // errDraining is the error of what is not possible any more while Drain waits for consumers.
 var errDraining = fmt.Errorf("%w: Drain is at work", ErrClosed)
 
-// nilFunction is the error of a call that was given no function where it needs one: found out later, it would be a panic
-// in a goroutine of the Client.
+// nilFunction is the error of a call that was given no function where it needs one: found out later, it would be a
+// panic in a goroutine of the Client.
 func nilFunction(of string) error { return errors.New(of + ": nil function") }
 
 // errEnded says that the user has ended the subscription.

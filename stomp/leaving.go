@@ -2,14 +2,16 @@ package stomp
 
 import "time"
 
-// A subscription that ends by itself, because its session is lost, the broker cancels it or the Client fails, is leaving
-// until its consumer has taken what had arrived. That holds up the Client's end for as long as consumers go on reading.
+// A subscription that ends by itself, because its session is lost, the broker cancels it or the Client fails, is
+// leaving until its consumer has taken what had arrived. That holds up the Client's end for as long as consumers go
+// on reading.
 
-// consumerPatience is how long the end of a Client waits for a consumer that takes nothing: longer than most handlers take
-// for one message, also where they run into timeouts of their own because the same network is down.
+// consumerPatience is how long the end of a Client waits for a consumer that takes nothing: longer than most handlers
+// take for one message, also where they run into timeouts of their own because the same network is down.
 const consumerPatience = 15 * time.Second
 
-// keepLeaving notes that a subscription is leaving. It returns false when nothing more is handed out: then it ends at once.
+// keepLeaving notes that a subscription is leaving. It returns false when nothing more is handed out: then it ends at
+// once.
 func (c *Client) keepLeaving(sub *subscription) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -54,8 +56,8 @@ func (sub *subscription) leave() {
 	}
 }
 
-// seeOut waits until the consumer has taken what had arrived; from the Client's end on only as long as it goes on doing so.
-// The ctx of the subscription, Unsubscribe and Close end the inbox earlier.
+// seeOut waits until the consumer has taken what had arrived; from the Client's end on only as long as it goes on
+// doing so. The ctx of the subscription, Unsubscribe and Close end the inbox earlier.
 func (sub *subscription) seeOut() {
 	defer sub.left()
 	select {

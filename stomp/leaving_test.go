@@ -15,8 +15,8 @@ import (
 // consumerPatience is how long the end of a Client waits for a consumer that takes nothing: see leaving.go.
 const consumerPatience = 15 * time.Second
 
-// What had arrived in auto mode is delivered when the session, the broker or the Client ends the subscription. The broker has
-// it no more.
+// What had arrived in auto mode is delivered when the session, the broker or the Client ends the subscription. The
+// broker has it no more.
 func TestSubscription_promise7_what_had_arrived_is_delivered(t *testing.T) {
 	cut := func(b *stomptest.Broker) { b.Cut() }
 	for name, end := range map[string]struct {
@@ -74,8 +74,8 @@ func TestSubscription_client_modes_close_at_once(t *testing.T) {
 	})
 }
 
-// A Client that has failed says so at once, and is Done when its consumers are. Who takes nothing holds that up for a while
-// only; who is slow may take as long as it needs.
+// A Client that has failed says so at once, and is Done when its consumers are. Who takes nothing holds that up for a
+// while only; who is slow may take as long as it needs.
 func TestClient_promise4_failed_waits_for_its_consumers(t *testing.T) {
 	rig.Bubble(t, "one_that_reads_nothing", func(t *testing.T) {
 		b, log := rig.PipeBroker(t), new(rig.Log)
@@ -102,6 +102,18 @@ func TestClient_promise4_failed_waits_for_its_consumers(t *testing.T) {
 		}
 		rig.Closed(t, sub.C)
 		rig.Takes(t, 0, func() { <-c.Done() })
+	})
+	rig.Bubble(t, "a_slow_one_until_the_lifetime_ends", func(t *testing.T) {
+		b := rig.PipeBroker(t)
+		life, end := context.WithCancel(t.Context())
+		c := rig.Connect(t, b, stomp.WithLifetime(life))
+		sub := waiting(t, b, c, 100)
+		b.Cut()
+		<-sub.Done()
+		time.Sleep(time.Second)
+		end()
+		rig.Takes(t, 0, func() { <-c.Done() })
+		rig.ErrorIs(t, c.Err(), stomp.ErrConnectionLost)
 	})
 	rig.Bubble(t, "leaving_before", func(t *testing.T) { // the subscription has ended long before the Client does
 		b := rig.PipeBroker(t)
@@ -182,8 +194,8 @@ func TestSubscription_leaving_is_ended_by_its_user(t *testing.T) {
 	}
 }
 
-// An Unsubscribe under way decides what becomes of the subscription: neither the loss of its session nor the broker's ERROR
-// takes what had arrived from it, nor changes Err, which C may have been closed with.
+// An Unsubscribe under way decides what becomes of the subscription: neither the loss of its session nor the broker's
+// ERROR takes what had arrived from it, nor changes Err, which C may have been closed with.
 func TestUnsubscribe_under_way_is_not_overridden(t *testing.T) {
 	for name, end := range map[string]struct {
 		client []stomp.ConnectOption

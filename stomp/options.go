@@ -112,9 +112,9 @@ func WithHeartBeat(send, receive time.Duration) ConnectOption {
 // WithHTTPClient sets the client for the WebSocket upgrade, with its TLS configuration, proxy, cookies and redirect
 // policy. The client is not changed.
 //
-// The default, and what nil stands for, is http.DefaultClient, which uses the proxy of HTTP_PROXY and HTTPS_PROXY. A Transport of your own does
-// so with Proxy set to http.ProxyFromEnvironment. An HTTP proxy is asked for a tunnel (CONNECT), with or without TLS;
-// its user and password are those in its URL.
+// The default, and what nil stands for, is http.DefaultClient, which uses the proxy of HTTP_PROXY and HTTPS_PROXY. A
+// Transport of your own does so with Proxy set to http.ProxyFromEnvironment. An HTTP proxy is asked for a tunnel
+// (CONNECT), with or without TLS; its user and password are those in its URL.
 //
 // Redirects are followed only if the client has a CheckRedirect, and never from TLS to plain text. A redirect to a
 // host that is neither the same nor a subdomain of it drops Authorization and Cookie. Other headers are kept, and
@@ -280,10 +280,10 @@ func WithAck(mode AckMode) SubscribeOption {
 }
 
 // WithID sets the subscription's id, which durable subscriptions need. By default the Client makes one. The id of
-// another live subscription is [ErrDuplicateID]; "" is [ErrNoID]. It may be used again as soon as the UNSUBSCRIBE of that
-// subscription is accepted for sending: when its ctx has closed its channel, or its Unsubscribe has returned. What the
-// broker sends before it has seen that UNSUBSCRIBE then comes to the new subscription. RabbitMQ copies the id into other
-// headers without escapes, so keep to letters, digits, - and _ (clause M8).
+// another live subscription is [ErrDuplicateID]; "" is [ErrNoID]. It may be used again as soon as the UNSUBSCRIBE of
+// that subscription is accepted for sending: when its ctx has closed its channel, or its Unsubscribe has returned.
+// What the broker sends before it has seen that UNSUBSCRIBE then comes to the new subscription. RabbitMQ copies the
+// id into other headers without escapes, so keep to letters, digits, - and _ (clause M8).
 func WithID(id string) SubscribeOption {
 	return subscribeOption(func(c *subscribeConfig) { c.id, c.idSet = id, true })
 }
@@ -306,8 +306,8 @@ func WithSubscribeHeaderFunc(f func(ctx context.Context) (Header, error)) Subscr
 	})
 }
 
-// WithoutResubscribe ends the subscription with its session: its channel closes, in auto mode when everything that had
-// arrived is delivered, and Err matches [ErrConnectionLost].
+// WithoutResubscribe ends the subscription with its session: its channel closes, in auto mode when everything that
+// had arrived is delivered, and Err matches [ErrConnectionLost].
 func WithoutResubscribe() SubscribeOption {
 	return subscribeOption(func(c *subscribeConfig) { c.sessionOnly = true })
 }

@@ -35,8 +35,9 @@ type replyQueue struct {
 	confirm *pendingReceipt // of SUBSCRIBE; nil: none was needed
 }
 
-// idleReplyQueues is how many reply queues without a request stay subscribed to, beside the default one: a caller that
-// takes turns among a few pays for each once, and one that makes up a name each time leaves no more than these behind.
+// idleReplyQueues is how many reply queues without a request stay subscribed to, beside the default one: a caller
+// that takes turns among a few pays for each once, and one that makes up a name each time leaves no more than these
+// behind.
 const idleReplyQueues = 16
 
 // replyWaiter is one waiting request. Whoever takes it out of waiting resolves it, once.
@@ -69,8 +70,8 @@ func (rs *replies) chooseReplyTo(cfg *sendConfig) {
 	cfg.replyTo = rs.name
 }
 
-// open makes the route for replies at a queue, unless there is one, and keeps it until close. Requests that come meanwhile
-// wait, within ctx, so that none is sent before its reply queue exists.
+// open makes the route for replies at a queue, unless there is one, and keeps it until close. Requests that come
+// meanwhile wait, within ctx, so that none is sent before its reply queue exists.
 func (rs *replies) open(ctx context.Context, name string) (*replyQueue, error) {
 	for {
 		q, mine := rs.join(name)
@@ -123,7 +124,8 @@ func (rs *replies) forget(q *replyQueue) {
 	}
 }
 
-// close ends a request's use of a queue. The one that has been idle for longest is unsubscribed from if there are too many.
+// close ends a request's use of a queue. The one that has been idle for longest is unsubscribed from if there are too
+// many.
 func (rs *replies) close(q *replyQueue) {
 	rs.mu.Lock()
 	var old *replyQueue
@@ -133,8 +135,8 @@ func (rs *replies) close(q *replyQueue) {
 		if len(rs.idle) > idleReplyQueues {
 			old = rs.idle[0]
 			rs.idle = slices.Delete(rs.idle, 0, 1)
-			// In its place, so that the next request opens it again behind this UNSUBSCRIBE: the broker would share out the
-			// replies between two subscriptions.
+			// In its place, so that the next request opens it again behind this UNSUBSCRIBE: the broker would share
+			// out the replies between two subscriptions.
 			rs.queues[old.name] = &replyQueue{name: old.name, ready: ended}
 		}
 	}

@@ -246,8 +246,8 @@ func TestRequest_what_makes_no_sense(t *testing.T) {
 // idleReplyQueues is how many reply queues stay that no request waits at, beside the default one: see replies.go.
 const idleReplyQueues = 16
 
-// subscribed follows what the broker has received, and returns the most reply queues that were subscribed to at the same
-// time, and how many are now. No queue has two subscriptions.
+// subscribed follows what the broker has received, and returns the most reply queues that were subscribed to at the
+// same time, and how many are now. No queue has two subscriptions.
 func subscribed(t *testing.T, b *stomptest.Broker, prefix string) (most, now int) {
 	t.Helper()
 	open := map[string]string{} // id to destination
@@ -378,8 +378,9 @@ func TestRequest_S3_late_reply_of_an_unsubscribed_queue_is_unmatched(t *testing.
 	})
 }
 
-// More queues than stay, used by several at once: one is opened again while it is being unsubscribed from. Every request
-// gets its reply, and the broker never sees two subscriptions to a queue, among which it would share out the replies.
+// More queues than stay, used by several at once: one is opened again while it is being unsubscribed from. Every
+// request gets its reply, and the broker never sees two subscriptions to a queue, among which it would share out the
+// replies.
 func TestRequest_reply_queues_are_opened_again(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, c := rig.Pair(t)

@@ -16,8 +16,8 @@ import (
 	"github.com/webstomp/webstomp/stomp/stomptest"
 )
 
-// As soon as the id of a subscription may be used again, its UNSUBSCRIBE has its place, and the SUBSCRIBE of the next one
-// comes behind it: the broker never sees two of that id. The race is for a moment, so it is run many times.
+// As soon as the id of a subscription may be used again, its UNSUBSCRIBE has its place, and the SUBSCRIBE of the next
+// one comes behind it: the broker never sees two of that id. The race is for a moment, so it is run many times.
 func TestWithID_is_free_when_UNSUBSCRIBE_has_its_place(t *testing.T) {
 	for name, end := range map[string]struct {
 		profile stomptest.Profile
@@ -113,8 +113,8 @@ func TestWithID_is_free_when_the_end_was_awaited(t *testing.T) {
 	}
 }
 
-// A subscription that ends in an outage frees its id at once, and a session that is restored has only its successor. The
-// durable one of a broker is resumed by that.
+// A subscription that ends in an outage frees its id at once, and a session that is restored has only its successor.
+// The durable one of a broker is resumed by that.
 func TestWithID_reused_across_a_reconnect(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server, p, c := rig.Reconnecting(t, wire.V12)

@@ -110,8 +110,8 @@ type routes struct {
 
 func newRoutes() *routes { return &routes{ids: make(map[string]*route)} }
 
-// add adds a route. It returns false when its id has one already. That of a subscription which has ended gives way: the
-// Client has given its id to another one, and its SUBSCRIBE will not go out.
+// add adds a route. It returns false when its id has one already. That of a subscription which has ended gives way:
+// the Client has given its id to another one, and its SUBSCRIBE will not go out.
 func (rs *routes) add(r *route) bool {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()

@@ -48,9 +48,9 @@ func (s *Subscription[T]) Confirmed(ctx context.Context) error { return s.sub.co
 //
 // If ctx ends first, what still waits is dropped and counted, UNSUBSCRIBE goes out anyway, and ctx's error is
 // returned. The subscription has ended when Unsubscribe returns, and its id may be used again. With [WithReceipt] it
-// waits for the broker's RECEIPT; without, it does so if the broker is known to send receipts. From the call on, Err is
-// nil, whatever else happens meanwhile. Of a subscription that has failed, Unsubscribe waits for the consumer alone. A
-// header that cannot be encoded is an error, and the subscription goes on.
+// waits for the broker's RECEIPT; without, it does so if the broker is known to send receipts. From the call on, Err
+// is nil, whatever else happens meanwhile. Of a subscription that has failed, Unsubscribe waits for the consumer
+// alone. A header that cannot be encoded is an error, and the subscription goes on.
 //
 // A durable subscription ends for good if [WithHeader] repeats here what made it durable: durable and auto-delete on
 // RabbitMQ, activemq.subscriptionName or durable-subscription-name on ActiveMQ. Otherwise it goes on collecting
@@ -61,8 +61,8 @@ func (s *Subscription[T]) Unsubscribe(ctx context.Context, opts ...FrameOption) 
 
 // subscription is the part of a Subscription that does not depend on its type.
 //
-// It ends once: the first reason to pass beginEnd counts. Then UNSUBSCRIBE goes out where it is needed, the session and the
-// Client forget it, and the inbox is ended or drained, which closes the channel.
+// It ends once: the first reason to pass beginEnd counts. Then UNSUBSCRIBE goes out where it is needed, the session
+// and the Client forget it, and the inbox is ended or drained, which closes the channel.
 type subscription struct {
 	client      *Client
 	id          string // set by register
@@ -78,11 +78,11 @@ type subscription struct {
 	suspicion *suspicion // see suspect.go; nil: none
 	stood     bool       // the broker has accepted it before
 
-	mu            sync.Mutex // guards what follows; a leaf: nothing is locked below it
-	err           error      // set before done is closed
-	ending        bool       // beginEnd was called
-	unsubscribing bool       // Unsubscribe was called
-	farewell      farewell
+	mu            sync.Mutex      // guards what follows; a leaf: nothing is locked below it
+	err           error           // set before done is closed
+	ending        bool            // beginEnd was called
+	unsubscribing bool            // Unsubscribe was called
+	farewell      farewell        // how far UNSUBSCRIBE has come
 	released      bool            // the id may be used again
 	freed         notify.Event    // released has been set
 	waitsFor      error           // why it is not sent with all others on the next session; nil: it is
@@ -138,8 +138,8 @@ func (sub *subscription) failure() error {
 	}
 }
 
-// beginEnd returns true to the first caller only, which then ends the subscription. err becomes its failure, unless its user
-// is ending it by Unsubscribe: then C may be closed already, and Err is nil for good.
+// beginEnd returns true to the first caller only, which then ends the subscription. err becomes its failure, unless
+// its user is ending it by Unsubscribe: then C may be closed already, and Err is nil for good.
 func (sub *subscription) beginEnd(err error) bool {
 	sub.mu.Lock()
 	if sub.ending {
@@ -183,9 +183,9 @@ func (sub *subscription) logFailure(err error) {
 	}
 }
 
-// finish ends the subscription for a reason that its user did not choose, and that is over at the broker as well. In auto
-// mode what had arrived is still delivered, as the broker has it no more, and then the channel is closed. In the client
-// modes that is done at once: the broker delivers the rest again.
+// finish ends the subscription for a reason that its user did not choose, and that is over at the broker as well. In
+// auto mode what had arrived is still delivered, as the broker has it no more, and then the channel is closed. In the
+// client modes that is done at once: the broker delivers the rest again.
 func (sub *subscription) finish(err error) {
 	if !sub.beginEnd(err) {
 		return
@@ -226,9 +226,9 @@ func (sub *subscription) sayNothing() {
 	}
 }
 
-// release makes the session and the Client forget a subscription that has ended, so that its id may be used again. While its
-// UNSUBSCRIBE is under way it does nothing, and whoever sends that calls it again: the SUBSCRIBE of the next subscription
-// with that id must not overtake it.
+// release makes the session and the Client forget a subscription that has ended, so that its id may be used again.
+// While its UNSUBSCRIBE is under way it does nothing, and whoever sends that calls it again: the SUBSCRIBE of the
+// next subscription with that id must not overtake it.
 func (sub *subscription) release() {
 	sub.mu.Lock()
 	due, r := sub.ending && sub.farewell == settled, sub.route
@@ -250,8 +250,8 @@ func (sub *subscription) release() {
 	freed.Wake()
 }
 
-// awaitReleased waits, within ctx, until the id of a subscription that has ended may be used again. It does not take long:
-// another call is about to do that.
+// awaitReleased waits, within ctx, until the id of a subscription that has ended may be used again. It does not take
+// long: another call is about to do that.
 func (sub *subscription) awaitReleased(ctx context.Context) {
 	sub.mu.Lock()
 	released := sub.released

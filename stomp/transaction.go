@@ -119,8 +119,8 @@ func (tx *Transaction) Commit(ctx context.Context, opts ...FrameOption) error {
 }
 
 // Abort undoes the transaction. It does nothing and returns nil after Commit or Abort, so that it can be deferred,
-// and when the session has ended. Frames that were acknowledged in the transaction can be acknowledged again, except on
-// Artemis, where their acknowledgement has counted.
+// and when the session has ended. Frames that were acknowledged in the transaction can be acknowledged again, except
+// on Artemis, where their acknowledgement has counted.
 func (tx *Transaction) Abort(ctx context.Context, opts ...FrameOption) error {
 	if !tx.beginEnd(true) {
 		return nil

@@ -197,8 +197,8 @@ func TestSubscribeAs_nil_function_is_an_error_of_the_call(t *testing.T) {
 	})
 }
 
-// slowWords is what brokenDecode panics with. Its text, which the runtime asks for when every deferred call has run, gives the rest of
-// the program all the time that it needs to end in peace.
+// slowWords is what brokenDecode panics with. Its text, which the runtime asks for when every deferred call has run,
+// gives the rest of the program all the time that it needs to end in peace.
 type slowWords struct{}
 
 func (slowWords) Error() string {

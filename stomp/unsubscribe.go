@@ -62,8 +62,8 @@ func (sub *subscription) unsubscribeFrame(v Version, cfg *frameConfig) outgoing 
 	return f
 }
 
-// checkUnsubscribe returns why UNSUBSCRIBE could not be encoded. That is found out before anything is changed: otherwise
-// the subscription would end here and go on at the broker.
+// checkUnsubscribe returns why UNSUBSCRIBE could not be encoded. That is found out before anything is changed:
+// otherwise the subscription would end here and go on at the broker.
 func (sub *subscription) checkUnsubscribe(cfg *frameConfig) error {
 	if len(cfg.header) == 0 {
 		return nil
