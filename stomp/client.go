@@ -159,8 +159,8 @@ func (c *Client) endingLocked() error {
 	return nil
 }
 
-// leaving is ending, and as well for what Drain has ended.
-func (c *Client) leaving() error {
+// endingOrDraining is ending, and as well for what Drain has ended.
+func (c *Client) endingOrDraining() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err := c.endingLocked(); err != nil || !c.draining {

@@ -47,7 +47,7 @@ func (sub *subscription) confirmed(ctx context.Context) error {
 			if r != nil && r.Err() != nil && !errors.Is(r.err, ErrConnectionLost) {
 				return r.err
 			}
-			op.err = cmp.Or(sub.failure(), sub.client.leaving(), errEnded)
+			op.err = cmp.Or(sub.failure(), sub.client.endingOrDraining(), errEnded)
 			return &op
 		case <-ctx.Done():
 			op.err = ctxError(ctx)
