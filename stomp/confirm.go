@@ -107,7 +107,7 @@ func (sub *subscription) withdraw() bool {
 	receipts := sub.client.receipts
 	// A written one keeps its entry: its answer may still come, and must not be taken for another's (see
 	// awaitConfirmation).
-	return r != nil && receipts.abandon(r) && r.ticket.Withdraw() && receipts.remove(r.number) != nil
+	return r != nil && receipts.isPending(r) && r.ticket.Withdraw() && receipts.remove(r.number) != nil
 }
 
 // setConfirm makes p, of the SUBSCRIBE on r, the receipt that confirmed waits for.
@@ -126,13 +126,13 @@ func (sub *subscription) setConfirm(r *route, p *pendingReceipt) {
 	}
 }
 
-// forgetConfirm drops the receipt of a subscription that has ended if this server is not known to send any: it would
-// be kept until the session ends. A session that restores its subscriptions one by one keeps it (see
+// forgetConfirm drops the receipt of a subscription that has ended if this server is not known to answer SUBSCRIBE: it
+// would be kept until the session ends. A session that restores its subscriptions one by one keeps it (see
 // awaitConfirmation).
 func (sub *subscription) forgetConfirm() {
 	confirm, s := sub.confirmation()
 	receipts := sub.client.receipts
-	if confirm != nil && s != nil && s.restore == nil && !receipts.areAnswered() {
+	if confirm != nil && s != nil && s.restore == nil && !receipts.areAnsweredTo(subscribes) {
 		receipts.remove(confirm.number) // not resolved: who waits for it is woken by the end
 	}
 }

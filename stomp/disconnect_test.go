@@ -218,16 +218,34 @@ func TestDisconnect_after_the_connection_was_lost(t *testing.T) {
 func TestDisconnect_does_not_wait_for_what_was_given_up(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, c := rig.Session(t)
-		go func() { // ends with the connection
-			for f := p.Next(); f.Command != ""; f = p.Next() {
-				if id, ok := wire.Lookup(f.Header, "receipt"); ok && f.Command != wire.Subscribe {
-					p.Send(wire.Receipt, "", "receipt-id", id)
-				}
-			}
-		}()
+		p.AnswerOnly(wire.Send, wire.Disconnect)
 		rig.OK(t, c.Send(t.Context(), "/queue/a", nil, stomp.WithReceipt())) // this server answers
 		_, err := c.Subscribe(rig.Within(t, time.Second), "/queue/a", stomp.WithReceipt())
 		rig.ErrorIs(t, err, context.DeadlineExceeded)
 		rig.Takes(t, 0, func() { rig.OK(t, c.Disconnect(rig.Within(t, time.Minute))) })
 	})
+}
+
+// A Spring relay answers SEND, and never a SUBSCRIBE to an application prefix: nobody asked for that receipt, and nothing
+// waits for it.
+func TestDisconnect_promise11_waits_for_no_receipt_that_only_the_library_asked_for(t *testing.T) {
+	for name, leave := range map[string]func(ctx context.Context, c *stomp.Client, endLifetime func()) error{
+		"Disconnect":   func(ctx context.Context, c *stomp.Client, _ func()) error { return c.Disconnect(ctx) },
+		"Drain":        func(ctx context.Context, c *stomp.Client, _ func()) error { return c.Drain(ctx) },
+		"WithLifetime": func(_ context.Context, c *stomp.Client, end func()) error { end(); <-c.Done(); return nil },
+		"Reconnect":    func(ctx context.Context, c *stomp.Client, _ func()) error { return c.Reconnect(ctx) },
+	} {
+		rig.Bubble(t, name, func(t *testing.T) {
+			lifetime, end := context.WithCancel(t.Context())
+			server, p, c := rig.Reconnecting(t, wire.V12, stomp.WithLifetime(lifetime))
+			p.AnswerOnly(wire.Send, wire.Unsubscribe, wire.Disconnect)
+			_, err := c.Subscribe(t.Context(), "/app/init")
+			rig.OK(t, err)
+			rig.OK(t, c.Send(t.Context(), "/queue/a", nil, stomp.WithReceipt()))
+			if name == "Reconnect" {
+				go server.Resume(wire.V12) // ends with the next session
+			}
+			rig.Takes(t, 0, func() { rig.OK(t, leave(rig.Within(t, time.Hour), c, end)) })
+		})
+	}
 }

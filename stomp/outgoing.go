@@ -2,6 +2,7 @@ package stomp
 
 import (
 	"context"
+	"time"
 	"unicode/utf8"
 
 	"github.com/webstomp/webstomp/internal/outbox"
@@ -61,7 +62,7 @@ type receiptMode uint8
 
 const (
 	noReceipt    receiptMode = iota
-	ownReceipt               // the library: it waits only if the server is known to answer
+	ownReceipt               // the library: it waits for a moment at most; see awaitOwnReceipt
 	askedReceipt             // the caller
 )
 
@@ -142,6 +143,7 @@ func (f *outgoing) newReceipt(number uint64) *pendingReceipt {
 	return &pendingReceipt{
 		Receipt: Receipt{done: make(chan struct{}), op: f.op, target: f.target, number: number},
 		asked:   f.receipt == askedReceipt,
+		command: commandOf(f.command),
 		forced:  f.forced,
 		last:    f.last,
 		refused: f.refused,
@@ -224,18 +226,43 @@ func (s *session) awaitFlush(ctx context.Context, number uint64) error {
 	return withCause(ctx, s.out.AwaitFlush(ctx, number))
 }
 
-// awaitOwnReceipt waits, within ctx, for a receipt that no caller asked for: for the RECEIPT if this server is known
-// to answer, otherwise until the frame is written.
-func (s *session) awaitOwnReceipt(ctx context.Context, r *pendingReceipt, number uint64) error {
+// ownGrace is how long a RECEIPT is awaited that no caller asked for. A server that sends one needs a round trip; one that
+// leaves it out must not cost its caller more than this. Go-stomp's server answers SEND and not UNSUBSCRIBE.
+const ownGrace = time.Second
+
+// awaitOwnReceipt waits, within ctx, until a frame is written, and then for its receipt, which no caller asked for: not at
+// all if this server is not known to answer, and otherwise for ownGrace. That begins anew as long as coming, which counts
+// what comes before the receipt, grows.
+func (s *session) awaitOwnReceipt(ctx context.Context, r *pendingReceipt, number uint64, coming func() uint64) error {
 	receipts := s.env.receipts
 	receipts.beginWait()
 	defer receipts.endWait()
 	if err := s.awaitFlush(ctx, number); err != nil {
 		return err
 	}
-	if !receipts.areAnswered() {
+	if !receipts.mayComeTo(r.command) {
 		receipts.remove(r.number) // it would be kept until the session ends
 		return nil
 	}
-	return r.Wait(ctx)
+	grace := time.NewTimer(ownGrace)
+	defer grace.Stop()
+	for before := coming(); ; {
+		select {
+		case <-r.done:
+			return r.err
+		case <-ctx.Done():
+			if receipts.remove(r.number) == nil { // likewise
+				<-r.done // whoever removed it is about to resolve it
+				return r.err
+			}
+			return r.lost(ctxError(ctx), false)
+		case <-grace.C:
+		}
+		now := coming()
+		if now == before && receipts.giveUp(r) {
+			return nil
+		}
+		before = now
+		grace.Reset(ownGrace)
+	}
 }

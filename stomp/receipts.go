@@ -8,6 +8,7 @@ import (
 
 	"github.com/webstomp/webstomp/internal/notify"
 	"github.com/webstomp/webstomp/internal/outbox"
+	"github.com/webstomp/webstomp/internal/wire"
 	"github.com/webstomp/webstomp/internal/ws"
 )
 
@@ -17,21 +18,42 @@ import (
 // An entry ends with the session that its frame was written on, unless the frame goes out again on the next one (see
 // endSession).
 type receipts struct {
-	mu       sync.Mutex // guards what follows, and the fields of entries that say so; locked before a Ticket's
-	pending  map[uint64]*pendingReceipt
-	closed   error         // set when the Client has ended; nothing is added from then on
-	asked    int           // entries that callers asked for
-	held     int           // of these, those held back: nothing can bring their answer now
-	waiting  int           // calls between beginWait and endWait
-	answered bool          // a RECEIPT has come in this session: the server sends them
-	ever     bool          // a RECEIPT has come in any session, but to DISCONNECT
-	awaited  chan struct{} // capacity 1, signalled when isAwaited becomes true; nil until awaitedSignal is called
+	mu         sync.Mutex // guards what follows, and the fields of entries that say so; locked before a Ticket's
+	pending    map[uint64]*pendingReceipt
+	closed     error         // set when the Client has ended; nothing is added from then on
+	asked      int           // entries that callers asked for
+	held       int           // of these, those held back: nothing can bring their answer now
+	waiting    int           // calls between beginWait and endWait
+	answered   bool          // a RECEIPT has come in this session: the server sends them
+	ever       bool          // a RECEIPT has come in any session, but to DISCONNECT
+	answeredTo commands      // to which one has come in this session
+	unanswered commands      // to which none came in this session although it was waited for
+	awaited    chan struct{} // capacity 1, signalled when isAwaited becomes true; nil until awaitedSignal is called
+}
+
+// commands is a set of the commands of which it matters whether a server answers them. Some answer SEND and not SUBSCRIBE.
+type commands uint8
+
+const (
+	subscribes commands = 1 << iota
+	unsubscribes
+)
+
+func commandOf(command string) commands {
+	switch command {
+	case wire.Subscribe:
+		return subscribes
+	case wire.Unsubscribe:
+		return unsubscribes
+	}
+	return 0
 }
 
 // pendingReceipt is one entry. Once it is removed, the fields guarded by receipts.mu are owned by whoever removed it.
 type pendingReceipt struct {
 	Receipt
 	asked   bool         // a caller asked for it, not the library itself
+	command commands     // of its frame
 	forced  bool         // its frame is written even if its sender gives up
 	last    bool         // it is that of DISCONNECT
 	refused func(*Error) // called when an ERROR answers it; nil: nothing more to do
@@ -39,10 +61,9 @@ type pendingReceipt struct {
 
 	suspicion *suspicion // WithRetry: nil until a session has ended while it was unanswered; owned by the supervisor
 
-	held      bool     // its frame waits for a trial, see suspect.go; guarded by receipts.mu
-	abandoned bool     // no call waits for it, nor does DISCONNECT; guarded by receipts.mu
-	resend    *carried // what to send again WithRetry; nil: nothing. Set before the entry is added, then guarded by receipts.mu
-	unwatch   func()   // stops watching the ctx of SendAsync; nil: not watched. Guarded by receipts.mu
+	held    bool     // its frame waits for a trial, see suspect.go; guarded by receipts.mu
+	resend  *carried // what to send again WithRetry; nil: nothing. Set before the entry is added, then guarded by receipts.mu
+	unwatch func()   // stops watching the ctx of SendAsync; nil: not watched. Guarded by receipts.mu
 }
 
 // carried is a frame that goes out on the next session (promise 7): one that was accepted but not written, or one
@@ -112,9 +133,12 @@ func (t *receipts) remove(number uint64) *pendingReceipt {
 func (t *receipts) answer(number uint64) *pendingReceipt {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.answered = true
 	p := t.removeLocked(number)
+	t.answered = true
 	t.ever = t.ever || p != nil && !p.last // every server answers DISCONNECT
+	if p != nil {
+		t.answeredTo |= p.command
+	}
 	return p
 }
 
@@ -193,17 +217,6 @@ func (t *receipts) isPending(p *pendingReceipt) bool {
 	return t.pending[p.number] == p
 }
 
-// abandon notes that nothing waits for p any more. It reports whether p was pending.
-func (t *receipts) abandon(p *pendingReceipt) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.pending[p.number] != p {
-		return false
-	}
-	p.abandoned = true
-	return true
-}
-
 // reencoded replaces the frame kept for WithRetry by the same in another version.
 func (t *receipts) reencoded(p *pendingReceipt, frame []byte, version Version) {
 	t.mu.Lock()
@@ -275,32 +288,60 @@ func (t *receipts) holdBack(p *pendingReceipt, held bool) {
 	}
 }
 
+// areAnsweredTo reports whether a RECEIPT to that command has come in this session.
+func (t *receipts) areAnsweredTo(command commands) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.answeredTo&command != 0
+}
+
+// mayComeTo reports whether it makes sense to wait for a RECEIPT to that command: this server has answered it, or it has
+// answered another and was not seen to leave out this one.
+func (t *receipts) mayComeTo(command commands) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.answeredTo&command != 0 || t.answered && t.unanswered&command == 0
+}
+
+// giveUp removes an entry that was waited for in vain, and notes that for mayComeTo. It returns false if the entry was
+// removed already: whoever did so is about to resolve it.
+func (t *receipts) giveUp(p *pendingReceipt) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.removeLocked(p.number) == nil {
+		return false
+	}
+	t.unanswered |= p.command
+	return true
+}
+
 func (t *receipts) countAsked() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.asked
 }
 
-// outstanding returns an entry to wait for before DISCONNECT: one that a caller asked for, or any if this server is
-// known to answer; nil when there is none. sent: its frame was accepted by this session, and is not held back for another.
+// outstanding returns an entry to wait for before DISCONNECT, one that a caller asked for; nil when there is none. What
+// only the library asked for may never be answered, and nobody would know why Disconnect waits. sent: its frame was
+// accepted by this session, and is not held back for another.
 func (t *receipts) outstanding(sent bool) *pendingReceipt {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.asked == 0 && !t.answered {
+	if t.asked == 0 {
 		return nil
 	}
 	for _, p := range t.pending {
-		if (p.asked || t.answered) && !p.abandoned && (!sent || p.ticket.IsEntered()) {
+		if p.asked && (!sent || p.ticket.IsEntered()) {
 			return p
 		}
 	}
 	return nil
 }
 
-// beginSession forgets whether the server of the last session sent RECEIPTs.
+// beginSession forgets to what the server of the last session sent RECEIPTs.
 func (t *receipts) beginSession() {
 	t.mu.Lock()
-	t.answered = false
+	t.answered, t.answeredTo, t.unanswered = false, 0, 0
 	t.mu.Unlock()
 }
 

@@ -48,9 +48,10 @@ func (s *Subscription[T]) Confirmed(ctx context.Context) error { return s.sub.co
 //
 // If ctx ends first, what still waits is dropped and counted, UNSUBSCRIBE goes out anyway, and ctx's error is
 // returned. The subscription has ended when Unsubscribe returns, and its id may be used again. With [WithReceipt] it
-// waits for the broker's RECEIPT; without, it does so if the broker is known to send receipts. From the call on, Err
-// is nil, whatever else happens meanwhile. Of a subscription that has failed, Unsubscribe waits for the consumer
-// alone. A header that cannot be encoded is an error, and the subscription goes on.
+// waits for the broker's RECEIPT, however long that takes; without, for a second, and only if the broker is known to
+// send receipts. In auto mode that second begins anew with each message of the subscription that still comes. From the
+// call on, Err is nil, whatever else happens meanwhile. Of a subscription that has failed, Unsubscribe waits for the
+// consumer alone. A header that cannot be encoded is an error, and the subscription goes on.
 //
 // A durable subscription ends for good if [WithHeader] repeats here what made it durable: durable and auto-delete on
 // RabbitMQ, activemq.subscriptionName or durable-subscription-name on ActiveMQ. Otherwise it goes on collecting

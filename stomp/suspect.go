@@ -281,7 +281,7 @@ func (v *supervisor) dropAnswered() {
 func (sub *subscription) isAnsweredOn(s *session) bool {
 	r, confirm, sent := sub.sentOn(s)
 	// A server that answers no SUBSCRIBE has accepted it when the session stands for a while.
-	return sent && (confirm.isConfirmed() || !s.env.receipts.areAnswered() && time.Since(r.made) >= attemptLimit)
+	return sent && (confirm.isConfirmed() || !s.env.receipts.areAnsweredTo(subscribes) && time.Since(r.made) >= attemptLimit)
 }
 
 // isUnansweredOn reports whether the SUBSCRIBE may be why s has ended: it has not been answered, and not been there for

@@ -180,7 +180,8 @@ func (sub *subscription) leaveAcked(ctx context.Context, cfg *frameConfig) error
 	return sub.unlessOver(err)
 }
 
-// awaitUnsubscribed waits for the answer to UNSUBSCRIBE, if it was asked for or the broker is known to send one.
+// awaitUnsubscribed waits for the answer to UNSUBSCRIBE, if it was asked for, and otherwise as awaitOwnReceipt does: while
+// messages come, the broker has not handled UNSUBSCRIBE yet.
 func (sub *subscription) awaitUnsubscribed(ctx context.Context, cfg *frameConfig, r *pendingReceipt, number uint64) error {
 	switch {
 	case r == nil:
@@ -192,7 +193,7 @@ func (sub *subscription) awaitUnsubscribed(ctx context.Context, cfg *frameConfig
 	if s == nil { // which has resolved r
 		return r.Wait(ctx)
 	}
-	return s.awaitOwnReceipt(ctx, r, number)
+	return s.awaitOwnReceipt(ctx, r, number, func() uint64 { return sub.inbox.Stats().Received })
 }
 
 // unlessOver drops the error of an UNSUBSCRIBE when its session has ended: then so has the subscription, which is

@@ -155,8 +155,77 @@ func TestUnsubscribe_auto_receipts_known_are_waited_for(t *testing.T) {
 		b, c := rig.Pair(t)
 		sub := waiting(t, b, c, 0)
 		rig.OK(t, sub.Confirmed(t.Context()))
-		b.Delay(time.Second)
-		rig.Takes(t, time.Second, func() { rig.OK(t, sub.Unsubscribe(t.Context())) })
+		b.Delay(time.Second / 2)
+		rig.Takes(t, time.Second/2, func() { rig.OK(t, sub.Unsubscribe(t.Context())) })
+	})
+}
+
+// What the library asks of its own accord costs a second at most, and once where the server answers SEND alone, as
+// go-stomp's does.
+func TestUnsubscribe_promise11_server_that_answers_other_frames(t *testing.T) {
+	for name, opts := range map[string][]stomp.SubscribeOption{"auto": nil, "client": {stomp.WithAck(stomp.AckClient)}} {
+		rig.Bubble(t, name, func(t *testing.T) {
+			p, c := rig.Session(t)
+			p.AnswerOnly(wire.Send)
+			rig.OK(t, c.Send(t.Context(), "/queue/a", nil, stomp.WithReceipt()))
+			var subs []*stomp.Subscription[stomp.Frame]
+			for range 4 {
+				sub, err := c.NewSubscription(t.Context(), "/queue/a", opts...)
+				rig.OK(t, err)
+				subs = append(subs, sub)
+			}
+			rig.ErrorIs(t, subs[0].Unsubscribe(rig.Within(t, time.Second/2)), context.DeadlineExceeded)
+			rig.Takes(t, time.Second, func() { rig.OK(t, subs[1].Unsubscribe(rig.Within(t, time.Hour))) })
+			rig.Takes(t, 0, func() { rig.OK(t, subs[2].Unsubscribe(rig.Within(t, time.Hour))) })
+			err := subs[3].Unsubscribe(rig.Within(t, time.Minute), stomp.WithReceipt()) // which is the caller's own wish
+			rig.ErrorIs(t, err, context.DeadlineExceeded)
+		})
+	}
+}
+
+// One UNSUBSCRIBE that was not answered in time does not outweigh one that was.
+func TestUnsubscribe_promise11_server_that_answers_now_and_then(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, c := rig.Pair(t)
+		for _, takes := range []time.Duration{0, time.Second, time.Second, 0} {
+			sub := waiting(t, b, c, 0)
+			rig.OK(t, sub.Confirmed(t.Context()))
+			answer := stomptest.Pass()
+			if takes > 0 {
+				answer = stomptest.Drop()
+			}
+			rig.On(b, wire.Unsubscribe, "", rig.Always(answer))
+			rig.Takes(t, takes, func() { rig.OK(t, sub.Unsubscribe(rig.Within(t, time.Hour))) })
+		}
+	})
+}
+
+// In auto mode what the server had under way is delivered, however long that takes.
+func TestUnsubscribe_auto_messages_still_come(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, c := rig.Session(t)
+		sub, err := c.NewSubscription(t.Context(), "/queue/a")
+		rig.OK(t, err)
+		p.Receipt(p.Want(wire.Subscribe))
+		rig.OK(t, sub.Confirmed(t.Context()))
+		start := time.Now()
+		done := rig.Go(func() error { return sub.Unsubscribe(context.Background()) })
+		answer := p.Want(wire.Unsubscribe)
+		for _, n := range rig.Numbers(1, 5) {
+			time.Sleep(900 * time.Millisecond)
+			p.Send(wire.Message, n, "subscription", "s1", "message-id", n, "destination", "/queue/a")
+		}
+		time.Sleep(900 * time.Millisecond)
+		p.Receipt(answer)
+		rig.OK(t, <-done)
+		if took := time.Since(start); took != 5400*time.Millisecond {
+			t.Errorf("it took %v", took)
+		}
+		got, open := rig.Bodies(sub.C)
+		rig.Equal(t, "bodies", got, rig.Numbers(1, 5))
+		if open {
+			t.Error("the channel is open")
+		}
 	})
 }
 
@@ -289,45 +358,50 @@ func TestUnsubscribe_durable_subscription(t *testing.T) {
 	}
 }
 
-// A subscription that has ended leaves nothing behind in its session, though its server (Spring's simple broker) answers
-// no receipt.
+// A subscription that has ended leaves nothing behind in its session, though its server answers no receipt (Spring's simple
+// broker), or those of SEND alone (go-stomp's).
 func TestUnsubscribe_leaves_nothing_behind(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	rig.Bubble(t, "no_receipts", func(t *testing.T) {
 		p, c := rig.Session(t)
-		rest := make(chan struct{})
-		go func() { // ends with the connection
-			for p.Next().Command != "" {
-			}
-			close(rest)
-		}()
-		heap := func() int64 {
-			for range 2 { // the first leaves what lies in pools, up to 150 kB here, for the second
-				runtime.GC()
-			}
-			var m runtime.MemStats
-			runtime.ReadMemStats(&m)
-			return int64(m.HeapAlloc)
-		}
-		cycle := func() {
-			ctx, cancel := context.WithCancel(t.Context())
-			_, err := c.Subscribe(ctx, "/topic/a")
-			rig.OK(t, err)
-			gentle, err := c.NewSubscription(t.Context(), "/topic/b")
-			rig.OK(t, err)
-			cancel()
-			rig.OK(t, gentle.Unsubscribe(t.Context()))
-			synctest.Wait()
-		}
-		cycle()
-		before := heap()
-		const n = 1000
-		for range n {
-			cycle()
-		}
-		if grown := heap() - before; grown > n*100 {
-			t.Errorf("%d bytes are left of each subscription", grown/n)
-		}
-		c.Close()
-		<-rest
+		p.AnswerOnly()
+		leavesNothing(t, c)
 	})
+	rig.Bubble(t, "receipts_of_SEND", func(t *testing.T) {
+		p, c := rig.Session(t)
+		p.AnswerOnly(wire.Send)
+		rig.OK(t, c.Send(t.Context(), "/queue/a", nil, stomp.WithReceipt()))
+		leavesNothing(t, c)
+	})
+}
+
+func leavesNothing(t *testing.T, c *stomp.Client) {
+	t.Helper()
+	heap := func() int64 {
+		for range 2 { // the first leaves what lies in pools, up to 150 kB here, for the second
+			runtime.GC()
+		}
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	cycle := func() {
+		ctx, cancel := context.WithCancel(t.Context())
+		_, err := c.Subscribe(ctx, "/topic/a")
+		rig.OK(t, err)
+		gentle, err := c.NewSubscription(t.Context(), "/topic/b")
+		rig.OK(t, err)
+		cancel()
+		rig.OK(t, gentle.Unsubscribe(t.Context()))
+		synctest.Wait()
+	}
+	cycle()
+	before := heap()
+	const n = 1000
+	for range n {
+		cycle()
+	}
+	if grown := heap() - before; grown > n*100 {
+		t.Errorf("%d bytes are left of each subscription", grown/n)
+	}
+	c.Close()
 }

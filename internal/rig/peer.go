@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -151,6 +152,17 @@ func (p *Peer) Rest() <-chan []string {
 		all <- list
 	}()
 	return all
+}
+
+// AnswerOnly reads everything from now on, and answers the receipts of these commands alone.
+func (p *Peer) AnswerOnly(commands ...string) {
+	go func() { // ends with the connection, which the test closes
+		for f := p.Next(); f.Command != ""; f = p.Next() {
+			if _, ok := wire.Lookup(f.Header, "receipt"); ok && slices.Contains(commands, f.Command) {
+				p.Receipt(f)
+			}
+		}
+	}()
 }
 
 // Discard reads everything from now on and drops it. The channel is closed when the Client has gone.
