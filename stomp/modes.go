@@ -29,8 +29,8 @@ type Overflow int
 const (
 	// OverflowBlock stops reading from the connection until the queue is half empty. Nothing is lost: TCP passes the
 	// pressure on to the broker. Meanwhile our heart-beats go on, and the server's silence is not counted. Reading
-	// continues, and the queue grows above its bound, while a call waits for a receipt or reply, so that a consumer
-	// may send with a receipt from its own loop, and while senders wait for a server that does not read until we do.
+	// continues, and the queue grows above its bound, while a call waits for a receipt, a reply or Flush, so that a
+	// consumer may do so in its own loop, and while senders wait for a server that does not read until we do.
 	OverflowBlock Overflow = iota
 	// OverflowDropOldest drops the oldest frames that wait, OverflowDropNewest the one that arrives. Stats counts
 	// them. Both go with AckAuto alone: what is dropped is never acknowledged, and the broker's window stays closed.

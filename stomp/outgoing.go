@@ -221,8 +221,14 @@ func (s *session) messageType(body []byte) ws.MessageType {
 	return ws.Text
 }
 
-// awaitFlush waits, within ctx, until the frame of that number has been handed to the operating system.
+// awaitFlush waits, within ctx, until the frame of that number has been handed to the operating system. A server may read
+// only once we have: a full queue must not stop us from that.
 func (s *session) awaitFlush(ctx context.Context, number uint64) error {
+	if s.out.IsFlushed(number) {
+		return nil
+	}
+	s.env.receipts.beginWait()
+	defer s.env.receipts.endWait()
 	return withCause(ctx, s.out.AwaitFlush(ctx, number))
 }
 

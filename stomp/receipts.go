@@ -238,7 +238,8 @@ func (t *receipts) awaitedSignal() <-chan struct{} {
 	return t.awaited
 }
 
-// beginWait counts a call that waits for a reply, or for a RECEIPT that no caller asked for. endWait takes that back.
+// beginWait counts a call that waits for a reply, for a RECEIPT that no caller asked for, or until something is written.
+// endWait takes that back.
 func (t *receipts) beginWait() {
 	t.mu.Lock()
 	t.waiting++
@@ -253,7 +254,9 @@ func (t *receipts) endWait() {
 	t.mu.Unlock()
 }
 
-// isAwaited reports whether a call waits for an answer, so that reading must go on even if a queue is full.
+// isAwaited reports whether a call waits for an answer, so that reading must go on even if a queue is full. A receipt
+// counts as long as it is pending, however late it is: whether a consumer waits for it in its own loop, on Receipt.Done,
+// nobody knows.
 func (t *receipts) isAwaited() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -8,8 +8,8 @@ import (
 	"github.com/webstomp/webstomp/internal/outbox"
 )
 
-// waitForRoom stops the read loop while a queue with OverflowBlock is full (promise 2), unless a call waits for an
-// answer, which only reading can bring, or writing has stalled.
+// waitForRoom stops the read loop while a queue with OverflowBlock is full (promise 2), unless a call waits for what only
+// reading can bring (receipts.isAwaited), or writing has stalled.
 func (s *session) waitForRoom(full *inbox.Inbox[Frame]) error {
 	s.pause.set(true)
 	defer s.pause.set(false)

@@ -80,7 +80,11 @@ func (c *comparison) call() (name string, err error) {
 		return "Withdraw", c.withdraw()
 	case n < 70:
 		number := 1 + c.random.Uint64N(uint64(len(c.model.all)+2))
-		return "AwaitFlush", same(c.rig.AwaitFlush(ended(), number), c.model.awaitFlush(number))
+		want := c.model.awaitFlush(number)
+		if got := c.rig.IsFlushed(number); got != (want == nil) {
+			return "IsFlushed", fmt.Errorf("%t, want %t", got, want == nil)
+		}
+		return "AwaitFlush", same(c.rig.AwaitFlush(ended(), number), want)
 	case n < 75:
 		c.rig.w.Beat()
 		c.model.beatDue = true

@@ -167,6 +167,13 @@ func (o *Outbox) Last() uint64 {
 	return o.accepted
 }
 
+// IsFlushed reports whether the frame of that number and all before it are flushed.
+func (o *Outbox) IsFlushed(number uint64) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.flushed >= number
+}
+
 // AwaitFlush waits, within ctx, until the frame of that number and all before it are flushed. It returns ctx.Err() when
 // ctx ends first, or Fail's error.
 func (o *Outbox) AwaitFlush(ctx context.Context, number uint64) error {
