@@ -11,52 +11,44 @@ import (
 const headerLimit = 15 * time.Second
 
 // askHeader asks the function of WithSubscribeHeaderFunc for the further entries of a SUBSCRIBE on s, nil without one. When
-// the session ends first, the error matches errSessionOver. It is asked in a goroutine of its own, because it may go on
-// beyond its ctx, and not again before it has returned.
+// the session ends first, the error matches errSessionOver. The function is not asked again before it has returned.
 func (sub *subscription) askHeader(ctx context.Context, s *session) (Header, error) {
 	ask := sub.cfg.headerFunc
 	if ask == nil {
 		return nil, nil
 	}
+	proceed, ok := sub.client.delayEnd() // the caller of Subscribe is nobody whom the Client joins
+	if !ok {
+		return nil, sub.notAsked(ErrClosed)
+	}
+	defer proceed()
 	ctx, cancel := context.WithTimeoutCause(ctx, headerLimit, fmt.Errorf("%w: it has taken %v", context.DeadlineExceeded, headerLimit))
 	defer cancel()
-	type answer struct {
-		header Header
-		err    error
+	call := startCall(ctx, sub.asking, func() (Header, error) { return ask(ctx) }, nil)
+	select {
+	case <-call.done:
+	case <-s.cut:
+	case <-sub.done:
+	case <-ctx.Done():
 	}
-	answers := make(chan answer, 1)
-	free := sub.asking
-	for {
-		select {
-		case free <- struct{}{}:
-			free = nil
-			asked := sub.client.goJoined(func() {
-				header, err := ask(ctx)
-				<-sub.asking
-				answers <- answer{header, err}
-			})
-			if !asked {
-				return nil, ErrClosed
-			}
-		case a := <-answers:
-			if a.err == nil {
-				a.err = checkHeader(a.header)
-			}
-			switch {
-			case s.isCut():
-				return nil, &overError{s.cutErr}
-			case a.err != nil:
-				return nil, sub.notAsked(a.err)
-			}
-			return a.header, nil
-		case <-s.cut:
-			return nil, &overError{s.cutErr}
-		case <-sub.done:
-			return nil, sub.notAsked(errEnded)
-		case <-ctx.Done():
-			return nil, sub.notAsked(ctxError(ctx))
-		}
+	late := ctx.Err() != nil
+	why := ctxError(ctx)
+	cancel()
+	header, err := call.result()
+	if err == nil {
+		err = checkHeader(header)
 	}
+	switch {
+	case s.isCut():
+		return nil, &overError{s.cutErr}
+	case sub.hasEnded():
+		return nil, sub.notAsked(errEnded)
+	case late && (err == errLeft || err == errBusy || isContextError(err)):
+		return nil, sub.notAsked(why)
+	case err != nil:
+		return nil, sub.notAsked(err)
+	}
+	return header, nil
 }
 
 func (sub *subscription) notAsked(err error) error {

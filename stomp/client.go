@@ -15,7 +15,12 @@ import (
 //
 // A session has one goroutine that reads and one that writes, and one that pings with [WithPing]; between two
 // sessions one supervises. A subscription has a goroutine only while more is waiting than its channel holds. All of
-// them have returned before Done is closed.
+// them have returned before Done is closed, with one exception.
+//
+// Functions that are given to an option and get a ctx, such as those of [WithCredentials], [WithDialer] and
+// [WithSubscribeHeaderFunc], and the transport of [WithHTTPClient], have to return when it ends. One that does not is waited
+// for for 0.1 s, by Connect, Close and whatever else bounds it, and then its goroutine is left behind. A connection that it
+// returns later is closed. The Client does not call it again before it has returned: attempts to connect fail meanwhile.
 type Client struct {
 	env
 	quit  func()        // cancels life
@@ -52,7 +57,8 @@ type Client struct {
 // ctx bounds this call alone, from the DNS lookup to CONNECTED, at each step. Once connected, its end does not affect
 // the Client; see [WithLifetime] for that.
 //
-// Every failure other than an invalid option is a [*ConnectError] that wraps its cause, and leaves nothing open.
+// Every failure other than an invalid option is a [*ConnectError] that wraps its cause, and leaves nothing open. See
+// [Client] for functions that ignore ctx.
 func Connect(ctx context.Context, url string, opts ...ConnectOption) (*Client, error) {
 	cfg, err := newConnectConfig(url, opts)
 	if err != nil {
@@ -66,6 +72,7 @@ func Connect(ctx context.Context, url string, opts ...ConnectOption) (*Client, e
 	}
 	c.mark, c.cfg, c.log = new(clientMark), cfg, cfg.logger
 	c.receipts, c.newSubscriptionID = newReceipts(), c.newID
+	c.attempting = make(chan struct{}, 1)
 	c.life, c.quit = context.WithCancel(context.WithoutCancel(ctx))
 	v := &supervisor{client: c, endpoints: newEndpoints(cfg.backoff, len(cfg.urls)), trialSize: 1}
 	s, err := v.connect(ctx)
@@ -188,6 +195,17 @@ func (c *Client) whenDone(ctx context.Context, f func()) (stop func()) {
 	}
 }
 
+// delayEnd makes closeAll wait until proceed is called. ok is false when closeAll is waiting already.
+func (c *Client) delayEnd() (proceed func(), ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.joining {
+		return nil, false
+	}
+	c.running.Add(1)
+	return c.running.Done, true
+}
+
 // goJoined runs f in a goroutine that closeAll joins. It returns false when closeAll is joining already.
 func (c *Client) goJoined(f func()) bool {
 	c.mu.Lock()
@@ -200,9 +218,10 @@ func (c *Client) goJoined(f func()) bool {
 }
 
 // Done returns a channel that is closed when the Client has ended: all its channels are closed and all its goroutines
-// have returned. Where the Client fails by itself, consumers first get what had arrived for them in auto mode, as
-// long as they go on reading: one that takes nothing for 15 s gets no more, and Close, Disconnect and the end of
-// WithLifetime's ctx or a subscription's drop the rest at once. Err and Status do not wait for that.
+// have returned, except for functions that ignore their ctx (see [Client]). Where the Client fails by itself, consumers
+// first get what had arrived for them in auto mode, as long as they go on reading: one that takes nothing for 15 s gets no
+// more, and Close, Disconnect and the end of WithLifetime's ctx or a subscription's drop the rest at once. Err and Status
+// do not wait for that.
 func (c *Client) Done() <-chan struct{} { return c.done }
 
 // Err returns nil while the Client lives, and then why it ended: [ErrClosed] if its user ended it (after

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -18,11 +19,27 @@ import (
 // last session or attempt ended. Its errors are *ConnectErrors, and leave no connection open.
 func (e *env) dial(ctx context.Context, url string, n int, before error) (*session, error) {
 	a := attempt{cfg: e.cfg, env: e, url: url}
-	s, err := a.run(ctx, n, before)
-	if err == nil {
-		return s, nil
+	_, _ = a.target() // run says what is wrong with it
+	shown := a.shown
+	// All of the attempt is one user's call: a transport, a dialer's connection and its Close may ignore ctx as well.
+	call := startCall(ctx, e.attempting, func() (*session, error) { return a.run(ctx, n, before) },
+		func(s *session) { s.conn.CloseNow() })
+	select {
+	case <-call.done:
+	case <-ctx.Done():
 	}
-	failed := &ConnectError{URL: a.shown, Err: publicError(err)}
+	s, err := call.result()
+	switch err {
+	case nil:
+		return s, nil
+	case errLeft:
+		err = e.notReturned(ctx, "")
+	case errBusy:
+		err = &ownError{e.notReturned(ctx, " from an earlier attempt")}
+	default:
+		shown = a.shown // of the URL that WithBeforeConnect has chosen
+	}
+	failed := &ConnectError{URL: shown, Err: publicError(err)}
 	var refused *ws.HandshakeError
 	if errors.As(err, &refused) {
 		failed.StatusCode, failed.Body, failed.Err = refused.StatusCode, refused.Body, refused.Err
@@ -32,6 +49,23 @@ func (e *env) dial(ctx context.Context, url string, n int, before error) (*sessi
 		failed.Err = fmt.Errorf("%w (%w)", ctxError(ctx), failed.Err)
 	}
 	return nil, failed
+}
+
+// notReturned returns ctx's error with the name of the function, of this attempt or an earlier one, that goes on beyond it.
+func (e *env) notReturned(ctx context.Context, from string) error {
+	return fmt.Errorf("%s: %w (it has not returned%s)", *e.step.Load(), ctxError(ctx), from)
+}
+
+// step calls a user's function as part of the attempt, unless ctx has ended. Its error names the option.
+func (a *attempt) step(ctx context.Context, option string, f func() error) error {
+	if ctx.Err() != nil {
+		return ctxError(ctx)
+	}
+	a.env.step.Store(&option)
+	if err := f(); err != nil {
+		return fmt.Errorf("%s: %w", option, err)
+	}
+	return nil
 }
 
 type attempt struct {
@@ -72,6 +106,10 @@ func (a *attempt) run(ctx context.Context, n int, before error) (*session, error
 	if err != nil {
 		return nil, err
 	}
+	if ctx.Err() != nil { // a dialer that does not heed it
+		conn.CloseNow()
+		return nil, ctxError(ctx)
+	}
 	s, err := a.shakeHands(ctx, conn, hello, encoded)
 	if err != nil {
 		conn.CloseNow()
@@ -89,24 +127,30 @@ func (a *attempt) prepare(ctx context.Context, n int, before error) (*Attempt, e
 	if a.cfg.login != nil {
 		wanted.Login, wanted.Passcode = a.cfg.login.login, a.cfg.login.passcode
 	}
-	var err error
 	if a.cfg.credentials != nil {
-		if wanted.Login, wanted.Passcode, err = a.cfg.credentials(ctx); err != nil {
-			return nil, fmt.Errorf("WithCredentials: %w", err)
+		err := a.step(ctx, "WithCredentials", func() (err error) {
+			wanted.Login, wanted.Passcode, err = a.cfg.credentials(ctx)
+			return err
+		})
+		if err != nil {
+			return nil, err
 		}
 	}
 	if a.cfg.httpHeaderFunc != nil {
-		more, err := a.cfg.httpHeaderFunc(ctx)
+		err := a.step(ctx, "WithHTTPHeaderFunc", func() error {
+			more, err := a.cfg.httpHeaderFunc(ctx)
+			for name, values := range more {
+				wanted.HTTPHeader[name] = slices.Clone(values)
+			}
+			return err
+		})
 		if err != nil {
-			return nil, fmt.Errorf("WithHTTPHeaderFunc: %w", err)
-		}
-		for name, values := range more {
-			wanted.HTTPHeader[name] = slices.Clone(values)
+			return nil, err
 		}
 	}
 	for _, f := range a.cfg.beforeConnect {
-		if err := f(ctx, wanted); err != nil {
-			return nil, fmt.Errorf("WithBeforeConnect: %w", err)
+		if err := a.step(ctx, "WithBeforeConnect", func() error { return f(ctx, wanted) }); err != nil {
+			return nil, err
 		}
 	}
 	if err := checkHeader(wanted.Header); err != nil {
@@ -168,15 +212,20 @@ func (a *attempt) connectFrame(wanted *Attempt) wire.Frame {
 
 func (a *attempt) open(ctx context.Context, target ws.Target, header http.Header) (*ws.Conn, error) {
 	if a.cfg.dialer != nil {
-		nc, err := a.cfg.dialer(ctx, a.url)
+		var nc net.Conn
+		err := a.step(ctx, "WithDialer", func() (err error) {
+			if nc, err = a.cfg.dialer(ctx, a.url); nc == nil && err == nil {
+				err = errors.New("the dialer returned neither a connection nor an error")
+			}
+			return err
+		})
 		if err != nil {
-			return nil, fmt.Errorf("WithDialer: %w", err)
-		}
-		if nc == nil {
-			return nil, errors.New("WithDialer: the dialer returned neither a connection nor an error")
+			return nil, err
 		}
 		return ws.Stream(nc), nil
 	}
+	transport := "WithHTTPClient"
+	a.env.step.Store(&transport)
 	return ws.Dial(ctx, target, ws.DialOptions{
 		HTTPClient:   a.cfg.httpClient,
 		Header:       header,

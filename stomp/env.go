@@ -23,6 +23,9 @@ type env struct {
 	// newSubscriptionID returns an id that no subscription of the Client has. Set before the first session.
 	newSubscriptionID func() string
 
+	attempting chan struct{}          // capacity 1: full while an attempt to connect runs, also one that was left behind
+	step       atomic.Pointer[string] // the option whose function that attempt has called last; set before a function is called
+
 	counters counters
 }
 
