@@ -62,9 +62,11 @@ func (b *buffered) Close() error {
 	return b.closeConn()
 }
 
-// startClient begins a client's WebSocket, now that the handshake is over.
-func (b *buffered) startClient(compression bool) {
+// startClient begins a client's WebSocket, now that the handshake is over. compression: permessage-deflate was offered;
+// agreed: the server has taken it.
+func (b *buffered) startClient(compression, agreed bool) {
 	b.in.handshakeDone = true
+	b.in.client, b.in.deflate = true, agreed
 	b.in.bypass = bypassLibrary
 	b.out.bypass = bypassLibrary && !compression
 }

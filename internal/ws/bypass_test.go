@@ -29,7 +29,7 @@ func TestSource_takeMessage_leaves_other_frames_to_the_library(t *testing.T) {
 	for _, f := range frames {
 		stream = append(stream, f.bytes()...)
 	}
-	s := source{conn: bytes.NewReader(stream), handshakeDone: true, bypass: true}
+	s := source{conn: bytes.NewReader(stream), handshakeDone: true, client: true, bypass: true}
 	var got []string
 	p := make([]byte, fillSize)
 	for {
@@ -53,7 +53,7 @@ func TestSource_takeMessage_leaves_other_frames_to_the_library(t *testing.T) {
 // After stopBypass the library reads everything, also what was read ahead.
 func TestSource_stopBypass_leaves_messages_to_the_library(t *testing.T) {
 	a, b := frame{true, opText, []byte("a")}.bytes(), frame{true, opText, []byte("b")}.bytes()
-	s := source{conn: bytes.NewReader(append(a, b...)), handshakeDone: true, bypass: true}
+	s := source{conn: bytes.NewReader(append(a, b...)), handshakeDone: true, client: true, bypass: true}
 	p := make([]byte, fillSize)
 	n, err := s.read(p)
 	must(t, err)

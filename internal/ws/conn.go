@@ -55,8 +55,9 @@ type Conn struct {
 
 	// Reading. Owned by the reader.
 	typ     MessageType
-	msg     io.Reader // the library's reader of the current message; nil between messages
-	msgSize int64     // bytes of the current message so far
+	msg     io.Reader // of the current message: the library's, or inflate; nil between messages
+	msgSize int64     // bytes of the current message so far, decompressed
+	inflate *inflater // nil before the first compressed message
 	piece   *chunk    // what Read handed out; pooled, nil while the connection is idle
 	small   []byte    // stream: what a quiet connection blocks on
 	readErr error     // the first error stays

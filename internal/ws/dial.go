@@ -83,8 +83,9 @@ func (a *attempt) dialWebSocket(t Target, user *http.Client, o DialOptions) (*Co
 	if err != nil {
 		return nil, a.explain(t, resp, err)
 	}
-	conn.SetReadLimit(-1) // W6: Conn checks its own limit
-	up.upgraded.startClient(o.Compression)
+	conn.SetReadLimit(-1)                                       // W6: Conn checks its own limit
+	agreed := resp.Header.Get("Sec-WebSocket-Extensions") != "" // the library takes none but permessage-deflate
+	up.upgraded.startClient(o.Compression, agreed)
 	return &Conn{b: up.upgraded, ws: conn, client: true, readLimit: o.ReadLimit}, nil
 }
 

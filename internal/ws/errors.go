@@ -51,7 +51,10 @@ func (c *Conn) explainRead(err error) error {
 	default:
 		return fmt.Errorf("ws: read: %w", explainAlert(failed))
 	}
-	return fmt.Errorf("ws: read: the peer broke the WebSocket protocol: %w", innermost(err))
+	if errors.Is(err, ErrCompressed) {
+		return fmt.Errorf("ws: read: %w", err)
+	}
+	return fmt.Errorf("ws: read: %w: %w", ErrProtocol, innermost(err))
 }
 
 // explainWrite returns what the error of a failed Write or Flush means.

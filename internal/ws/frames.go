@@ -14,6 +14,18 @@ type frameTracker struct {
 // between reports whether the next byte begins a frame.
 func (f *frameTracker) between() bool { return f.n == 0 }
 
+// isMasked reports whether the current frame, which goes on with p, turns out to be masked by that.
+func (f *frameTracker) isMasked(p []byte) bool {
+	const masked = 0x80
+	switch {
+	case f.n == 0 && len(p) > 1:
+		return p[1]&masked != 0
+	case f.n == 1 && len(p) > 0:
+		return p[0]&masked != 0
+	}
+	return false
+}
+
 // advance returns how many bytes of p belong to the current frame, and moves past them.
 func (f *frameTracker) advance(p []byte) int {
 	n := 0

@@ -45,6 +45,13 @@ func (c *Conn) readMessage() (p []byte, final bool, err error) {
 			return nil, false, c.explainRead(err)
 		}
 		c.typ, c.msg, c.msgSize = MessageType(typ), msg, 0
+		if c.b.in.isCompressed() {
+			if c.inflate == nil {
+				c.inflate = new(inflater)
+			}
+			c.inflate.begin(msg)
+			c.msg = c.inflate
+		}
 	}
 	if c.piece == nil {
 		c.piece = getChunk()

@@ -16,8 +16,8 @@ const fillSize = 4 << 10
 // source is the reading half of a connection. A quiet one reads straight into its caller's slice and holds no memory.
 // When such a read fills the slice, more is probably there, and the next one takes a whole chunk.
 //
-// It has two readers. The library calls read, which gives it one frame at a time and no byte of the next one. Between
-// two frames the Conn calls takeMessage, which takes a message that was read ahead out of the buffer without the
+// It has two readers. The library calls read, which gives it one frame at a time and no byte of the next one, and
+// checks what the library does not: see follow.go. Between two frames the Conn calls takeMessage, which takes a message that was read ahead out of the buffer without the
 // library, and on a plain socket reads ahead itself. Usually both run in one goroutine, but in the close handshake the
 // library reads from a goroutine of its own as well: so the buffer has a lock, and read waits for a read-ahead that is
 // under way. Two reads of the connection never overlap: the library has a lock for its own, and a stream has one reader.
@@ -28,7 +28,9 @@ type source struct {
 
 	// Set before the Conn is handed out.
 	handshakeDone bool // see read
-	bypass        bool // a client's WebSocket: takeMessage may take messages, and frames are tracked for it
+	client        bool // a client's WebSocket: frames are followed and checked
+	bypass        bool // takeMessage may take messages
+	deflate       bool // permessage-deflate was agreed, on a client's connection; see follow
 
 	lastReadAt  atomic.Int64 // nanoseconds after start; 0: nothing was read yet
 	bytesRead   atomic.Uint64
@@ -40,7 +42,8 @@ type source struct {
 	lo, hi       int          // the part of buf that was not handed out yet
 	lent         bool         // takeMessage has handed out a part of buf, which must not go back to the pool
 	early        []byte       // what came together with the handshake; handed out before anything is read
-	frame        frameTracker // where the library is; followed only where bypass
+	frame        frameTracker // where the library is; followed only where client
+	compressed   bool         // the message that the library is reading is; followed only where deflate
 	readingAhead bool         // takeMessage reads from the connection; nobody else may
 	readDone     notify.Event // readingAhead has become false
 
@@ -60,50 +63,66 @@ func (s *source) read(p []byte) (int, error) {
 		return 0, nil
 	}
 	s.awaitReadAhead()
-	if n := s.takeBuffered(p); n > 0 {
-		return n, nil
+	if n, err := s.takeFrame(p); n > 0 || err != nil {
+		return n, err
 	}
 	if !s.expectMore || len(p) >= chunkSize/2 { // a large slice is better filled without a copy
 		n, err := s.fetch(p)
-		return s.keepNextFrame(p[:n]), err
+		if err != nil {
+			return 0, err
+		}
+		return s.keepNextFrame(p[:n])
 	}
 	if err := s.fill(); err != nil {
 		return 0, err
 	}
-	return s.takeBuffered(p), nil
+	return s.takeFrame(p)
 }
 
-// takeBuffered moves bytes from the buffer to p; where frames are tracked, those of one frame at most.
+// takeBuffered moves bytes from the buffer to p.
 func (s *source) takeBuffered(p []byte) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.unpackEarlyLocked()
-	n := copy(p, s.buf.slice(s.lo, s.hi))
-	if s.bypass && n > 0 {
-		n = s.frame.advance(p[:n])
-	}
-	if s.lo += n; s.lo == s.hi {
-		s.releaseLocked()
-	}
+	n := s.peekLocked(p)
+	s.dropLocked(n)
 	return n
 }
 
-// keepNextFrame returns how much of p, which was read straight from the connection, the library may have: the rest of
-// the current frame. What follows goes into the buffer.
-func (s *source) keepNextFrame(p []byte) int {
-	if !s.bypass || len(p) == 0 {
-		return len(p)
-	}
+// takeFrame moves bytes from the buffer to p: what the library may have of them.
+func (s *source) takeFrame(p []byte) (n int, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	n := s.frame.advance(p)
+	n, err = s.followLocked(p[:s.peekLocked(p)])
+	s.dropLocked(n)
+	return n, err
+}
+
+// peekLocked copies bytes from the buffer to p.
+func (s *source) peekLocked(p []byte) int {
+	s.unpackEarlyLocked()
+	return copy(p, s.buf.slice(s.lo, s.hi))
+}
+
+// dropLocked removes n bytes from the buffer.
+func (s *source) dropLocked(n int) {
+	if s.lo += n; s.lo == s.hi {
+		s.releaseLocked()
+	}
+}
+
+// keepNextFrame returns how much of p, which was read straight from the connection, the library may have. What follows
+// goes into the buffer.
+func (s *source) keepNextFrame(p []byte) (n int, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n, err = s.followLocked(p)
 	if n < len(p) {
 		// The buffer is empty. The rest fits a chunk: a p that is longer is the library's for one payload, and
 		// ends no later than that.
 		s.buf = getChunk()
 		s.lo, s.hi = 0, copy(s.buf[:], p[n:])
 	}
-	return n
+	return n, err
 }
 
 // takeMessage returns a message without the library's help if one begins next: out of the buffer, or, where that is
