@@ -41,15 +41,22 @@ func newBuffered(rwc io.ReadWriteCloser, nc net.Conn) *buffered {
 func (b *buffered) Read(p []byte) (int, error) { return b.in.read(p) }
 
 // Write gathers what the library writes. It waits for the connection only in the close handshake.
+//
+// When writing has failed, what the library writes is lost without an error. It would end the reading over a pong that
+// it cannot send, and the peer's last words would stay unread. Of the Conn's own messages cork and Flush report it.
 func (b *buffered) Write(p []byte) (int, error) {
+	if err := b.write(p); err != nil && !b.out.isBroken() {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+func (b *buffered) write(p []byte) error {
 	err := b.out.write(p)
 	if err == errNotReading {
 		b.abort(err)
 	}
-	if err != nil {
-		return 0, err
-	}
-	return len(p), nil
+	return err
 }
 
 // Close closes the connection for the library, which may just have written the reply to a close frame that nobody else

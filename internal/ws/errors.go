@@ -51,7 +51,10 @@ func (c *Conn) explainRead(err error) error {
 	default:
 		return fmt.Errorf("ws: read: %w", explainAlert(failed))
 	}
-	if errors.Is(err, ErrCompressed) {
+	switch written := c.b.out.failure(); {
+	case written != nil && errors.Is(err, written): // the library was answering a frame
+		return fmt.Errorf("ws: read: %w", written)
+	case errors.Is(err, ErrCompressed):
 		return fmt.Errorf("ws: read: %w", err)
 	}
 	return fmt.Errorf("ws: read: %w: %w", ErrProtocol, innermost(err))

@@ -67,7 +67,7 @@ func (s *sink) wroteLocked(n int, err error, uncork bool) (next []byte, waiting 
 	s.taken.p = s.taken.p[n:]
 	s.bytesWritten.Add(uint64(n))
 	if err != nil && s.err == nil {
-		s.err = err
+		s.err, s.broken = err, true
 	}
 	if len(s.taken.p) == 0 {
 		s.taken.free()

@@ -19,6 +19,9 @@ func (c *Conn) Ping(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("ws: ping: %w", err)
 	}
+	if err := c.b.out.failure(); err != nil { // which the library is not told
+		return fmt.Errorf("ws: ping: %w", c.rootCause(err))
+	}
 
 	// The library closes a connection whose context ends while a frame is being written, and nothing here shows when
 	// that is done. So it gets a context of its own, which ends well after ctx.

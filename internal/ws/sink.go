@@ -38,6 +38,7 @@ type sink struct {
 	sent       frameTracker // where the library is in what it writes; followed only where bypass
 	closeSent  bool         // the library has written a close frame: no data may follow (RFC 6455, section 5.5.1)
 	err        error        // the first failure to write, or why none is possible any more; nothing is written after it
+	broken     bool         // err is a failure of the connection, not an end made here
 }
 
 // write gathers what the library writes. errNotReading: too much waits, and the connection is to be aborted.
@@ -115,6 +116,10 @@ func (s *sink) writeAlone(p []byte) error {
 // both together would not fit a chunk, unless hold is in force.
 func (s *sink) cork(n int) error {
 	s.mu.Lock()
+	if err := s.err; err != nil {
+		s.mu.Unlock()
+		return err
+	}
 	s.corked = true
 	full := !s.held && len(s.waiting.p) > 0 && len(s.waiting.p)+n > chunkSize
 	s.mu.Unlock()
@@ -145,6 +150,13 @@ func (s *sink) refuse(err error) {
 	if s.err == nil {
 		s.err = err
 	}
+}
+
+// isBroken reports whether the connection has failed while it was written to. In the close handshake it reports false.
+func (s *sink) isBroken() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.broken && !s.unbuffered
 }
 
 // failure returns what every write and flush fails with; nil: nothing has failed.

@@ -72,7 +72,7 @@ func (c *Conn) writeStream(msg []byte) error {
 		if err := c.b.out.cork(n); err != nil {
 			return err
 		}
-		if _, err := c.b.Write(msg[:n]); err != nil {
+		if err := c.b.write(msg[:n]); err != nil {
 			return err
 		}
 		msg = msg[n:]
