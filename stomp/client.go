@@ -24,6 +24,7 @@ import (
 type Client struct {
 	env
 	quit  func()        // cancels life
+	leave func()        // cancels staying
 	hurry chan struct{} // capacity 1: the next attempt to connect is to start at once
 
 	mu              sync.Mutex // guards what follows; locked before a subscription's
@@ -74,10 +75,14 @@ func Connect(ctx context.Context, url string, opts ...ConnectOption) (*Client, e
 	c.receipts, c.newSubscriptionID = newReceipts(), c.newID
 	c.attempting = make(chan struct{}, 1)
 	c.life, c.quit = context.WithCancel(context.WithoutCancel(ctx))
+	c.staying, c.leave = context.WithCancel(context.Background())
 	v := &supervisor{client: c, endpoints: newEndpoints(cfg.backoff, len(cfg.urls)), trialSize: 1}
 	s, err := v.connect(ctx)
 	if err != nil {
 		c.quit()
+		stop := context.AfterFunc(ctx, c.leave)
+		c.running.Wait() // for the last words to servers that broke a rule
+		stop()
 		return nil, err
 	}
 	v.begin(s)

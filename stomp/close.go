@@ -73,6 +73,7 @@ func (c *Client) beginEnd(reason error) *session {
 	if over { // by itself, and consumers are still taking what had arrived
 		c.dropLeaving()
 	}
+	c.leave()
 	return s
 }
 

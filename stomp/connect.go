@@ -112,7 +112,7 @@ func (a *attempt) run(ctx context.Context, n int, before error) (*session, error
 	}
 	s, err := a.shakeHands(ctx, conn, hello, encoded)
 	if err != nil {
-		conn.CloseNow()
+		a.env.closeConn(conn, publicError(err))
 		return nil, err
 	}
 	return s, nil

@@ -189,14 +189,14 @@ func (s *session) writeFailed(err error) error {
 	return s.endReason(err)
 }
 
-// abort ends the session at once, without flushing or a close handshake. The first reason counts.
+// abort ends the session at once, without flushing or a close handshake; see closeConn. The first reason counts.
 func (s *session) abort(reason error) {
 	s.cutOnce.Do(func() {
 		s.cutErr = reason
 		close(s.cut)
 		s.out.Fail(&overError{reason})
 		// A connection of WithDialer may be slow to close: the Client's end waits for that, a reconnect does not.
-		s.env.running.Go(func() { s.conn.CloseNow() })
+		s.env.running.Go(func() { s.env.closeConn(s.conn, reason) })
 	})
 }
 

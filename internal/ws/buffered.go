@@ -75,7 +75,7 @@ func (b *buffered) startClient(compression, agreed bool) {
 	b.in.handshakeDone = true
 	b.in.client, b.in.deflate = true, agreed
 	b.in.bypass = bypassLibrary
-	b.out.bypass = bypassLibrary && !compression
+	b.out.client, b.out.bypass = true, bypassLibrary && !compression
 }
 
 // abort ends the connection at once and for good, without a flush and without a close frame. The first cause is what

@@ -71,7 +71,7 @@ func TestSource_stopBypass_leaves_messages_to_the_library(t *testing.T) {
 // W5: the library's close frame is noticed, in whatever pieces it is written, and no message follows it.
 func TestSink_W5_no_message_follows_a_close_frame(t *testing.T) {
 	var sent bytes.Buffer
-	s := sink{conn: &sent, pending: make(chan struct{}, 1), bypass: true}
+	s := sink{conn: &sent, pending: make(chan struct{}, 1), client: true, bypass: true}
 	must(t, s.addMessage(Text, []byte("before")))
 	before := len(s.waiting.p)
 	ping := rawFrame(0x89, []byte{0x88}, true) // a ping whose payload looks like a close frame

@@ -19,6 +19,7 @@
 //	Read, ReadInto, ReadType              one goroutine, the reader
 //	Write, Hold, Flush, TryFlush, Close   one at a time: the writer. Beside the reader
 //	Pending                               the writer waits on it: bytes wait that only a Flush will send
+//	Fail                                  the reader, or one who knows that it has finished. Beside the writer
 //	Ping, CloseNow, and the rest          any goroutine, at any time
 //
 // The only goroutine that may run in the background is an unanswered Ping's. CloseNow joins it.
@@ -61,6 +62,9 @@ type Conn struct {
 	piece   *chunk    // what Read handed out; pooled, nil while the connection is idle
 	small   []byte    // stream: what a quiet connection blocks on
 	readErr error     // the first error stays
+
+	failOnce sync.Once     // closes failing
+	failing  chan struct{} // closed by Fail; nil where that is CloseNow
 
 	// Pings that wait for their pong; see Ping.
 	pingMu sync.Mutex // guards pingsClosed, and that no ping starts once it is set

@@ -86,7 +86,7 @@ func (a *attempt) dialWebSocket(t Target, user *http.Client, o DialOptions) (*Co
 	conn.SetReadLimit(-1)                                       // W6: Conn checks its own limit
 	agreed := resp.Header.Get("Sec-WebSocket-Extensions") != "" // the library takes none but permessage-deflate
 	up.upgraded.startClient(o.Compression, agreed)
-	return &Conn{b: up.upgraded, ws: conn, client: true, readLimit: o.ReadLimit}, nil
+	return &Conn{b: up.upgraded, ws: conn, client: true, readLimit: o.ReadLimit, failing: make(chan struct{})}, nil
 }
 
 // upgrader is the RoundTripper that sends the upgrade request, and puts a buffered connection in place of the upgraded

@@ -1,6 +1,10 @@
 package ws
 
-import "github.com/webstomp/webstomp/internal/notify"
+import (
+	"net"
+
+	"github.com/webstomp/webstomp/internal/notify"
+)
 
 // This file is the part of sink that writes to the connection. Flushes take turns: whoever has set writing is the one
 // writer, and alone uses taken, conn and raw until it clears it.
@@ -8,7 +12,10 @@ import "github.com/webstomp/webstomp/internal/notify"
 // flush writes all that waits, and what is added meanwhile. It waits for another flush to finish first: at the end of a
 // connection the library's runs beside the writer's. uncork: no further flush was announced.
 func (s *sink) flush(uncork bool) error {
-	next, waiting := s.beginFlush(uncork)
+	next, waiting, err := s.beginFlush(uncork)
+	if err != nil {
+		return err
+	}
 	for len(next) > 0 {
 		n, err := s.conn.Write(next)
 		next, waiting = s.wrote(n, err, uncork)
@@ -21,6 +28,10 @@ func (s *sink) flush(uncork bool) error {
 // somebody else writes, or where the connection is no plain socket.
 func (s *sink) tryFlush() (done bool, err error) {
 	s.mu.Lock()
+	if s.failing {
+		s.mu.Unlock()
+		return false, net.ErrClosed
+	}
 	if s.writing || s.raw == nil && len(s.taken.p)+len(s.waiting.p) > 0 {
 		err := s.err
 		s.mu.Unlock()
@@ -42,17 +53,27 @@ func (s *sink) tryFlush() (done bool, err error) {
 	return done, s.failure()
 }
 
-// beginFlush waits until nobody writes, and returns what to write first, as wroteLocked does.
-func (s *sink) beginFlush(uncork bool) (next []byte, waiting notify.Waiters) {
+// beginFlush waits until nobody writes, and returns what to write first, as wroteLocked does. net.ErrClosed: the rest is
+// Fail's to write.
+func (s *sink) beginFlush(uncork bool) (next []byte, waiting notify.Waiters, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for s.writing {
-		done := s.writeDone.Wait()
-		s.mu.Unlock()
-		<-done
-		s.mu.Lock()
+	for s.writing && !s.failing {
+		s.awaitWriterLocked()
 	}
-	return s.wroteLocked(0, nil, uncork)
+	if s.failing {
+		return nil, waiting, net.ErrClosed
+	}
+	next, waiting = s.wroteLocked(0, nil, uncork)
+	return next, waiting, nil
+}
+
+// awaitWriterLocked waits for the end of somebody's turn as the one writer. It unlocks mu meanwhile.
+func (s *sink) awaitWriterLocked() {
+	done := s.writeDone.Wait()
+	s.mu.Unlock()
+	<-done
+	s.mu.Lock()
 }
 
 func (s *sink) wrote(n int, err error, uncork bool) (next []byte, waiting notify.Waiters) {

@@ -121,6 +121,16 @@ func appendHead(dst []byte, typ MessageType, size int, key uint32) []byte {
 	return binary.LittleEndian.AppendUint32(dst, key)
 }
 
+// appendClose appends a close frame as a client sends it, masked with key. reason has at most maxReason bytes.
+func appendClose(dst []byte, code int, reason string, key uint32) []byte {
+	payload := append(binary.BigEndian.AppendUint16(nil, uint16(code)), reason...)
+	dst = appendHead(dst, closeOpcode, len(payload), key)
+	start := len(dst)
+	dst = append(dst, payload...)
+	mask(dst[start:], payload, key)
+	return dst
+}
+
 // mask writes src, masked with key (RFC 6455, section 5.3), to dst, which has the same length. The key's first byte is
 // its lowest.
 func mask(dst, src []byte, key uint32) {

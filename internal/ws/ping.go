@@ -39,6 +39,9 @@ func (c *Conn) Ping(ctx context.Context) error {
 			return fmt.Errorf("ws: ping: %w", c.rootCause(err))
 		}
 		return nil
+	case <-c.failing:
+		time.AfterFunc(pingGrace, cancel)
+		return fmt.Errorf("ws: ping: %w", net.ErrClosed)
 	case <-ctx.Done():
 		time.AfterFunc(pingGrace, cancel)
 		return fmt.Errorf("ws: ping: no pong yet: %w", ctx.Err())

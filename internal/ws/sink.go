@@ -23,7 +23,8 @@ type sink struct {
 	conn    io.Writer     // the connection
 	raw     *rawSocket    // the connection as a plain socket; nil where it is none. Used only by who set writing
 	pending chan struct{} // capacity 1; see Conn.Pending
-	bypass  bool          // a client's WebSocket without compression: addMessage is used. Set before the Conn is handed out
+	client  bool          // a client's WebSocket: frames are followed. Set before the Conn is handed out, as is bypass
+	bypass  bool          // a client's WebSocket without compression: addMessage is used
 
 	bytesWritten atomic.Uint64
 
@@ -35,8 +36,10 @@ type sink struct {
 	corked     bool         // a flush will come: pending need not be signalled
 	held       bool         // no write flushes, however much waits
 	unbuffered bool         // every write flushes: the close handshake
-	sent       frameTracker // where the library is in what it writes; followed only where bypass
-	closeSent  bool         // the library has written a close frame: no data may follow (RFC 6455, section 5.5.1)
+	sent       frameTracker // where the library is in what it writes; followed only where client
+	closeSent  bool         // a close frame was written: no data may follow (RFC 6455, section 5.5.1)
+	failing    bool         // Fail has begun: nobody else writes or flushes any more, but for the rest of a frame
+	lastFrame  []byte       // Fail's close frame, which waits for the library to complete a frame
 	err        error        // the first failure to write, or why none is possible any more; nothing is written after it
 	broken     bool         // err is a failure of the connection, not an end made here
 }
@@ -48,7 +51,11 @@ func (s *sink) write(p []byte) error {
 		s.mu.Unlock()
 		return err
 	}
-	if s.bypass {
+	if s.failing {
+		s.mu.Unlock()
+		return s.finishFrame(p)
+	}
+	if s.client {
 		s.trackFramesLocked(p)
 	}
 	s.waiting.add(p)
