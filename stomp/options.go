@@ -265,7 +265,8 @@ func (o bufferOption) applyConnect(c *connectConfig)     { c.buffer = o.b }
 func (o bufferOption) applySubscribe(c *subscribeConfig) { c.buffer = &o.b }
 
 // WithBuffer bounds what a subscription holds for its consumer, queue and channel together, in frames and in bytes of
-// header and body, and sets what happens beyond. A single frame larger than the bytes is accepted when nothing else
+// memory, and sets what happens beyond. A frame counts as its body, the text of its header, 32 bytes for each header
+// entry, and 192 bytes. A single frame larger than the bytes is accepted when nothing else
 // waits. The default is 65,536 frames, 64 MiB and OverflowBlock; 0 keeps that bound.
 func WithBuffer(frames int, bytes int64, policy Overflow) BufferOption {
 	return bufferOption{buffer{frames, bytes, policy}}

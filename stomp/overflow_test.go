@@ -1,6 +1,8 @@
 package stomp_test
 
 import (
+	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -125,7 +127,45 @@ func TestWithBuffer_promise2_OverflowFail_ends_alone_and_says_why(t *testing.T) 
 	})
 }
 
-// The bound in bytes counts header and body.
+// The bound in bytes is one of memory, whatever the frames are made of.
+func TestWithBuffer_promise2_bound_is_of_memory(t *testing.T) {
+	const bound = 8 << 20
+	for name, tc := range map[string]struct{ header, body string }{
+		"990_entries":   {strings.Repeat("a:\n", 987), ""}, // 32 bytes an entry, of which 3 are text
+		"990_escapes":   {strings.Repeat("\\\\:\\\\\n", 987), ""},
+		"nothing_else":  {"", ""},
+		"a_small_body":  {"", strings.Repeat("x", 100)},
+		"a_large_body":  {"", strings.Repeat("x", 10_000)},
+		"a_long_header": {"a:" + strings.Repeat("x", 10_000) + "\n", ""},
+	} {
+		rig.Bubble(t, name, func(t *testing.T) {
+			p, c := rig.Session(t)
+			rest := p.Rest()
+			sub, err := c.NewSubscription(t.Context(), "/queue/a", stomp.WithBuffer(1<<30, bound, stomp.OverflowDropNewest))
+			rig.OK(t, err)
+			length := ""
+			if name == "a_large_body" {
+				length = fmt.Sprintf("content-length:%d\n", len(tc.body))
+			}
+			frame := "MESSAGE\nsubscription:s1\nmessage-id:1\ndestination:/queue/a\n" + length + tc.header + "\n" + tc.body + "\x00"
+			before := heap()
+			for sub.Stats().Dropped == 0 {
+				p.SendRaw(frame)
+				synctest.Wait()
+			}
+			took, s := heap()-before, sub.Stats()
+			t.Logf("%d frames, counted as %.2f MiB, take %.2f MiB", s.Queued, float64(s.QueuedBytes)/(1<<20), float64(took)/(1<<20))
+			if took > bound*5/4 || took < bound/4 {
+				t.Errorf("%d frames, counted as %d bytes, take %d", s.Queued, s.QueuedBytes, took)
+			}
+			c.Close()
+			<-rest
+			runtime.KeepAlive(sub)
+		})
+	}
+}
+
+// The bound in bytes counts header, body, and what a frame takes beside them.
 func TestWithBuffer_promise2_bound_in_bytes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, c := rig.Pair(t)
@@ -136,19 +176,19 @@ func TestWithBuffer_promise2_bound_in_bytes(t *testing.T) {
 		}
 		synctest.Wait()
 		s := sub.Stats()
-		if s.Queued != 9 || s.Dropped != 11 || s.QueuedBytes <= 9000 || s.QueuedBytes > 10_000 {
+		if s.Queued != 7 || s.Dropped != 13 || s.QueuedBytes <= 7*(1000+192) || s.QueuedBytes > 10_000 {
 			t.Errorf("stats %+v", s)
 		}
-		each := s.QueuedBytes / 9
+		each := s.QueuedBytes / 7
 		<-sub.C
 		synctest.Wait() // the queue moves up
-		if s = sub.Stats(); s.Queued != 8 || s.QueuedBytes != 8*each && s.QueuedBytes != 9*each-s.QueuedBytes%each {
+		if s = sub.Stats(); s.Queued != 6 || s.QueuedBytes/6-each > 1 {
 			t.Logf("a frame is about %d bytes", each)
 			t.Errorf("after one was taken: %+v", s)
 		}
 		b.Publish("/queue/a", nil, make([]byte, 1000))
 		synctest.Wait()
-		if s = sub.Stats(); s.Queued != 9 || s.Dropped != 11 {
+		if s = sub.Stats(); s.Queued != 7 || s.Dropped != 13 {
 			t.Errorf("there was room again: %+v", s)
 		}
 	})

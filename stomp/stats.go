@@ -11,7 +11,7 @@ type Stats struct {
 	Subscriptions                      int    // open, without the reply queues of Request
 	ReplyQueues                        int    // of Request, in this session
 	Queued                             int    // frames waiting for consumers, in all subscriptions
-	QueuedBytes                        int64  // bytes of body and header of those frames
+	QueuedBytes                        int64  // memory that those frames take, as WithBuffer counts it
 	Dropped                            uint64 // frames that no consumer got, because of a policy or the end of a subscription
 	Stalls                             uint64 // times that OverflowBlock stopped reading
 	Unmatched                          uint64 // MESSAGEs that no subscription claimed (clause S3)
@@ -26,7 +26,7 @@ type Stats struct {
 type SubscriptionStats struct {
 	Received, Delivered, Dropped, Stalls uint64
 	Queued                               int   // frames waiting for the consumer, in queue and channel
-	QueuedBytes                          int64 // bytes of body and header of those frames
+	QueuedBytes                          int64 // memory that those frames take, as WithBuffer counts it
 }
 
 // Stats returns a snapshot. It may be called at any time, also after Close.

@@ -191,7 +191,8 @@ func TestStats_queued_and_subscriptions(t *testing.T) {
 			p.Send(wire.Message, "12345", "subscription", id, "message-id", "1", "destination", "/a")
 		}
 		synctest.Wait()
-		const size = len("subscription"+"s1"+"message-id"+"1"+"destination"+"/a"+"content-length"+"5") + 5
+		const text = len("subscription:s1\n" + "message-id:1\n" + "destination:/a\n" + "content-length:5\n")
+		const size = text + 4*32 + 5 + 192 // entries, body, and what else a frame takes
 		if s := c.Stats(); s.Subscriptions != 2 || s.Queued != 3 || s.QueuedBytes != int64(3*size) || s.Unmatched != 1 {
 			t.Errorf("%+v", s)
 		}
