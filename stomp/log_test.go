@@ -45,14 +45,20 @@ func TestWithLogger_once_per_kind_of_trouble(t *testing.T) {
 	for range 10 {
 		p.SendRaw("MESSAGE\nsubscription:nobody\ndestination:/a\nmessage-id:1\n\n\x00")
 	}
-	p.SendRaw("ERROR\nmessage:late\nreceipt-id:r9\n\n\x00")
+	for range 10 {
+		p.SendRaw("ERROR\nmessage:late\nreceipt-id:r9\n\n\x00")
+		p.SendRaw("ERROR\nmessage:late\nsubscription:s9\n\n\x00")
+	}
 	p.Close()
 	<-client.Done()
 	if n := len(l.Lines("matches no subscription")); n != 1 {
 		t.Errorf("S3: %d lines for 10 frames, want 1", n)
 	}
 	if n := len(l.Lines("that is over")); n != 1 {
-		t.Errorf("promise 12: %d lines for a stray ERROR, want 1", n)
+		t.Errorf("promise 12: %d lines for 20 stray ERRORs, want 1", n)
+	}
+	if n := client.Stats().StrayErrors; n != 20 {
+		t.Errorf("%d stray ERRORs are counted, want 20", n)
 	}
 }
 

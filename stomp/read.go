@@ -225,8 +225,12 @@ func (s *session) awaitClose() {
 	}
 }
 
-// strayError counts an ERROR for a receipt or subscription that is no longer known.
+// strayError counts an ERROR for a receipt or subscription that is no longer known, and logs the first of a session.
 func (s *session) strayError(e *Error) {
 	s.env.counters.strayErrors.Add(1)
-	s.env.log.Warn("stomp: ERROR for a receipt or subscription that is over", "error", e, "frame", e.Frame.LogValue())
+	if s.strayed {
+		return
+	}
+	s.strayed = true
+	s.env.log.Warn("stomp: ERROR for a receipt or subscription that is over; further ones are counted only", "error", e, "frame", e.Frame.LogValue())
 }

@@ -72,6 +72,7 @@ type session struct {
 	said         string     // the last ERROR that named a receipt or a subscription, as text; owned by the read loop
 	saidAt       time.Time  // likewise
 	explained    bool       // the session has ended right after that; set by the read loop
+	strayed      bool       // an ERROR that names what is over was logged; owned by the read loop
 
 	// Counted by the read loop, read by Stats.
 	received, beatsReceived, repaired atomic.Uint64

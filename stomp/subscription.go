@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/webstomp/webstomp/internal/inbox"
 	"github.com/webstomp/webstomp/internal/notify"
@@ -78,6 +79,8 @@ type subscription struct {
 	// Owned by the supervisor.
 	suspicion *suspicion // see suspect.go; nil: none
 	stood     bool       // the broker has accepted it before
+
+	stallLogged time.Time // when a stall was logged last; owned by the read loop
 
 	mu            sync.Mutex      // guards what follows; a leaf: nothing is locked below it
 	err           error           // set before done is closed
@@ -301,6 +304,9 @@ func (sub *subscription) enter(r *route) bool {
 	return true
 }
 
+// stallLogEvery is how often a subscription's stalls are logged: with a small bound, every other frame is one.
+const stallLogEvery = time.Minute
+
 // deliver takes a MESSAGE (see consumer).
 func (sub *subscription) deliver(r *route, f Frame) (full *inbox.Inbox[Frame]) {
 	f.from = r.origin
@@ -310,7 +316,11 @@ func (sub *subscription) deliver(r *route, f Frame) (full *inbox.Inbox[Frame]) {
 	switch sub.inbox.Put(f) {
 	case inbox.Filled:
 		sub.client.counters.stalls.Add(1)
-		sub.client.log.Warn("stomp: reading stops until a slow consumer has caught up", "id", sub.id, "destination", sub.destination)
+		if now := time.Now(); sub.stallLogged.IsZero() || now.Sub(sub.stallLogged) >= stallLogEvery {
+			sub.stallLogged = now
+			sub.client.log.Warn("stomp: reading stops until a slow consumer has caught up; further times within a minute are counted only",
+				"id", sub.id, "destination", sub.destination, "stalls", sub.inbox.Stats().Stalls)
+		}
 		return sub.inbox
 	case inbox.Full:
 		return sub.inbox
