@@ -18,8 +18,8 @@ import (
 // them have returned before Done is closed, with one exception.
 //
 // Functions that are given to an option and get a ctx, such as those of [WithCredentials], [WithDialer] and
-// [WithSubscribeHeaderFunc], and the transport of [WithHTTPClient], have to return when it ends. One that does not is waited
-// for for 0.1 s, by Connect, Close and whatever else bounds it, and then its goroutine is left behind. A connection that it
+// [WithSubscribeHeaderFunc], and the transport of [WithHTTPClient], have to return when it ends. For one that does not,
+// Connect, Close and whatever else bounds it wait 0.1 s longer, and then leave its goroutine behind. A connection that it
 // returns later is closed. The Client does not call it again before it has returned: attempts to connect fail meanwhile.
 type Client struct {
 	env

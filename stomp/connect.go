@@ -53,7 +53,11 @@ func (e *env) dial(ctx context.Context, url string, n int, before error) (*sessi
 
 // notReturned returns ctx's error with the name of the function, of this attempt or an earlier one, that goes on beyond it.
 func (e *env) notReturned(ctx context.Context, from string) error {
-	return fmt.Errorf("%s: %w (it has not returned%s)", *e.step.Load(), ctxError(ctx), from)
+	option := e.step.Load()
+	if option == nil { // on a machine so busy that the attempt has not begun
+		return ctxError(ctx)
+	}
+	return fmt.Errorf("%s: %w (it has not returned%s)", *option, ctxError(ctx), from)
 }
 
 // step calls a user's function as part of the attempt, unless ctx has ended. Its error names the option.

@@ -64,8 +64,8 @@ const (
 	entryCost = 32  // of one header entry: two strings, without their text
 )
 
-// Size returns how much memory f takes. A header of many short entries takes thirty times its text: a bound in bytes of
-// text would bound nothing.
+// Size returns how much memory f takes. A header of many short entries takes thirty times its text: a bound in bytes
+// of text would bound nothing.
 func (o frameOwner) Size(f Frame) int64 {
 	n := frameCost + cap(f.Body) + cap(f.Header)*entryCost + len(f.raw)
 	for i := range f.Header {

@@ -14,9 +14,9 @@ const (
 	// and statusTooBig, for one of Limits
 )
 
-// closeConn ends a connection because of reason: at once, or where the server has broken a rule with a close frame that
-// says so, which may take a second and goes on in the background. It is cut short when the user ends the Client, or the
-// ctx of Connect ends.
+// closeConn ends a connection because of reason: at once, or where the server has broken a rule with a close frame
+// that says so, which may take a second and goes on in the background. It is cut short when the user ends the Client,
+// or the ctx of Connect ends.
 func (e *env) closeConn(conn *ws.Conn, reason error) {
 	code, text := closeCode(reason)
 	if code == 0 {
@@ -30,7 +30,8 @@ func (e *env) closeConn(conn *ws.Conn, reason error) {
 	})
 }
 
-// closeCode returns the close code and the reason that tell a server what it did wrong; 0: nothing, as far as we know.
+// closeCode returns the close code and the reason that tell a server what it did wrong; 0: nothing, as far as we
+// know.
 func closeCode(reason error) (code int, text string) {
 	var protocol *ProtocolError
 	var limit *LimitError

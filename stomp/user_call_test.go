@@ -103,6 +103,19 @@ func TestConnect_promise1_function_that_ignores_its_ctx(t *testing.T) {
 	}
 }
 
+// No further function of an attempt is called that was left behind.
+func TestConnect_promise1_functions_after_one_that_ignores_its_ctx(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gate := make(chan struct{})
+		rig.ConnectError(t, rig.Within(t, time.Second), "tcp://broker.test",
+			stomp.WithCredentials(func(context.Context) (login, passcode string, err error) { <-gate; return "", "", nil }),
+			stomp.WithBeforeConnect(func(context.Context, *stomp.Attempt) error { t.Error("WithBeforeConnect's is called"); return nil }),
+			stomp.WithDialer(func(context.Context, string) (net.Conn, error) { t.Error("the dialer is called"); return nil, nil }))
+		close(gate)
+		synctest.Wait()
+	})
+}
+
 // A connection's methods have no ctx at all. In real time: two goroutines meet in Close, on a lock, which a bubble takes for
 // work.
 func TestConnect_promise1_connection_that_hangs(t *testing.T) {
@@ -211,6 +224,7 @@ func TestWithReconnect_function_that_ignores_its_ctx(t *testing.T) {
 			close(gate)
 			rig.UntilSession(t, w, 2)
 			rig.OK(t, c.Send(t.Context(), "/queue/a", nil, stomp.WithReceipt()))
+			synctest.Wait() // the connection of the one that was left behind is closed
 			if n := calls.Load(); n != 3 || b.Connections() != 1 {
 				t.Errorf("%d calls, %d connections", n, b.Connections())
 			}

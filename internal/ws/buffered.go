@@ -42,8 +42,9 @@ func (b *buffered) Read(p []byte) (int, error) { return b.in.read(p) }
 
 // Write gathers what the library writes. It waits for the connection only in the close handshake.
 //
-// When writing has failed, what the library writes is lost without an error. It would end the reading over a pong that
-// it cannot send, and the peer's last words would stay unread. Of the Conn's own messages cork and Flush report it.
+// When writing has failed, what the library writes is lost without an error. It would end the reading over a pong
+// that it cannot send, and the peer's last words would stay unread. Of the Conn's own messages cork and Flush report
+// it.
 func (b *buffered) Write(p []byte) (int, error) {
 	if err := b.write(p); err != nil && !b.out.isBroken() {
 		return 0, err
@@ -69,8 +70,8 @@ func (b *buffered) Close() error {
 	return b.closeConn()
 }
 
-// startClient begins a client's WebSocket, now that the handshake is over. compression: permessage-deflate was offered;
-// agreed: the server has taken it.
+// startClient begins a client's WebSocket, now that the handshake is over. compression: permessage-deflate was
+// offered; agreed: the server has taken it.
 func (b *buffered) startClient(compression, agreed bool) {
 	b.in.handshakeDone = true
 	b.in.client, b.in.deflate = true, agreed

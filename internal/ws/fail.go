@@ -17,12 +17,13 @@ const (
 )
 
 // Fail ends the connection over something that the peer has done, and tells it so (RFC 6455, section 7.1.7): it sends
-// what waits and a close frame with that code and reason, unless one was sent before, and drops what comes until the peer
-// closes: to close a socket with unread data would take the close frame back. A longer reason is truncated to 123 bytes.
+// what waits and a close frame with that code and reason, unless one was sent before, and drops what comes until the
+// peer closes: to close a socket with unread data would take the close frame back. A longer reason is truncated to
+// 123 bytes.
 //
 // It takes a second at most; CloseNow, from another goroutine, ends it at once. Whoever writes gets net.ErrClosed
-// meanwhile, within 100 ms. No Read may run. On a stream, where there is no close frame, and at a server's end Fail is
-// CloseNow.
+// meanwhile, within 100 ms. No Read may run. On a stream, where there is no close frame, and at a server's end Fail
+// is CloseNow.
 func (c *Conn) Fail(code int, reason string) {
 	defer c.CloseNow()
 	if c.ws == nil || !c.client {
@@ -50,8 +51,9 @@ func (b *buffered) drain() {
 	}
 }
 
-// beginFail puts a close frame behind what waits, where the library has sent none, and waits until nobody writes. From
-// then on flushLast alone does, and what is added is refused, but for the rest of a frame that the library has begun.
+// beginFail puts a close frame behind what waits, where the library has sent none, and waits until nobody writes.
+// From then on flushLast alone does, and what is added is refused, but for the rest of a frame that the library has
+// begun.
 func (s *sink) beginFail(code int, reason string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

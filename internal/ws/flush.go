@@ -53,8 +53,8 @@ func (s *sink) tryFlush() (done bool, err error) {
 	return done, s.failure()
 }
 
-// beginFlush waits until nobody writes, and returns what to write first, as wroteLocked does. net.ErrClosed: the rest is
-// Fail's to write.
+// beginFlush waits until nobody writes, and returns what to write first, as wroteLocked does. net.ErrClosed: the rest
+// is Fail's to write.
 func (s *sink) beginFlush(uncork bool) (next []byte, waiting notify.Waiters, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

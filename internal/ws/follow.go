@@ -2,9 +2,9 @@ package ws
 
 import "errors"
 
-// This file is the part of source that sees every frame of a server before the library does, and does what the library
-// leaves undone: it refuses masked frames, and keeps compression from the library, which takes a truncated message for
-// a whole one (see inflater).
+// This file is the part of source that sees every frame of a server before the library does, and does what the
+// library leaves undone: it refuses masked frames, and keeps compression from the library, which takes a truncated
+// message for a whole one (see inflater).
 
 // ErrProtocol matches the error of a Read for which the peer has broken the WebSocket protocol (RFC 6455).
 var ErrProtocol = errors.New("the peer broke the WebSocket protocol")
@@ -34,9 +34,9 @@ func (s *source) followLocked(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// noteCompressionLocked looks at the first byte of a frame. Where that begins a message, it notes whether the message is
-// compressed and clears RSV1, which says so (RFC 7692, section 6). On any other frame RSV1 is left for the library to
-// refuse.
+// noteCompressionLocked looks at the first byte of a frame. Where that begins a message, it notes whether the message
+// is compressed and clears RSV1, which says so (RFC 7692, section 6). On any other frame RSV1 is left for the library
+// to refuse.
 func (s *source) noteCompressionLocked(first *byte) {
 	const rsv1 = 0x40
 	switch MessageType(*first & opcodeMask) {

@@ -14,8 +14,8 @@ var ErrCompressed = errors.New("a compressed message is damaged")
 var errCutOff = fmt.Errorf("%w: it ends in the middle of its deflate stream", ErrCompressed)
 
 // inflater decompresses the messages of a connection with permessage-deflate (RFC 7692), one after the other. The
-// library cannot be left with that: it returns the same io.EOF for a message that is whole and for one that was cut off,
-// and takes what follows a block that is marked as the last one for the header of the next frame.
+// library cannot be left with that: it returns the same io.EOF for a message that is whole and for one that was cut
+// off, and takes what follows a block that is marked as the last one for the header of the next frame.
 //
 // What goes unnoticed is a cut in one of two places of a block that is not compressed: behind its first byte, where a
 // whole message may end, and exactly four bytes before its end.
@@ -108,9 +108,9 @@ func (i *inflater) remember(p []byte) {
 	i.window = append(i.window, p...)
 }
 
-// deflateTail stands behind the payload of a compressed message: the four bytes that its sender has left out (RFC 7692,
-// section 7.2.2), and an empty last block. Of a message that was cut off, flate takes a part of that for what is missing, and
-// does not end exactly behind it.
+// deflateTail stands behind the payload of a compressed message: the four bytes that its sender has left out (RFC
+// 7692, section 7.2.2), and an empty last block. Of a message that was cut off, flate takes a part of that for what
+// is missing, and does not end exactly behind it.
 const deflateTail = "\x00\x00\xff\xff" + "\x01\x00\x00\xff\xff"
 
 // payload is the payload of one compressed message, with deflateTail behind it. It is an io.ByteReader, so that flate

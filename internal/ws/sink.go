@@ -159,7 +159,8 @@ func (s *sink) refuse(err error) {
 	}
 }
 
-// isBroken reports whether the connection has failed while it was written to. In the close handshake it reports false.
+// isBroken reports whether the connection has failed while it was written to. In the close handshake it reports
+// false.
 func (s *sink) isBroken() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

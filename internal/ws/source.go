@@ -17,10 +17,11 @@ const fillSize = 4 << 10
 // When such a read fills the slice, more is probably there, and the next one takes a whole chunk.
 //
 // It has two readers. The library calls read, which gives it one frame at a time and no byte of the next one, and
-// checks what the library does not: see follow.go. Between two frames the Conn calls takeMessage, which takes a message that was read ahead out of the buffer without the
-// library, and on a plain socket reads ahead itself. Usually both run in one goroutine, but in the close handshake the
-// library reads from a goroutine of its own as well: so the buffer has a lock, and read waits for a read-ahead that is
-// under way. Two reads of the connection never overlap: the library has a lock for its own, and a stream has one reader.
+// checks what the library does not: see follow.go. Between two frames the Conn calls takeMessage, which takes a
+// message that was read ahead out of the buffer without the library, and on a plain socket reads ahead itself.
+// Usually both run in one goroutine, but in the close handshake the library reads from a goroutine of its own as
+// well: so the buffer has a lock, and read waits for a read-ahead that is under way. Two reads of the connection
+// never overlap: the library has a lock for its own, and a stream has one reader.
 type source struct {
 	conn  io.Reader  // the connection
 	raw   *rawSocket // the connection as a plain socket; nil where it is none
@@ -110,8 +111,8 @@ func (s *source) dropLocked(n int) {
 	}
 }
 
-// keepNextFrame returns how much of p, which was read straight from the connection, the library may have. What follows
-// goes into the buffer.
+// keepNextFrame returns how much of p, which was read straight from the connection, the library may have. What
+// follows goes into the buffer.
 func (s *source) keepNextFrame(p []byte) (n int, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
