@@ -285,11 +285,11 @@ func TestRequest_idle_reply_queues_are_unsubscribed_from(t *testing.T) {
 			}
 			_, err := c.Request(t.Context(), "/queue/rpc", nil) // makes the default queue, which stays
 			rig.OK(t, err)
-			for i := range 500 {
+			for i := range 200 {
 				ask(t.Context(), fmt.Sprint("/queue/reply-", i))
 			}
 			for range 3 { // those used last are kept
-				for i := 500 - idleReplyQueues; i < 500; i++ {
+				for i := 200 - idleReplyQueues; i < 200; i++ {
 					ask(t.Context(), fmt.Sprint("/queue/reply-", i))
 				}
 			}
@@ -300,7 +300,7 @@ func TestRequest_idle_reply_queues_are_unsubscribed_from(t *testing.T) {
 			if most != idleReplyQueues+1 || now != idleReplyQueues {
 				t.Errorf("%d reply queues at once, %d now", most, now)
 			}
-			if n := len(only(rig.Received(b, "destination"), "SUBSCRIBE destination:/queue/reply-")); n != 500 {
+			if n := len(only(rig.Received(b, "destination"), "SUBSCRIBE destination:/queue/reply-")); n != 200 {
 				t.Errorf("%d SUBSCRIBEs", n)
 			}
 			if n := len(only(rig.Received(b, "destination"), "SUBSCRIBE destination:/temp-queue/")); n > 1 {

@@ -51,7 +51,7 @@ func TestWithID_is_free_when_UNSUBSCRIBE_has_its_place(t *testing.T) {
 	} {
 		rig.Bubble(t, name, func(t *testing.T) {
 			b, c := rig.Pair(t, stomptest.WithProfile(end.profile))
-			const rounds = 1000
+			const rounds = 400
 			opts := append(end.opts, stomp.WithID("mine"))
 			for range rounds {
 				ctx, cancel := context.WithCancel(t.Context())

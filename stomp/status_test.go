@@ -79,7 +79,7 @@ func TestWatch_of_a_Client_that_is_closed(t *testing.T) {
 func TestWatch_begun_as_the_Client_ends_closes_after_StateClosed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := rig.PipeBroker(t)
-		for range 500 {
+		for range 300 {
 			c := rig.Connect(t, b)
 			synctest.Wait()
 			go c.Close() // joined by Done
