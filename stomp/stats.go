@@ -37,8 +37,10 @@ func (c *Client) Stats() Stats {
 	subs := make([]*subscription, 0, len(c.subs))
 	for _, sub := range c.subs {
 		subs = append(subs, sub)
+		if !sub.hasEnded() { // else it is about to leave the table
+			total.Subscriptions++
+		}
 	}
-	total.Subscriptions = len(subs)
 	for sub := range c.leaving {
 		if c.subs[sub.id] != sub { // else it is about to leave that
 			subs = append(subs, sub)
