@@ -22,6 +22,10 @@ type attempt struct {
 	proxy    *url.URL   // the proxy to open a tunnel through for the current request; nil: none
 }
 
+// maxResponseHeader bounds the header of the answer to the upgrade, unless the user's transport has a bound of its own.
+// Without one net/http takes 10 MB, which cost 150 MB as they are parsed. No honest answer has a hundredth of this.
+const maxResponseHeader = 256 << 10
+
 // awaitingUpgrade is the stage after the request was sent.
 const awaitingUpgrade = "waiting for the answer to the WebSocket upgrade"
 
@@ -108,8 +112,11 @@ func (a *attempt) transport(rt http.RoundTripper) (_ http.RoundTripper, cleanUp 
 	http1 := new(http.Protocols)
 	http1.SetHTTP1(true)
 	t.Protocols, t.ForceAttemptHTTP2 = http1, false
-	t.DisableKeepAlives = true                // an upgrade request is exempt from the "Connection: close" that this means
-	t.DisableCompression = true               // there is no content to compress
+	t.DisableKeepAlives = true  // an upgrade request is exempt from the "Connection: close" that this means
+	t.DisableCompression = true // there is no content to compress
+	if t.MaxResponseHeaderBytes == 0 {
+		t.MaxResponseHeaderBytes = maxResponseHeader
+	}
 	t.DialContext = a.trackDial(plainDial(t)) // takes precedence over Dial
 	if dial := secureDial(t); dial != nil {
 		t.DialTLSContext = a.trackDial(dial)

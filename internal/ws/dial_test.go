@@ -58,6 +58,20 @@ func TestDial_W7_refused(t *testing.T) {
 	}
 }
 
+// The header of the answer is bounded, by us where the user's transport has no bound of its own.
+func TestDial_W7_a_header_without_end(t *testing.T) {
+	url := serveHTTP(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("X", strings.Repeat("x", maxResponseHeader))
+	})
+	for own, text := range map[int64]string{0: "exceeded 262144 bytes", 1000: "exceeded 1000 bytes", 1 << 20: "200 OK"} {
+		client := &http.Client{Transport: &http.Transport{MaxResponseHeaderBytes: own}}
+		_, err := Dial(t.Context(), target(t, url), DialOptions{HTTPClient: client})
+		if err == nil || !strings.Contains(err.Error(), text) {
+			t.Errorf("with a bound of %d: %v; want %q in it", own, err, text)
+		}
+	}
+}
+
 // Servers that do not speak WebSocket, or not as they should.
 func TestDial_odd_servers(t *testing.T) {
 	reply := func(s string) func(net.Conn) {
