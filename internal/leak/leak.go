@@ -14,11 +14,22 @@ import (
 const patience = 5 * time.Second
 
 // Main runs the tests of a package, and fails if more goroutines run after
-// them than did before. It is for TestMain, and does not return.
-func Main(m *testing.M) {
+// them than did before, or if a check that is to be made after all tests, and
+// only where they passed, returns an error. It is for TestMain, and does not
+// return.
+func Main(m *testing.M, checks ...func() error) {
 	before := runtime.NumGoroutine()
 	code := m.Run()
-	if code == 0 && !fuzzing() && !settles(before, patience) {
+	for _, check := range checks {
+		if code != 0 {
+			break
+		}
+		if err := check(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+	}
+	if code == 0 && !fuzzing() && !Settles(before) {
 		stacks := make([]byte, 1<<20)
 		stacks = stacks[:runtime.Stack(stacks, true)]
 		fmt.Fprintf(os.Stderr, "goroutines: %d before the tests, %d after:\n%s\n", before, runtime.NumGoroutine(), stacks)
@@ -30,6 +41,10 @@ func Main(m *testing.M) {
 // fuzzing reports whether go test fuzzes: it leaves a goroutine of its own
 // behind then, for signals.
 func fuzzing() bool { return flag.Lookup("test.fuzz").Value.String() != "" }
+
+// Settles waits until no more than that many goroutines run, for those that are
+// just ending, and reports whether it came to that.
+func Settles(goroutines int) bool { return settles(goroutines, patience) }
 
 // settles waits until no more than that many goroutines run, and reports whether
 // it came to that.
