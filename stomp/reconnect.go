@@ -61,7 +61,7 @@ func (c *Client) awaitEpoch(ctx context.Context, epoch uint64) error {
 		if err != nil {
 			return err
 		}
-		if s != nil && s.epoch >= epoch && s.awaitFlush(ctx, s.out.Last()) == nil {
+		if s != nil && s.epoch >= epoch && st.Epoch >= epoch && s.awaitFlush(ctx, s.out.Last()) == nil {
 			return nil
 		}
 		select {

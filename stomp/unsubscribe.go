@@ -172,6 +172,9 @@ func (sub *subscription) leaveAcked(ctx context.Context, cfg *frameConfig) error
 	r, number, sendErr := sub.sendUnsubscribe(cfg)
 	switch {
 	case err != nil:
+		if r != nil {
+			sub.client.receipts.wait(ctx, r) // which has ended: no receipt is left pending
+		}
 	case sendErr != nil:
 		err = sendErr
 	default:

@@ -55,6 +55,21 @@ func TestUnsubscribe_acked_ctx_ends_first(t *testing.T) {
 	})
 }
 
+// A receipt that nobody waits for any more is not counted, and holds up neither Disconnect nor OverflowBlock.
+func TestUnsubscribe_acked_ctx_ends_first_and_its_receipt_with_it(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, c := rig.Pair(t)
+		sub := waiting(t, b, c, 1, stomp.WithAck(stomp.AckClientIndividual))
+		rig.On(b, wire.Unsubscribe, "", rig.Always(stomptest.Drop()))
+		rig.ErrorIs(t, sub.Unsubscribe(rig.Within(t, time.Second), stomp.WithReceipt()), context.DeadlineExceeded)
+		synctest.Wait()
+		if n := c.Stats().ReceiptsPending; n != 0 {
+			t.Errorf("%d receipts are pending", n)
+		}
+		rig.Takes(t, 0, func() { rig.OK(t, c.Disconnect(rig.Within(t, time.Minute))) })
+	})
+}
+
 func TestUnsubscribe_acked_released_by_the_subscriptions_end(t *testing.T) {
 	for name, end := range map[string]func(b *stomptest.Broker, cancel func()){
 		"its_ctx_ends_meanwhile":      func(_ *stomptest.Broker, cancel func()) { cancel() },
