@@ -22,6 +22,7 @@ type replies struct {
 	queues  map[string]*replyQueue  // by name
 	idle    []*replyQueue           // those without users but the default one, the one that has been so for longest first
 	waiting map[string]*replyWaiter // by correlation-id
+	prefix  string                  // of the correlation-ids; "" before the first one
 	ids     uint64
 	err     error // set when the session has ended
 }
@@ -230,11 +231,16 @@ func (rs *replies) cancel(r *route, e *Error) {
 	}
 }
 
+// nextID returns a correlation-id that no other session uses, of this Client or another: a queue of WithReplyTo may be
+// everybody's, and may still bring replies to requests of the session before.
 func (rs *replies) nextID() string {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
+	if rs.prefix == "" {
+		rs.prefix = rand.Text() + "-"
+	}
 	rs.ids++
-	return "c" + strconv.FormatUint(rs.ids, 10)
+	return rs.prefix + strconv.FormatUint(rs.ids, 10)
 }
 
 func (rs *replies) add(id, queue string) (*replyWaiter, error) {

@@ -74,3 +74,28 @@ func TestClient_promise11_Spring_Request_WithReplyTo(t *testing.T) {
 		}
 	})
 }
+
+// Every instance of a service may name the same reply queue, which is a topic there, and a session may get replies to
+// requests of the one before.
+func TestClient_promise11_Spring_Request_WithReplyTo_of_several_Clients(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, one := rig.Pair(t, stomptest.WithProfile(stomptest.Spring))
+		two := rig.Connect(t, b)
+		requests, err := rig.Connect(t, b).Subscribe(t.Context(), "/topic/rpc")
+		rig.OK(t, err)
+		synctest.Wait()
+		waits := rig.Go(func() error {
+			_, err := one.Request(rig.Within(t, time.Second), "/topic/rpc", []byte("1"), stomp.WithReplyTo("/queue/mine"))
+			return err
+		})
+		rig.Body(t, requests, "1")
+		answered := rig.Go(func() error {
+			_, err := two.Request(rig.Within(t, time.Second), "/topic/rpc", []byte("2"), stomp.WithReplyTo("/queue/mine"))
+			return err
+		})
+		f := rig.Body(t, requests, "2")
+		b.Publish("/queue/mine", [][2]string{{"correlation-id", f.Header.Get("correlation-id")}}, []byte("to 2"))
+		rig.OK(t, <-answered)
+		rig.ErrorIs(t, <-waits, context.DeadlineExceeded)
+	})
+}
