@@ -3,6 +3,8 @@ package stomp_test
 import (
 	"context"
 	"errors"
+	"log/slog"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -265,5 +267,37 @@ func TestClient_Reconnect_whose_ctx_ends_leaves_the_rest_to_Disconnect(t *testin
 		rig.Takes(t, time.Second, func() { rig.ErrorIs(t, c.Disconnect(rig.Within(t, time.Second)), context.DeadlineExceeded) })
 		rig.ErrorIs(t, <-renewed, stomp.ErrClosed)
 		over(t, c)
+	})
+}
+
+// slowLog takes a second for a line with that text.
+type slowLog struct{ text string }
+
+func (l slowLog) Enabled(context.Context, slog.Level) bool { return true }
+func (l slowLog) WithAttrs([]slog.Attr) slog.Handler       { return l }
+func (l slowLog) WithGroup(string) slog.Handler            { return l }
+func (l slowLog) Handle(_ context.Context, r slog.Record) error {
+	if strings.Contains(r.Message, l.text) {
+		time.Sleep(time.Second)
+	}
+	return nil
+}
+
+// While Reconnect has cut the old session and not joined it yet, no error says that the Client is closed.
+func TestReconnect_errors_before_the_old_session_is_joined(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := rig.NewServer(t)
+		p, c := s.Session("version:1.2", stomp.WithReconnect(rig.QuickBackoff), stomp.WithLogger(slog.New(slowLog{"ERROR for a receipt"})))
+		done := rig.Go(func() error { return c.Reconnect(t.Context()) })
+		leaving := p.Next()
+		p.SendRaw("RECEIPT\nreceipt-id:" + wire.Get(leaving.Header, "receipt") + "\n\n\x00ERROR\nreceipt-id:r0\n\n\x00")
+		synctest.Wait()
+		err := c.Send(t.Context(), "/queue/a", nil, stomp.WithoutWaiting())
+		rig.ErrorIs(t, err, stomp.ErrNotConnected, stomp.ErrConnectionLost)
+		if errors.Is(err, stomp.ErrClosed) {
+			t.Errorf("it says that the Client is closed: %v", err)
+		}
+		s.Attend(s.AcceptSession("1.2"))
+		rig.OK(t, <-done)
 	})
 }

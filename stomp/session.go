@@ -193,6 +193,9 @@ func (s *session) writeFailed(err error) error {
 // abort ends the session at once, without flushing or a close handshake; see closeConn. The first reason counts.
 func (s *session) abort(reason error) {
 	s.cutOnce.Do(func() {
+		if reason == errDisconnected && s.renewing.Load() {
+			reason = errRenewed // the Client is not closed
+		}
 		s.cutErr = reason
 		close(s.cut)
 		s.out.Fail(&overError{reason})
