@@ -101,13 +101,31 @@ func (sub *subscription) accept(r *pendingReceipt) {
 	renewed.Wake()
 }
 
-// withdraw takes SUBSCRIBE back. It reports whether that happened before a single byte was written.
+// withdraw takes SUBSCRIBE back. It reports whether that happened before a single byte was written. Where UNSUBSCRIBE is on
+// its way it does nothing: that must not go out alone.
 func (sub *subscription) withdraw() bool {
 	r, _ := sub.confirmation()
+	sub.mu.Lock()
+	free := r != nil && sub.farewell == notBegun
+	if free {
+		sub.farewell = underWay
+	}
+	sub.mu.Unlock()
+	if !free {
+		return false
+	}
 	receipts := sub.client.receipts
 	// A written one keeps its entry: its answer may still come, and must not be taken for another's (see
 	// awaitConfirmation).
-	return r != nil && receipts.isPending(r) && r.ticket.Withdraw() && receipts.remove(r.number) != nil
+	withdrawn := receipts.isPending(r) && r.ticket.Withdraw() && receipts.remove(r.number) != nil
+	sub.mu.Lock()
+	sub.farewell = notBegun
+	if withdrawn {
+		sub.farewell = settled
+	}
+	sub.mu.Unlock()
+	sub.release() // if it has ended meanwhile
+	return withdrawn
 }
 
 // setConfirm makes p, of the SUBSCRIBE on r, the receipt that confirmed waits for.

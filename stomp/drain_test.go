@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/webstomp/webstomp/internal/rig"
+	"github.com/webstomp/webstomp/internal/wire"
 	"github.com/webstomp/webstomp/stomp"
 )
 
@@ -127,5 +128,42 @@ func TestDrain_connection_lost_meanwhile(t *testing.T) {
 			t.Error("the channel is open")
 		}
 		rig.ErrorIs(t, c.Err(), stomp.ErrConnectionLost)
+	})
+}
+
+// A Subscribe that Drain ends before its SUBSCRIBE is written: either both frames go out, or neither.
+func TestClient_Drain_ends_a_Subscribe_that_waits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, c := rig.Session(t, stomp.WithHeartBeat(0, 0))
+		_, err := c.Subscribe(t.Context(), "/queue/b")
+		rig.OK(t, err)
+		p.Receipt(p.Next()) // this server answers
+		synctest.Wait()
+		p.Block(c)
+		rig.OK(t, c.Send(t.Context(), "/behind", nil))
+		subscribed := rig.Go(func() error {
+			_, err := c.Subscribe(t.Context(), "/queue/a", stomp.WithReceipt(), stomp.WithAck(stomp.AckClient))
+			return err
+		})
+		synctest.Wait()
+		drained := rig.Go(func() error { return c.Drain(rig.Within(t, time.Second)) })
+		rig.ErrorIs(t, <-subscribed, stomp.ErrClosed)
+		synctest.Wait()
+		came := 1
+		for f := p.Next(); f.Command != wire.Disconnect && f.Command != ""; f = p.Next() {
+			switch f.Command {
+			case wire.Subscribe:
+				came++
+			case wire.Unsubscribe:
+				came--
+			}
+			if came < 0 {
+				t.Error("UNSUBSCRIBE goes out without SUBSCRIBE")
+			}
+			if _, ok := wire.Lookup(f.Header, "receipt"); ok {
+				p.Receipt(f)
+			}
+		}
+		<-drained
 	})
 }
