@@ -14,20 +14,7 @@ const closeCodeFault = "the close code"
 
 // knownFaults names the cases that fail today, and why. A * at the end stands for anything. Numbers are those of the
 // issue "Hard to break".
-var knownFaults = map[string]string{
-	closeCodeFault:                    "16: after a breach the close frame is lost in a race, after one of STOMP there is none",
-	"5.1 *":                           "11: masked frames are accepted",
-	"leaving: pings and ERROR":        "12: a pong that cannot be written ends the reading",
-	"storm: ERRORs for *":             "15: a line in the log for each",
-	"memory: a queue of small frames": "13: what a frame costs beside its text is not counted",
-	"memory: a queue of frames with many entries": "13: entries are not counted",
-	"silence: a control frame, *":                 "one whose payload takes more than 5 s ends the session, in the library, and the text does not say why",
-	"deflate, take-over: 5.1 *":                   "11: masked frames are accepted",
-	"deflate, no take-over: 5.1 *":                "11: masked frames are accepted",
-	"deflate, take-over: half *":                  "14: half a stream passes for a whole one",
-	"deflate, no take-over: half *":               "14: half a stream passes for a whole one",
-	"5.2 an ERROR cut off inside its message":     "what came of a WebSocket message is lost when the connection ends inside it (S2)",
-}
+var knownFaults = map[string]string{}
 
 // knownFault returns what is wrong where a case fails today.
 func knownFault(name string) (fault string, known bool) {

@@ -1,6 +1,7 @@
 package ws
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -56,6 +57,8 @@ func (c *Conn) explainRead(err error) error {
 		return fmt.Errorf("ws: read: %w", written)
 	case errors.Is(err, ErrCompressed):
 		return fmt.Errorf("ws: read: %w", err)
+	case errors.Is(err, context.DeadlineExceeded): // reads have no deadline but the library's own for control frames
+		return errors.New("ws: read: the rest of a control frame did not come within 5 s")
 	}
 	return fmt.Errorf("ws: read: %w: %w", ErrProtocol, innermost(err))
 }

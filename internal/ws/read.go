@@ -13,6 +13,7 @@ import (
 // without; ErrTooBig; net.ErrClosed after Close or CloseNow; and what the connection failed with, as it is.
 func (c *Conn) Read() (p []byte, final bool, err error) {
 	if c.readErr != nil {
+		c.dropPiece()
 		return nil, false, c.readErr
 	}
 	if c.ws == nil {
@@ -92,7 +93,8 @@ func (c *Conn) ReadInto(p []byte) (n int, final bool, err error) {
 	return n, final, nil
 }
 
-// readPayload reads from the current message until p is full or the message ends.
+// readPayload reads from the current message until p is full or the message ends. What had come before an error is
+// handed out first: it may be a whole frame, or the reason why the peer ended the connection.
 func (c *Conn) readPayload(p []byte) (n int, final bool, err error) {
 	for n < len(p) && !final {
 		m, err := c.msg.Read(p[n:])
@@ -103,7 +105,12 @@ func (c *Conn) readPayload(p []byte) (n int, final bool, err error) {
 		case err != nil:
 			// The library takes the end of the connection for the end of the message, inside a message too:
 			// what was cut short must not pass for complete.
-			return 0, false, c.explainRead(err)
+			err = c.explainRead(err)
+			if n == 0 {
+				return 0, false, err
+			}
+			c.readErr = err
+			return n, false, nil
 		}
 	}
 	c.msgSize += int64(n)
