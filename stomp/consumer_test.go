@@ -43,7 +43,7 @@ func TestSubscription_promise2_unread_delays_nobody(t *testing.T) {
 
 // A consumer that sends with a receipt from its own loop, on a queue of 4 frames, never deadlocks.
 func TestSubscription_promise2_consumer_that_sends_with_receipts(t *testing.T) {
-	const messages = 100_000
+	const messages = 30_000
 	b := rig.NewBroker(t)
 	c := rig.Connect(t, b)
 	in, err := c.NewSubscription(t.Context(), "/queue/in", stomp.WithBuffer(4, 0, stomp.OverflowBlock), stomp.WithReceipt())

@@ -21,7 +21,7 @@ func TestWithReconnect_end_at_any_time(t *testing.T) {
 			seed := rand.Uint64()
 			t.Logf("seed %d", seed)
 			dice := rand.New(rand.NewPCG(seed, 1))
-			for range 60 {
+			for range 25 {
 				cuts, life := dice.IntN(10)+1, time.Duration(dice.IntN(60_000))
 				synctest.Test(t, func(t *testing.T) { endAt(t, end, cuts, life) })
 			}

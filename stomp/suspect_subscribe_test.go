@@ -158,7 +158,7 @@ func TestWithSubscribeHeaderFunc_on_a_reconnect(t *testing.T) {
 		rig.Bubble(t, name, func(t *testing.T) {
 			b := rig.PipeBroker(t)
 			log := new(rig.Log)
-			c := rig.Connect(t, b, stomp.WithReconnect(rig.QuickBackoff), stomp.WithLogger(log.Logger(0)))
+			c := rig.Connect(t, b, stomp.WithReconnect(stomp.Backoff{Min: time.Millisecond, Max: time.Second}), stomp.WithLogger(log.Logger(0)))
 			var failing atomic.Bool
 			sub, err := c.NewSubscription(t.Context(), "/queue/a", stomp.WithSubscribeHeaderFunc(func(ctx context.Context) (stomp.Header, error) {
 				if failing.Load() {

@@ -116,7 +116,7 @@ func TestInflater_W10_cut_off_messages(t *testing.T) {
 				case !bytes.Equal(got, text): // else nothing was missing but a block that is empty
 					unnoticed++
 				}
-				cut += len(whole) / 60
+				cut += len(whole) / 30
 			}
 			if most := 2 * (1 + len(text)/0xffff); unnoticed > most { // see inflater
 				t.Errorf("level %d, message %d: %d cuts go unnoticed, want at most %d", level, n, unnoticed, most)

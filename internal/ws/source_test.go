@@ -85,15 +85,17 @@ func TestRead_mixed_frames_in_any_pieces(t *testing.T) {
 // What Read handed out is valid until the next Read, also while the close handshake reads beside it; and what comes out
 // is a part of the stream without a gap, whichever of the two has read it.
 func TestClose_during_messages(t *testing.T) {
+	var messages []string
+	var flood []byte
+	for i := range 2000 {
+		messages = append(messages, fmt.Sprintf("%0300d", i))
+		flood = append(flood, frame{true, opText, []byte(messages[i])}.bytes()...)
+	}
 	for range 50 {
 		client, server := tcpPair(t)
 		c, p := peered(t, client, server, DialOptions{})
 		var peer sync.WaitGroup
 		peer.Go(func() { // ends with the client's close frame
-			var flood []byte
-			for i := range 2000 {
-				flood = append(flood, frame{true, opText, fmt.Appendf(nil, "%0300d", i)}.bytes()...)
-			}
 			peer.Go(func() { server.Write(flood) })
 			for {
 				f, err := p.read()
@@ -116,7 +118,7 @@ func TestClose_during_messages(t *testing.T) {
 				if n == 100 {
 					close(first)
 				}
-				want := fmt.Sprintf("%0300d", n)
+				want := messages[n]
 				if !final && strings.HasPrefix(want, string(got)) { // the handshake has taken the rest
 					if got, _, err := c.Read(); err == nil {
 						t.Errorf("after the start of message %d: %q", n, got)
