@@ -23,9 +23,9 @@ import (
 // returns later is closed. The Client does not call it again before it has returned: attempts to connect fail meanwhile.
 type Client struct {
 	env
-	quit  func()        // cancels life
-	leave func()        // cancels staying
-	hurry chan struct{} // capacity 1: the next attempt to connect is to start at once
+	quit        func()        // cancels life
+	endGoodbyes func()        // cancels goodbyes
+	hurry       chan struct{} // capacity 1: the next attempt to connect is to start at once
 
 	mu              sync.Mutex // guards what follows; locked before a subscription's
 	status          Status
@@ -75,12 +75,12 @@ func Connect(ctx context.Context, url string, opts ...ConnectOption) (*Client, e
 	c.receipts, c.newSubscriptionID = newReceipts(), c.newID
 	c.attempting = make(chan struct{}, 1)
 	c.life, c.quit = context.WithCancel(context.WithoutCancel(ctx))
-	c.staying, c.leave = context.WithCancel(context.Background())
+	c.goodbyes, c.endGoodbyes = context.WithCancel(context.Background())
 	v := &supervisor{client: c, endpoints: newEndpoints(cfg.backoff, len(cfg.urls)), trialSize: 1}
 	s, err := v.connect(ctx)
 	if err != nil {
 		c.quit()
-		stop := context.AfterFunc(ctx, c.leave)
+		stop := context.AfterFunc(ctx, c.endGoodbyes)
 		c.running.Wait() // for the last words to servers that broke a rule
 		stop()
 		return nil, err

@@ -73,7 +73,7 @@ func (c *Client) beginEnd(reason error) *session {
 	if over { // by itself, and consumers are still taking what had arrived
 		c.dropLeaving()
 	}
-	c.leave()
+	c.endGoodbyes()
 	return s
 }
 

@@ -16,7 +16,7 @@ type env struct {
 	cfg       *connectConfig
 	log       *slog.Logger
 	life      context.Context // cancelled when the Client begins to end; has the values of Connect's ctx
-	staying   context.Context // cancelled when its user ends it, or Connect's ctx ends in vain
+	goodbyes  context.Context // see closeConn; cancelled when its user ends it, or Connect's ctx ends in vain
 	receipts  *receipts
 	unmatched listeners
 	running   sync.WaitGroup // goroutines that the Client's end joins: all but the supervisor's and a session's

@@ -24,7 +24,7 @@ func (e *env) closeConn(conn *ws.Conn, reason error) {
 		return
 	}
 	e.running.Go(func() {
-		stop := context.AfterFunc(e.staying, func() { conn.CloseNow() }) // not joined: Fail returns when that has closed it
+		stop := context.AfterFunc(e.goodbyes, func() { conn.CloseNow() }) // not joined: Fail returns when that has closed it
 		defer stop()
 		conn.Fail(code, text)
 	})
