@@ -20,7 +20,7 @@ import (
 
 var (
 	suspectSeed = flag.Uint64("suspect.seed", 0, "of the dice of the random test of suspicion; 0: several by chance")
-	suspectRuns = flag.Int("suspect.runs", 5, "how often it throws them")
+	suspectRuns = flag.Int("suspect.runs", 3, "how often it throws them")
 )
 
 // Promise 5, by dice: a broker that refuses some destinations in any way, beside Clients that send, subscribe, unsubscribe,
