@@ -101,8 +101,9 @@ func (sub *subscription) accept(r *pendingReceipt) {
 	renewed.Wake()
 }
 
-// withdraw takes SUBSCRIBE back. It reports whether that happened before a single byte was written. Where UNSUBSCRIBE is on
-// its way it does nothing: that must not go out alone.
+// withdraw takes SUBSCRIBE back. It reports whether that happened before a single byte was written. Where UNSUBSCRIBE
+// is on its way it does nothing: that must not go out alone. Meanwhile nobody else sends UNSUBSCRIBE: the caller does
+// when it returns false.
 func (sub *subscription) withdraw() bool {
 	r, _ := sub.confirmation()
 	sub.mu.Lock()
@@ -124,7 +125,6 @@ func (sub *subscription) withdraw() bool {
 		sub.farewell = settled
 	}
 	sub.mu.Unlock()
-	sub.release() // if it has ended meanwhile
 	return withdrawn
 }
 

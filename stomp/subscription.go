@@ -87,6 +87,7 @@ type subscription struct {
 	ending        bool            // beginEnd was called
 	unsubscribing bool            // Unsubscribe was called
 	farewell      farewell        // how far UNSUBSCRIBE has come
+	overThere     bool            // the broker has ended it as well, or never had it: no UNSUBSCRIBE is sent
 	released      bool            // the id may be used again
 	freed         notify.Event    // released has been set
 	waitsFor      error           // why it is not sent with all others on the next session; nil: it is
@@ -143,14 +144,16 @@ func (sub *subscription) failure() error {
 }
 
 // beginEnd returns true to the first caller only, which then ends the subscription. err becomes its failure, unless
-// its user is ending it by Unsubscribe: then C may be closed already, and Err is nil for good.
-func (sub *subscription) beginEnd(err error) bool {
+// its user is ending it by Unsubscribe: then C may be closed already, and Err is nil for good. overThere: it has ended
+// at the broker as well, or never was there. That is known before done is closed, which wakes those who would send
+// UNSUBSCRIBE.
+func (sub *subscription) beginEnd(err error, overThere bool) bool {
 	sub.mu.Lock()
 	if sub.ending {
 		sub.mu.Unlock()
 		return false
 	}
-	sub.ending = true
+	sub.ending, sub.overThere = true, overThere
 	if !sub.unsubscribing {
 		sub.err = err
 	}
@@ -191,12 +194,11 @@ func (sub *subscription) logFailure(err error) {
 // auto mode what had arrived is still delivered, as the broker has it no more, and then the channel is closed. In the
 // client modes that is done at once: the broker delivers the rest again.
 func (sub *subscription) finish(err error) {
-	if !sub.beginEnd(err) {
+	if !sub.beginEnd(err, true) {
 		return
 	}
 	leaving := sub.cfg.ack == AckAuto && sub.client.keepLeaving(sub)
-	sub.sayNothing()
-	sub.release()
+	sub.sendUnsubscribe(nil)
 	if leaving {
 		sub.leave()
 		return
@@ -208,26 +210,13 @@ func (sub *subscription) finish(err error) {
 // end ends the subscription at once: what is in the channel's buffer stays readable, what waits behind it is dropped
 // and counted. unsubscribe: UNSUBSCRIBE goes out, without waiting for an answer.
 func (sub *subscription) end(err error, unsubscribe bool) {
-	if !sub.beginEnd(err) {
+	if !sub.beginEnd(err, !unsubscribe) {
 		sub.inbox.End() // Unsubscribe may be waiting for its consumer, or the subscription is leaving
 		return
 	}
 	sub.stopWatching()
-	if unsubscribe {
-		sub.sendUnsubscribe(nil)
-	}
-	sub.sayNothing()
-	sub.release()
+	sub.sendUnsubscribe(nil)
 	sub.inbox.End()
-}
-
-// sayNothing notes that no UNSUBSCRIBE is needed, unless one is under way.
-func (sub *subscription) sayNothing() {
-	sub.mu.Lock()
-	defer sub.mu.Unlock()
-	if sub.farewell == notBegun {
-		sub.farewell = settled
-	}
 }
 
 // release makes the session and the Client forget a subscription that has ended, so that its id may be used again.

@@ -7,17 +7,18 @@ import (
 	"github.com/webstomp/webstomp/internal/wire"
 )
 
-// sendUnsubscribe sends UNSUBSCRIBE, once, beyond the outbox's bound. number is the frame's in the outbox. r is nil
-// if cfg is: no answer is waited for.
+// sendUnsubscribe sends UNSUBSCRIBE where the broker needs it, once, beyond the outbox's bound, and releases a
+// subscription that has ended. number is the frame's in the outbox. r is nil if cfg is: no answer is waited for.
 func (sub *subscription) sendUnsubscribe(cfg *frameConfig) (r *pendingReceipt, number uint64, err error) {
 	sub.mu.Lock()
 	first := sub.farewell == notBegun
 	if first {
 		sub.farewell = underWay
 	}
-	route, needed := sub.route, sub.subscribeSent
+	route, needed := sub.route, sub.subscribeSent && !sub.overThere
 	sub.mu.Unlock()
 	if !first {
+		sub.release() // if what was begun is settled
 		return nil, 0, nil
 	}
 	if needed { // if the outbox has not accepted SUBSCRIBE by now, it never will: see admitSubscribe
@@ -127,7 +128,7 @@ func (sub *subscription) leaveAuto(ctx context.Context, cfg *frameConfig) error 
 	if late := sub.awaitConsumer(ctx); late != nil {
 		err = late
 	}
-	if sub.beginEnd(nil) {
+	if sub.beginEnd(nil, false) {
 		sub.stopWatching()
 		sub.release()
 	}
@@ -165,7 +166,7 @@ func (sub *subscription) leaveAcked(ctx context.Context, cfg *frameConfig) error
 			err = &opError{op: "unsubscribe", target: sub.destination, step: "waiting for acknowledgements", err: ctxError(ctx), hint: "the broker delivers the rest again"}
 		}
 	}
-	if !sub.beginEnd(nil) {
+	if !sub.beginEnd(nil, false) {
 		return sub.unlessOver(err)
 	}
 	sub.stopWatching()

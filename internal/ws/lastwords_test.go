@@ -2,6 +2,7 @@ package ws
 
 import (
 	"errors"
+	"io"
 	"net"
 	"syscall"
 	"testing"
@@ -75,5 +76,35 @@ func TestRead_of_a_connection_reset_in_the_close_handshake(t *testing.T) {
 	go server.Write(frame{true, opPing, nil}.bytes()) // ends with the connection
 	if _, _, err := c.Read(); !errors.Is(err, syscall.ECONNRESET) || errors.Is(err, ErrProtocol) {
 		t.Errorf("%v", err)
+	}
+}
+
+// When the connection ends inside a message, a client gets what had come of it, then the error. A server does not: what
+// the library leaves it then is still masked.
+func TestRead_the_connection_ends_inside_a_message(t *testing.T) {
+	for _, compression := range []bool{false, true} {
+		client, server := net.Pipe()
+		c, _ := peered(t, client, server, DialOptions{Compression: compression})
+		go func() { // ends with the write
+			server.Write(frame{true, opText, []byte("ERROR\nmessage:no more")}.bytes()[:10])
+			server.Close()
+		}()
+		if got, final, err := c.Read(); string(got) != "ERROR\nme" || final || err != nil {
+			t.Errorf("%q, final %t, %v", got, final, err)
+		}
+		for range 2 {
+			if got, _, err := c.Read(); len(got) > 0 || !errors.Is(err, io.EOF) {
+				t.Errorf("%q, %v", got, err)
+			}
+		}
+	}
+	client, server := net.Pipe()
+	_, s := pair(t, client, server, DialOptions{}, AcceptOptions{})
+	go func() { // ends with the write
+		client.Write(maskedFrame(0x81, "SEND\nto:x", 7)[:10])
+		client.Close()
+	}()
+	if got, _, err := s.Read(); len(got) > 0 || !errors.Is(err, io.EOF) {
+		t.Errorf("a server got %q, %v", got, err)
 	}
 }

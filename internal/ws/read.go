@@ -93,8 +93,8 @@ func (c *Conn) ReadInto(p []byte) (n int, final bool, err error) {
 	return n, final, nil
 }
 
-// readPayload reads from the current message until p is full or the message ends. What had come before an error is
-// handed out first: it may be a whole frame, or the reason why the peer ended the connection.
+// readPayload reads from the current message until p is full or the message ends. What had come from a server before
+// an error is handed out first: it may be a whole frame, or the reason why the server ended the connection.
 func (c *Conn) readPayload(p []byte) (n int, final bool, err error) {
 	for n < len(p) && !final {
 		m, err := c.msg.Read(p[n:])
@@ -106,7 +106,7 @@ func (c *Conn) readPayload(p []byte) (n int, final bool, err error) {
 			// The library takes the end of the connection for the end of the message, inside a message too:
 			// what was cut short must not pass for complete.
 			err = c.explainRead(err)
-			if n == 0 {
+			if n == 0 || !c.client { // the library has not unmasked it
 				return 0, false, err
 			}
 			c.readErr = err

@@ -39,7 +39,7 @@ var table = []mutant{
 	{
 		name: "the gentle end is not marked as done",
 		edits: []edit{
-			{"stomp/unsubscribe.go", "\tif sub.beginEnd(nil) {\n\t\tsub.stopWatching()\n\t\tsub.release()\n\t}\n\tsub.inbox.End()", "\tsub.inbox.End()"},
+			{"stomp/unsubscribe.go", "\tif sub.beginEnd(nil, false) {\n\t\tsub.stopWatching()\n\t\tsub.release()\n\t}\n\tsub.inbox.End()", "\tsub.inbox.End()"},
 		},
 	},
 	{
@@ -83,7 +83,7 @@ var table = []mutant{
 	{
 		name: "the channel is not closed",
 		edits: []edit{
-			{"stomp/subscription.go", "\tsub.release()\n\tsub.inbox.End()\n", "\tsub.release()\n"},
+			{"stomp/subscription.go", "\tsub.sendUnsubscribe(nil)\n\tsub.inbox.End()\n", "\tsub.sendUnsubscribe(nil)\n"},
 		},
 	},
 	{
