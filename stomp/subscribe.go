@@ -107,7 +107,7 @@ func (c *Client) subscribe(ctx context.Context, destination string, opts []Subsc
 		if err := sub.confirmed(ctx); err != nil {
 			withdrawn := sub.withdraw() // neither SUBSCRIBE nor UNSUBSCRIBE goes out
 			sub.end(err, !withdrawn)
-			sub.sendUnsubscribe(nil) // or releases it, where another call has ended it while withdraw had the say
+			sub.sendUnsubscribe(nil)               // or releases it, where another call has ended it while withdraw had the say
 			if withdrawn || sub.current() == nil { // or no session has seen it, and none will
 				return nil, notWritten(err)
 			}
