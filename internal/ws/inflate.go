@@ -17,13 +17,14 @@ var errCutOff = fmt.Errorf("%w: it ends in the middle of its deflate stream", Er
 // library cannot be left with that: it returns the same io.EOF for a message that is whole and for one that was cut
 // off, and takes what follows a block that is marked as the last one for the header of the next frame.
 //
-// What goes unnoticed is a cut in one of two places of a block that is not compressed: behind its first byte, where a
-// whole message may end, and exactly four bytes before its end.
+// What goes unnoticed is a cut behind the first byte of a block that is not compressed, where a whole message may end.
 type inflater struct {
 	in     payload
 	flate  io.Reader // nil between two deflate streams
 	window []byte    // the end of all that was decompressed so far, at most windowSize: what comes may refer to it
 	err    error     // what the message has ended with
+	rest   []byte    // of the message, decompressed; see readRest
+	holds  *chunk    // where rest is; nil: rest is empty
 }
 
 // windowSize is how far back a deflate stream may refer, in bytes.
@@ -47,16 +48,55 @@ func (i *inflater) Read(p []byte) (n int, err error) {
 			i.start()
 		}
 		n, err = i.flate.Read(p)
-		i.remember(p[:n])
+		if err == nil && i.in.tail > 0 {
+			err = i.readRest()
+		}
 		if err != nil {
 			i.stop()
-			i.err = i.judge(err)
+			if i.err = i.judge(err); i.in.tail > 0 && i.err != io.EOF {
+				n = 0 // some of it may have been made of deflateTail
+				i.dropRest()
+			}
 		}
+		i.remember(p[:n])
+		i.remember(i.rest)
 	}
-	if n > 0 {
+	switch {
+	case n > 0:
+		return n, nil
+	case i.holds != nil:
+		n = copy(p, i.rest)
+		if i.rest = i.rest[n:]; len(i.rest) == 0 {
+			i.dropRest()
+		}
 		return n, nil
 	}
 	return 0, i.err
+}
+
+// readRest decompresses what is left once some of deflateTail was taken, and returns what that ends with. Before that is
+// known, nothing of it may be handed out: in a message that was cut off, deflateTail stands for what is missing, and
+// makes bytes that nobody has sent. Those and the window of flate fit a chunk.
+func (i *inflater) readRest() error {
+	i.holds = getChunk()
+	for size := 0; size < len(i.holds); {
+		n, err := i.flate.Read(i.holds[size:])
+		size += n
+		if i.rest = i.holds[:size]; err != nil {
+			if size == 0 {
+				i.dropRest()
+			}
+			return err
+		}
+	}
+	return errCutOff // too much to be true
+}
+
+func (i *inflater) dropRest() {
+	if i.holds != nil {
+		putChunk(i.holds)
+		i.holds, i.rest = nil, nil
+	}
 }
 
 // judge returns what the end of a deflate stream, or an error in it, means for the message; nil: that goes on with
@@ -121,13 +161,14 @@ type payload struct {
 	lo, hi int   // the part of buf that is left
 	err    error // what src has ended with; io.EOF: the message's end
 	tail   int   // bytes of deflateTail that were taken
+	run    int   // bytes that Read has given since the last ReadByte
 }
 
 // noPayload is what no message reads from.
 var noPayload payload
 
 func (in *payload) begin(src io.Reader) {
-	in.src, in.err, in.lo, in.hi, in.tail = src, nil, 0, 0, 0
+	in.src, in.err, in.lo, in.hi, in.tail, in.run = src, nil, 0, 0, 0, 0
 }
 
 // atEnd reports whether src has nothing more. It reads to know that.
@@ -139,22 +180,31 @@ func (in *payload) atEnd() bool {
 	return in.lo == in.hi
 }
 
+// sizeOfLengths is what stands in front of the bytes of a block that is not compressed.
+const sizeOfLengths = 4
+
+// Read gives flate the lengths and the bytes of a block that is not compressed. Those bytes are never deflateTail's.
 func (in *payload) Read(p []byte) (n int, err error) {
 	switch {
 	case !in.atEnd():
 		n = copy(p, in.buf[in.lo:in.hi])
 		in.lo += n
-		return n, nil
+	case in.err == io.EOF && in.run >= sizeOfLengths:
+		in.err = errCutOff
+		return 0, in.err
 	case in.err == io.EOF && in.tail < len(deflateTail):
 		n = copy(p, deflateTail[in.tail:])
 		in.tail += n
-		return n, nil
+	default:
+		return 0, in.err
 	}
-	return 0, in.err
+	in.run += n
+	return n, nil
 }
 
-// ReadByte is io.ByteReader's.
+// ReadByte gives flate everything else.
 func (in *payload) ReadByte() (byte, error) {
+	in.run = 0
 	if in.lo < in.hi {
 		in.lo++
 		return in.buf[in.lo-1], nil
