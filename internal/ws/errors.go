@@ -44,6 +44,9 @@ func (c *Conn) explainRead(err error) error {
 		return fmt.Errorf("ws: read: %w", net.ErrClosed)
 	}
 	switch failed := c.b.in.failure(); {
+	case errors.Is(err, context.DeadlineExceeded) && !errors.Is(failed, context.DeadlineExceeded):
+		// Reads have no deadline but the library's own for control frames, at which it closes the connection.
+		return errors.New("ws: read: the rest of a control frame did not come within 5 s")
 	case failed == nil:
 	case c.ws == nil && failed == io.EOF:
 		return fmt.Errorf("ws: read: the peer ended the connection: %w", failed)
@@ -57,8 +60,6 @@ func (c *Conn) explainRead(err error) error {
 		return fmt.Errorf("ws: read: %w", written)
 	case errors.Is(err, ErrCompressed):
 		return fmt.Errorf("ws: read: %w", err)
-	case errors.Is(err, context.DeadlineExceeded): // reads have no deadline but the library's own for control frames
-		return errors.New("ws: read: the rest of a control frame did not come within 5 s")
 	}
 	return fmt.Errorf("ws: read: %w: %w", ErrProtocol, innermost(err))
 }

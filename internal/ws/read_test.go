@@ -135,6 +135,24 @@ func TestRead_errors(t *testing.T) {
 	}
 }
 
+// A control frame that does not come to its end: the library gives it 5 s, from its header on.
+func TestRead_of_half_a_control_frame(t *testing.T) {
+	for _, before := range []string{"", string(frame{false, opText, []byte("begun")}.bytes())} {
+		synctest.Test(t, func(t *testing.T) {
+			client, server := net.Pipe()
+			c, _ := peered(t, client, server, DialOptions{})
+			go io.WriteString(server, before+"\x89\x04pin") // ends with the connection
+			start := time.Now()
+			if _, err := readMessage(c); err == nil || err.Error() != "ws: read: the rest of a control frame did not come within 5 s" {
+				t.Error(err)
+			}
+			if took := time.Since(start); took != 5*time.Second {
+				t.Errorf("it took %v", took)
+			}
+		})
+	}
+}
+
 func TestRead_W5_code_and_reason(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client, server := net.Pipe()
