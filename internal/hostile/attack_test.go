@@ -16,7 +16,7 @@ import (
 	"github.com/webstomp/webstomp/stomp"
 )
 
-func TestMain(m *testing.M) { leak.Main(m, knownFaultsMet) }
+func TestMain(m *testing.M) { leak.Main(m) }
 
 // attack is what a server does to a Client that has one session and one subscription, and what has to become of it.
 type attack struct {
@@ -231,7 +231,7 @@ func (a attack) problems(o outcome) (list []string) {
 	if !slices.Equal(o.bodies, a.bodies) {
 		add("delivered: %.200q; want %.200q", o.bodies, a.bodies)
 	}
-	if a.closeCode != 0 && o.heard.closeCode != a.closeCode && !isOpen(closeCodeFault) {
+	if a.closeCode != 0 && o.heard.closeCode != a.closeCode {
 		add("the Client closed with %d %q, want %d", o.heard.closeCode, o.heard.reason, a.closeCode)
 	}
 	if a.pongs != nil && !slices.Equal(o.heard.pongs, a.pongs) {
@@ -287,21 +287,12 @@ func allocatedBytes() uint64 {
 	return m.TotalAlloc
 }
 
-// judge runs a case, and fails the test for each problem, unless the case is in knownFaults: then it fails without one.
+// judge runs a case as a subtest, which fails for each problem.
 func judge(t *testing.T, name string, run func(t *testing.T) (problems []string)) {
 	t.Helper()
 	t.Run(name, func(t *testing.T) {
-		problems := run(t)
-		fault, known := knownFault(name)
-		switch {
-		case known && len(problems) > 0:
-			t.Logf("known: %s: %s", fault, problems[0])
-		case known:
-			t.Errorf("it passes: take it out of knownFaults (%s)", fault)
-		default:
-			for _, p := range problems {
-				t.Error(p)
-			}
+		for _, p := range run(t) {
+			t.Error(p)
 		}
 	})
 }

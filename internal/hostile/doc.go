@@ -5,8 +5,5 @@
 // and an in-memory pipe. Each case says what the Client must deliver, how its session must end (the type for errors.As,
 // and what the text says), and with which close code. What it may cost is measured: bytes allocated, and goroutines left.
 //
-// A case that fails today because of a fault that is known is named in knownFaults, with what is wrong. The test fails as
-// soon as such a case passes: take its line out then.
-//
 // The fuzz targets play the same server with bytes that nobody wrote, and compare the ways in.
 package hostile

@@ -166,6 +166,7 @@ func (s *server) readMessages() error {
 				code, reason = int(binary.BigEndian.Uint16([]byte(f.payload))), f.payload[2:]
 			}
 			s.note(func(h *heard) { h.closeCode, h.reason = code, reason })
+			s.hangUp()
 		case f.op <= opBinary:
 			if _, err := io.WriteString(stomp, f.payload); err != nil {
 				return nil
@@ -247,6 +248,16 @@ func (s *server) deafen() {
 	s.nc.SetReadDeadline(time.Unix(1, 0))
 	s.linger()
 	s.reader.Wait()
+}
+
+// hangUp ends the connection after the Client's close frame, as the server has to do (RFC 6455, section 7.1.1). Where it
+// can, it goes on reading: nothing may follow.
+func (s *server) hangUp() {
+	if half, ok := s.nc.(interface{ CloseWrite() error }); ok {
+		half.CloseWrite()
+		return
+	}
+	s.nc.Close()
 }
 
 // close ends the connection, and returns what was heard.

@@ -98,10 +98,9 @@ func TestClient_M7_on_silence(t *testing.T) {
 	beats := "CONNECTED\nversion:1.2\nheart-beat:10000,0\nserver:x\n\n\x00"
 	for _, w := range silentWays {
 		for name, drips := range map[string]string{ // a byte every 9 s
-			"nothing":         "",
-			"a trickle":       text(b),
-			"heart-beats":     text("\n\n\n"),
-			"a control frame": pong("12345678"),
+			"nothing":     "",
+			"a trickle":   text(b),
+			"heart-beats": text("\n\n\n"),
 		} {
 			judge(t, "silence: "+name+", "+w.name, func(t *testing.T) (problems []string) {
 				synctest.Test(t, func(t *testing.T) {
@@ -127,6 +126,31 @@ func TestClient_M7_on_silence(t *testing.T) {
 					<-dripping
 				})
 				return problems
+			})
+		}
+	}
+}
+
+// A control frame is given 5 s from its header on, though its bytes count against silence: the WebSocket library's bound.
+func TestClient_on_a_control_frame_that_trickles(t *testing.T) {
+	for _, w := range silentWays {
+		for name, control := range map[string]string{"a ping": ping("1234"), "a pong": pong("1234"), "a close": closing(1000, "bye")} {
+			rig.Bubble(t, name+", "+w.name, func(t *testing.T) {
+				c := engage(t, w, rig.Connected12)
+				rig.OK(t, c.server.write([]byte(first("\n")+control[:2])))
+				rig.Takes(t, 5*time.Second, func() {
+					trickling := rig.Go(func() (err error) {
+						for i := 2; i < 5 && err == nil; i++ {
+							time.Sleep(1500 * time.Millisecond)
+							err = c.server.write([]byte(control[i : i+1]))
+						}
+						return err
+					})
+					<-c.client.Done()
+					rig.OK(t, <-trickling)
+				})
+				rig.ErrorText(t, c.client.Err(), "connection lost: ws: read: the rest of a control frame did not come within 5 s")
+				rig.ErrorIs(t, c.client.Err(), stomp.ErrConnectionLost)
 			})
 		}
 	}

@@ -194,7 +194,7 @@ func numbered(format string, n int) string {
 func TestClient_S2_hears_the_ERROR_of_a_server_that_leaves(t *testing.T) {
 	for name, before := range map[string]string{"ERROR": "", "pings and ERROR": pings(strings.Split(strings.Repeat("p,", 20), ","))} {
 		judge(t, "leaving: "+name, func(t *testing.T) (problems []string) {
-			heard, runs := 0, 100
+			heard, runs := 0, 30
 			for range runs {
 				if err := leave(t, before+text("ERROR\nmessage:no more\n\n\x00")+closing(1008, "no more")); errors.As(err, new(*stomp.Error)) {
 					heard++

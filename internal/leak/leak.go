@@ -14,21 +14,10 @@ import (
 const patience = 5 * time.Second
 
 // Main runs the tests of a package, and fails if more goroutines run after
-// them than did before, or if a check that is to be made after all tests, and
-// only where they passed, returns an error. It is for TestMain, and does not
-// return.
-func Main(m *testing.M, checks ...func() error) {
+// them than did before. It is for TestMain, and does not return.
+func Main(m *testing.M) {
 	before := runtime.NumGoroutine()
 	code := m.Run()
-	for _, check := range checks {
-		if code != 0 {
-			break
-		}
-		if err := check(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			code = 1
-		}
-	}
 	if code == 0 && !fuzzing() && !Settles(before) {
 		stacks := make([]byte, 1<<20)
 		stacks = stacks[:runtime.Stack(stacks, true)]
