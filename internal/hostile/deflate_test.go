@@ -87,6 +87,7 @@ func TestClient_on_deflate(t *testing.T) {
 	// Cut where the body has begun: what comes next would be taken for its rest.
 	half := compressed(message(strings.Repeat("long and longer ", 60)))[:50]
 	halfStored := stored(message("long and longer"))[:len(message(""))+10]
+	short := strings.TrimSuffix(stored(message("long and longer")), "ger\x00\x00") // the last byte begins the next block
 	var attacks []attack
 	for mode, extension := range map[string]string{"take-over": takeover, "no take-over": noTakeover} {
 		keep := mode == "take-over"
@@ -110,6 +111,7 @@ func TestClient_on_deflate(t *testing.T) {
 			{name: "half a stream", sends: text(a) + frame(fin|rsv1|opText, half) + text(a) + text(a), bodies: []string{"a"}, end: damaged("in the middle of its deflate stream"), closeCode: 1007},
 			{name: "half a stream in fragments", sends: text(a) + frame(rsv1|opText, half[:20]) + last(half[20:]) + text(a), bodies: []string{"a"}, end: damaged("in the middle of its deflate stream"), closeCode: 1007},
 			{name: "half a block that is not compressed", sends: text(a) + frame(fin|rsv1|opText, halfStored) + text(a), bodies: []string{"a"}, end: damaged("in the middle of its deflate stream"), closeCode: 1007},
+			{name: "four bytes short of a block that is not compressed", sends: text(a) + frame(fin|rsv1|opText, short) + text(a), bodies: []string{"a"}, end: damaged("in the middle of its deflate stream"), closeCode: 1007},
 			{name: "5.1 masked", sends: text(a) + masked(fin|rsv1|opText, p, "\x00\x00\x00\x00"), bodies: []string{"a"}, end: breach("mask"), closeCode: 1002},
 			{name: "cut off", sends: text(a) + frame(fin|rsv1|opText, p)[:7], hangUp: true, bodies: []string{"a"}, end: lost("the connection ended without a close frame")},
 		} {
