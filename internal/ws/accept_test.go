@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -52,6 +53,36 @@ func TestAccept_keeps_early_data(t *testing.T) {
 	}
 	p := &peer{t: t, nc: nc, br: br}
 	p.want(opText, early)
+}
+
+// What comes from a client is not handed out while it is masked, wherever the connection ends in it.
+func TestAccept_of_a_message_cut_short(t *testing.T) {
+	text := strings.Repeat("0123456789", 10)
+	whole := maskedFrame(0x81, text, 0x01020304)
+	fragment := maskedFrame(0x01, text, 0x05060708)
+	for cut := range len(fragment) + len(whole) {
+		client, server := net.Pipe()
+		c, s := pair(t, client, server, DialOptions{}, AcceptOptions{})
+		sent := append(slices.Clip(fragment), whole...)
+		sent[len(fragment)] = 0x80 // a continuation, and the last one
+		go func() {                // ends with the connection
+			client.Write(sent[:cut])
+			client.Close()
+		}()
+		var got []byte
+		for {
+			p, _, err := s.Read()
+			if err != nil {
+				break
+			}
+			got = append(got, p...)
+		}
+		if !strings.HasPrefix(text+text, string(got)) {
+			t.Errorf("of %d bytes: %q", cut, got)
+		}
+		c.CloseNow()
+		s.CloseNow()
+	}
 }
 
 // wrapped hides the Hijacker as middleware does, and reveals it by Unwrap.
