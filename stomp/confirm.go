@@ -122,7 +122,7 @@ func (sub *subscription) withdraw() bool {
 	sub.mu.Lock()
 	sub.farewell = notBegun
 	if withdrawn {
-		sub.farewell = settled
+		sub.farewell, sub.subscribeSent = settled, false
 	}
 	sub.mu.Unlock()
 	return withdrawn

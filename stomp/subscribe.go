@@ -100,32 +100,33 @@ func (c *Client) subscribe(ctx context.Context, destination string, opts []Subsc
 		}
 		if err != nil && !errors.Is(err, errSessionOver) {
 			sub.end(err, true)
-			return nil, err
+			return nil, sub.withSent(err)
 		}
 	}
 	if cfg.receipt {
 		if err := sub.confirmed(ctx); err != nil {
 			withdrawn := sub.withdraw() // neither SUBSCRIBE nor UNSUBSCRIBE goes out
 			sub.end(err, !withdrawn)
-			sub.sendUnsubscribe(nil)               // or releases it, where another call has ended it while withdraw had the say
-			if withdrawn || sub.current() == nil { // or no session has seen it, and none will
-				return nil, notWritten(err)
-			}
-			return nil, err
+			sub.sendUnsubscribe(nil) // or releases it, where another call has ended it while withdraw had the say
+			return nil, sub.withSent(err)
 		}
 	}
 	sub.endWith(ctx)
 	return sub, nil
 }
 
-// notWritten returns err with the guarantee that nothing was written.
-func notWritten(err error) error {
-	if op, ok := err.(*opError); ok {
-		again := *op
-		again.unsent = true
-		return &again
+// withSent returns the error of the call that has made a subscription, which has ended, with the guarantee that no SUBSCRIBE
+// was written on any session, or without.
+func (sub *subscription) withSent(err error) error {
+	op, ok := err.(*opError)
+	if !ok {
+		return err
 	}
-	return err
+	again := *op
+	sub.mu.Lock()
+	again.unsent = !sub.subscribeSent && !sub.sentBefore
+	sub.mu.Unlock()
+	return &again
 }
 
 // register adds a subscription to the Client, and gives it an id if it has none. It returns the current session; when

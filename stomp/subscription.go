@@ -92,7 +92,8 @@ type subscription struct {
 	freed         notify.Event    // released has been set
 	waitsFor      error           // why it is not sent with all others on the next session; nil: it is
 	route         *route          // on the latest session that it was sent on; nil: none yet
-	subscribeSent bool            // the outbox has accepted route's SUBSCRIBE
+	subscribeSent bool            // the outbox has accepted route's SUBSCRIBE, and it was not withdrawn
+	sentBefore    bool            // an earlier session may have written one
 	confirm       *pendingReceipt // of that SUBSCRIBE
 	renewed       notify.Event    // confirm has been set again
 	unwatched     bool            // the ctx it was made with does not matter any more
@@ -289,6 +290,7 @@ func (sub *subscription) enter(r *route) bool {
 	if sub.ending || sub.route != nil && sub.route.epoch >= r.epoch {
 		return false
 	}
+	sub.sentBefore = sub.sentBefore || sub.subscribeSent
 	sub.route, sub.subscribeSent, sub.confirm = r, false, nil
 	return true
 }
