@@ -29,6 +29,7 @@ type account struct {
 	requests  *stomp.Subscription[stomp.Frame] // of whoever answers requests
 	renewed   bool                             // Reconnect was called
 	renewedAt time.Time                        // when that has returned last
+	slowed    bool                             // it was slow for a while
 	silent    bool                             // the broker as a whole
 	heard     time.Time                        // since when, or since when not
 }
@@ -53,12 +54,21 @@ type connection struct {
 	open         map[string][]*delivery // transactions under way, and what is acknowledged in each
 	byAck        map[string]*delivery
 	asked        map[string]string // receipts asked for by SUBSCRIBE: the subscription's id
+	commands     map[string]string // of all receipts asked for
 	sends        int               // that came
 	restored     time.Time         // when the subscription was made whose SUBSCRIBE came last
 	out          int               // MESSAGEs sent
 	disconnected bool              // DISCONNECT came
-	lost         bool              // a fault ended it
+	lost         bool              // a fault ended it, or may do so
+	lostAt       time.Time         // when that was noted first
 	excused      bool              // the broker has forgotten what it sent
+}
+
+// lose notes that a fault ends it.
+func (c *connection) lose() {
+	if !c.lost {
+		c.lost, c.lostAt = true, time.Now()
+	}
 }
 
 // subscribed is one subscription as the broker sees it.
@@ -97,7 +107,8 @@ func (w *world) connectionLocked(number uint64) *connection {
 		c = &connection{
 			number: number, subs: make(map[string]*subscribed), last: make(map[string]*subscribed),
 			open: make(map[string][]*delivery), byAck: make(map[string]*delivery), asked: make(map[string]string),
-			dice: [2]*rand.Rand{rand.New(rand.NewPCG(w.seed, 1000+2*number)), rand.New(rand.NewPCG(w.seed, 1001+2*number))},
+			commands: make(map[string]string),
+			dice:     [2]*rand.Rand{rand.New(rand.NewPCG(w.seed, 1000+2*number)), rand.New(rand.NewPCG(w.seed, 1001+2*number))},
 		}
 		w.conns[number] = c
 	}
@@ -144,12 +155,17 @@ func bodyID(body []byte) string {
 const (
 	poisonTopic = "/topic/poison"
 	poisonQueue = "/queue/poison"
+	poisonWords = "that is poison"
 )
 
 // faultLocked decides what becomes of a frame. name is "" when nothing does.
 func (w *world) faultLocked(c *connection, e stomptest.Event) (act stomptest.Action, name string) {
 	command, in := e.Frame.Command, e.Direction == stomptest.In
 	receipt, asks := e.Frame.Lookup("receipt")
+	if asked := c.commands[e.Frame.Get("receipt-id")]; command == "RECEIPT" &&
+		(w.plan.muteSubscribe && asked == "SUBSCRIBE" || w.plan.muteUnsubscribe && asked == "UNSUBSCRIBE") {
+		return stomptest.Drop(), "left out"
+	}
 	if closed(w.mended) || command == "DISCONNECT" {
 		return stomptest.Pass(), ""
 	}
@@ -160,8 +176,8 @@ func (w *world) faultLocked(c *connection, e stomptest.Event) (act stomptest.Act
 	destination := e.Frame.Get("destination")
 	if in && w.plan.poison && (command == "SUBSCRIBE" && destination == poisonTopic || command == "SEND" && destination == poisonQueue) {
 		w.words++
-		c.lost = true
-		return stomptest.ReplyError("that is poison", nil, nil, true), "poison"
+		c.lose()
+		return stomptest.ReplyError(poisonWords, nil, nil, true), "poison"
 	}
 	dice := c.dice[e.Direction]
 	if w.plan.odds == 0 || !chance(dice, w.plan.odds) {
@@ -169,21 +185,21 @@ func (w *world) faultLocked(c *connection, e stomptest.Event) (act stomptest.Act
 	}
 	switch n := dice.IntN(14); {
 	case n == 0:
-		c.lost = true
+		c.lose()
 		return stomptest.CutBefore(), "cut before"
 	case n == 1:
-		c.lost = true
+		c.lose()
 		return stomptest.CutInside(dice.IntN(40)), "cut inside"
 	case n <= 3:
-		c.lost = true
+		c.lose()
 		return stomptest.CutAfter(), "cut after"
 	case n == 4:
-		c.lost = true
+		c.lose()
 		w.words++
 		code := []int{1000, 1001, 1002, 1009, 1011, 1012}[dice.IntN(6)]
 		return stomptest.CloseWith(code, "by dice"), "close"
 	case n == 5:
-		c.lost = true
+		c.lose()
 		return stomptest.FallSilent(), "silence"
 	case n <= 8:
 		return stomptest.DelayFor(tick(dice, 4*time.Second)), "delay"
@@ -193,7 +209,7 @@ func (w *world) faultLocked(c *connection, e stomptest.Event) (act stomptest.Act
 		case n <= 10 && asks:
 			return stomptest.ReplyError("refused by dice", [][2]string{{"receipt-id", receipt}}, nil, false), "refused"
 		case n == 11:
-			c.lost = true
+			c.lose()
 			return stomptest.ReplyError("no reason", nil, nil, chance(dice, 2)), "ERROR"
 		}
 	case command == "RECEIPT":
@@ -209,6 +225,9 @@ func (w *world) cameLocked(c *connection, f stomptest.Frame, fault string) {
 	if c.disconnected {
 		w.failLocked("%s comes after DISCONNECT on connection %d", show(f), c.number)
 	}
+	if r, ok := f.Lookup("receipt"); ok {
+		c.commands[r] = f.Command
+	}
 	id := f.Get("id")
 	tx, inTx := f.Lookup("transaction")
 	if inTx && f.Command != "BEGIN" && c.open[tx] == nil {
@@ -217,6 +236,9 @@ func (w *world) cameLocked(c *connection, f stomptest.Frame, fault string) {
 	switch f.Command {
 	case "CONNECT":
 		c.opened = time.Now()
+		if login, ok := f.Lookup("login"); ok {
+			w.usedLocked(&w.logins, show(f), login)
+		}
 	case "SEND":
 		if c.sends++; c.sends == 1 {
 			w.restoredLocked(c)
@@ -270,13 +292,16 @@ func (w *world) subscribeCameLocked(c *connection, f stomptest.Frame, effect boo
 	// Whoever was ended before this connection began is not restored on it.
 	if n, err := strconv.Atoi(f.Get("number")); err == nil && n < len(w.subs) {
 		w.subs[n].asked = true
+		if asks := w.subs[n].asks; asks != nil {
+			w.usedLocked(asks, show(f), f.Get("asked"))
+		}
 	}
 	known, wanted := 0, false
 	for _, s := range w.subs {
 		if s.id == id {
 			known++
 			wanted = wanted || s.leftAt.IsZero() || !s.leftAt.Before(c.opened)
-			if !w.isSuspiciousLocked(c) && !s.reused && !s.made.IsZero() && s.made.Before(c.opened) {
+			if !w.isSuspiciousLocked(c) && !s.reused && s.asks == nil && !s.made.IsZero() && s.made.Before(c.opened) {
 				if s.began.Before(c.restored) {
 					w.failLocked("%s is restored after one that was made later, on connection %d", show(f), c.number)
 				}
@@ -288,6 +313,11 @@ func (w *world) subscribeCameLocked(c *connection, f stomptest.Frame, effect boo
 		w.failLocked("%s on connection %d: that subscription was ended before", show(f), c.number)
 	}
 	sub := &subscribed{id: id, destination: f.Get("destination"), mode: f.Get("ack")}
+	for _, other := range c.subs {
+		if isReplyQueue(sub.destination) && other.destination == sub.destination {
+			w.failLocked("%s: that reply queue has a subscription on connection %d already", show(f), c.number)
+		}
+	}
 	c.last[id] = sub
 	if !effect {
 		sub.ended, sub.taken = true, true
@@ -312,7 +342,7 @@ func (w *world) restoredLocked(c *connection) {
 		return
 	}
 	for _, s := range w.subs {
-		if !s.made.IsZero() && s.s != nil && s.made.Before(c.opened) && s.leftAt.IsZero() && !s.reused && !s.sessionOnly && !closed(s.s.Done()) && c.last[s.id] == nil {
+		if !s.made.IsZero() && s.s != nil && s.made.Before(c.opened) && s.leftAt.IsZero() && !s.reused && !s.sessionOnly && s.asks == nil && !closed(s.s.Done()) && c.last[s.id] == nil {
 			w.failLocked("a SEND comes on connection %d before the SUBSCRIBE of %v", c.number, s)
 		}
 	}
@@ -426,7 +456,7 @@ func (r refusals) Handle(_ context.Context, rec slog.Record) error {
 	}
 	for _, sub := range c.last {
 		if strings.HasPrefix(sub.id, "mine-") && excused(reusedID) {
-			c.lost = true
+			c.lose()
 			return nil
 		}
 		if sub.taken { // the Client may not know yet
@@ -438,14 +468,20 @@ func (r refusals) Handle(_ context.Context, rec slog.Record) error {
 	return nil
 }
 
-// subscriptionsLocked returns the ids of the subscriptions on a connection, but those of the reply queues.
-func (c *connection) subscriptionsLocked() (ids []string) {
+// subscriptionsLocked returns the ids of the subscriptions on a connection, and how many reply queues there are beside them.
+func (c *connection) subscriptionsLocked() (ids []string, replyQueues int) {
 	for id, sub := range c.subs {
-		if !strings.HasPrefix(sub.destination, "/temp-queue/") && sub.destination != replyQueue {
+		if isReplyQueue(sub.destination) {
+			replyQueues++
+		} else {
 			ids = append(ids, id)
 		}
 	}
-	return ids
+	return ids, replyQueues
+}
+
+func isReplyQueue(destination string) bool {
+	return strings.HasPrefix(destination, "/temp-queue/") || strings.HasPrefix(destination, replyQueue)
 }
 
 // silence makes the broker fall silent, or ends that.
@@ -514,7 +550,7 @@ func (w *world) lost() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, c := range w.conns {
-		c.lost = true
+		c.lose()
 	}
 }
 
@@ -543,6 +579,9 @@ func (m *mischief) once() {
 		w.silence(false)
 	case 4:
 		w.note("the broker is slow")
+		w.mu.Lock()
+		w.slowed = true
+		w.mu.Unlock()
 		w.broker.Delay(tick(m.dice, 200*time.Millisecond))
 		m.pause(10 * time.Second)
 		w.broker.Delay(0)
@@ -581,7 +620,8 @@ func (m *mischief) once() {
 				switch {
 				case sub.destination != destination:
 				case w.plan.profile == stomptest.Classic || w.plan.profile == stomptest.Spring:
-					c.excused, c.lost = true, true
+					c.excused = true
+					c.lose()
 				default:
 					sub.taken = true
 				}

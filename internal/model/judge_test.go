@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"testing/synctest"
 	"time"
 
@@ -32,7 +34,10 @@ func (w *world) judgeQuiet() {
 		w.failLocked("Stats counts %d subscriptions, %d are open", stats.Subscriptions, len(open))
 	}
 	slices.Sort(open)
-	there := w.newest.subscriptionsLocked()
+	there, replyQueues := w.newest.subscriptionsLocked()
+	if replyQueues > mostReplyQueues {
+		w.failLocked("connection %d has %d reply queues", w.newest.number, replyQueues)
+	}
 	slices.Sort(there)
 	if !slices.Equal(open, there) {
 		w.failLocked("connection %d has the subscriptions %v, the Client %v", w.newest.number, there, open)
@@ -89,7 +94,7 @@ func (w *world) judgeDeliveriesLocked() {
 			if sub == nil {
 				continue
 			}
-			all := w.quiet && c == w.newest && !closed(s.s.Done()) ||
+			all := w.leavesLocked(s, c) || w.quiet && c == w.newest && !closed(s.s.Done()) ||
 				s.mode == stomp.AckAuto && s.policy != stomp.OverflowFail && s.left != nil && !s.abandoned && s.left.receipt && s.left.epoch != 0 && sub.left && !sub.taken
 			missing := ""
 			for _, d := range sub.deliveries {
@@ -97,7 +102,7 @@ func (w *world) judgeDeliveriesLocked() {
 				case d.got > 0 && missing != "":
 					w.failLocked("%v has not got %s on connection %d, but a later one", s, missing, c.number)
 				case d.got > 0 || missing != "":
-				case all && d.whole:
+				case all && d.whole && (!c.lost || d.at.Before(c.lostAt)):
 					w.failLocked("%v has not got %s, which was sent on connection %d", s, bodyID([]byte(d.body)), c.number)
 					missing = bodyID([]byte(d.body))
 				default:
@@ -107,6 +112,21 @@ func (w *world) judgeDeliveriesLocked() {
 		}
 		w.judgeAcksLocked(s)
 	}
+}
+
+// leavesLocked reports whether a subscription has ended with that connection, and its consumer gets what had arrived.
+func (w *world) leavesLocked(s *subscription, c *connection) bool {
+	switch {
+	case s.mode != stomp.AckAuto, s.policy == stomp.OverflowFail, !s.leftAt.IsZero(), !errors.Is(s.s.Err(), stomp.ErrConnectionLost):
+		return false
+	case w.plan.odds > 0, w.plan.flood, w.slowed, w.client.Stats().Stalls > 0: // nobody knows what had arrived
+		return false
+	case !c.lost, c.disconnected, c.last[s.id].taken, len(s.got) > 0 && s.got[0].from.conn != c && s.sessionOnly:
+		return false
+	case !w.plan.reconnect && s.paused: // it is not waited for
+		return false
+	}
+	return !s.closedAt.IsZero() && (w.endBegan.IsZero() || s.closedAt.Before(w.endBegan) || w.gentle && w.plan.end == byDrain)
 }
 
 // judgeAcksLocked checks that Unsubscribe has waited for the acknowledgements.
@@ -160,6 +180,9 @@ func (w *world) judgeSendsLocked() {
 		}
 		if !known {
 			continue
+		}
+		if w.plan.odds == 0 && !s.poison && isPoisonous(err) {
+			w.failLocked("%s is no poison, and it was said: %v", s.id, err)
 		}
 		asked := s.kind == confirmed || s.kind == async || s.kind.retries()
 		switch {
@@ -259,6 +282,62 @@ func (w *world) probe(dice *rand.Rand) {
 	if answers {
 		w.probeAcks()
 	}
+	w.probeUnsubscribe(answers)
+	if w.requests != nil && !closed(w.requests.Done()) {
+		w.probeRequests()
+	}
+}
+
+// probeUnsubscribe sees how long Unsubscribe waits for a server that may leave out the answer: once, and for a second.
+func (w *world) probeUnsubscribe(answers bool) {
+	var subs []*stomp.Subscription[stomp.Frame]
+	for range 2 {
+		err := w.call("the probe", "Subscribe", time.Minute, func(context.Context) error {
+			s, err := w.client.NewSubscription(context.Background(), "/topic/nothing")
+			subs = append(subs, s)
+			return err
+		})
+		if err != nil {
+			w.fail("Subscribe fails when all is quiet: %v", err)
+			return
+		}
+	}
+	time.Sleep(time.Second)
+	for i, s := range subs {
+		most := time.Duration(0)
+		if i == 0 && answers && w.plan.muteUnsubscribe {
+			most = time.Second
+		}
+		began := time.Now()
+		err := w.call("the probe", "Unsubscribe", 30*time.Second, func(ctx context.Context) error { return s.Unsubscribe(ctx) })
+		if took := time.Since(began); err != nil || took > most {
+			w.fail("Unsubscribe takes %v when all is quiet: %v", took, err)
+		}
+	}
+}
+
+// probeRequests sees whether many requests at many reply queues are answered, and how many of those stay.
+func (w *world) probeRequests() {
+	var all sync.WaitGroup // joined below
+	for i := range 2 * manyReplyQueues {
+		body, s := w.bodyOf(&sending{id: fmt.Sprintf("the probe's request %d", i), by: "the probe's requests", kind: request, began: time.Now()}, 0)
+		all.Go(func() {
+			opts := []stomp.SendOption{stomp.WithReplyTo(fmt.Sprint(replyQueue, i%manyReplyQueues))}
+			if err := w.request("the probe", body, s, 30*time.Second, opts); err != nil {
+				w.fail("Request fails when all is quiet: %v", err)
+			}
+		})
+		if i%8 == 0 {
+			all.Wait()
+		}
+	}
+	all.Wait()
+	synctest.Wait()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if _, n := w.newest.subscriptionsLocked(); n > mostReplyQueues {
+		w.failLocked("%d reply queues stay", n)
+	}
 }
 
 // probeAcks sees whether frames are acknowledged one by one and together, and whether Unsubscribe waits for that and no
@@ -324,7 +403,7 @@ func (w *world) probeStall(answers bool) {
 		w.fail("Subscribe fails when all is quiet: %v", err)
 		return
 	}
-	if answers {
+	if w.plan.confirms() {
 		if err := w.call("the probe", "Confirmed", 30*time.Second, s.Confirmed); err != nil {
 			w.fail("Confirmed fails when all is quiet: %v", err)
 		}
@@ -337,6 +416,16 @@ func (w *world) probeStall(answers bool) {
 	time.Sleep(3 * time.Second)
 	if n := s.Stats().Queued; n > bound+1 || n < bound {
 		w.fail("%d frames wait for a consumer that does not read, with a bound of %d", n, bound)
+	}
+	if answers { // whose RECEIPT is behind the messages that are not read
+		body, sent := w.bodyOf(&sending{id: "the probe's", by: "the probe, stalled", kind: confirmed, began: time.Now()}, 0)
+		err := w.call("the probe", "Send "+sent.id, 30*time.Second, func(ctx context.Context) error {
+			return w.client.Send(ctx, "/topic/a", body, stomp.WithReceipt())
+		})
+		w.returned(sent, err, nil)
+		if err != nil {
+			w.fail("Send fails when a consumer does not read: %v", err)
+		}
 	}
 	late := time.NewTimer(time.Minute)
 	defer late.Stop()

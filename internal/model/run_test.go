@@ -35,6 +35,9 @@ type plan struct {
 	prefetch  int
 	early     bool // the Client is ended while everybody is at work
 	end       ending
+
+	muteSubscribe, muteUnsubscribe bool // the broker sends no RECEIPT for these, as some do
+	credentials                    bool // they are asked for, from a function that may go on beyond its ctx
 }
 
 // ending is how the Client is ended.
@@ -55,6 +58,9 @@ func (e ending) String() string {
 
 // peaceful reports whether nothing may go wrong.
 func (p plan) peaceful() bool { return p.odds == 0 && p.troubles == 0 && !p.flood && !p.poison }
+
+// confirms reports whether the broker sends a RECEIPT for SUBSCRIBE.
+func (p plan) confirms() bool { return p.profile != stomptest.Spring && !p.muteSubscribe }
 
 func chance(dice *rand.Rand, oneIn int) bool { return dice.IntN(oneIn) == 0 }
 
@@ -79,6 +85,8 @@ func newPlan(dice *rand.Rand) plan {
 	if chance(dice, 4) {
 		p.version = []stomp.Version{stomp.V10, stomp.V11}[dice.IntN(2)]
 	}
+	p.muteSubscribe, p.muteUnsubscribe = chance(dice, 8), chance(dice, 8)
+	p.credentials = chance(dice, 5)
 	switch dice.IntN(4) {
 	case 0: // no trouble at all
 	case 1:
@@ -104,6 +112,7 @@ type world struct {
 	endLifetime context.CancelFunc
 	greeted     chan uint64    // capacity 1: a session begins
 	mended      chan struct{}  // closed when no further faults are made
+	calmed      chan struct{}  // closed when consumers do not dawdle any more
 	ended       chan struct{}  // closed as the user begins to end the Client
 	consumers   sync.WaitGroup // of channels, and what else ends with the run
 
@@ -112,13 +121,14 @@ type world struct {
 	nextLine int
 	failures []string
 	calls    map[*call]bool // under way
-	calm     bool           // consumers do not dawdle
+	calm     bool           // calmed is closed
 	sends    []*sending
 	byBody   map[string]*sending
 	subs     []*subscription
 	statuses []*watching
 	endBegan time.Time // zero: the user has not begun to end the Client
 	draining bool      // and does so with Drain, too
+	logins   asking
 	account
 }
 
@@ -217,7 +227,7 @@ func run(t *testing.T, seed uint64) {
 	dice := rand.New(rand.NewPCG(seed, 0))
 	w := &world{
 		t: t, seed: seed, plan: newPlan(dice), began: time.Now(),
-		greeted: make(chan uint64, 1), mended: make(chan struct{}), ended: make(chan struct{}),
+		greeted: make(chan uint64, 1), mended: make(chan struct{}), calmed: make(chan struct{}), ended: make(chan struct{}),
 		calls: make(map[*call]bool), byBody: make(map[string]*sending),
 	}
 	w.account.init()
@@ -226,6 +236,7 @@ func run(t *testing.T, seed uint64) {
 		w.work(dice)
 	}
 	w.broker.Close()
+	time.Sleep(2 * longestAnswer) // the functions that were left behind return
 	synctest.Wait()
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -253,6 +264,10 @@ func (w *world) connect(dice *rand.Rand) {
 	if chance(dice, 3) && p.version != stomp.V10 { // which has none, and servers that want to hear something
 		opts = append(opts, stomp.WithHeartBeat(time.Duration(1+dice.IntN(3))*time.Second, time.Duration(dice.IntN(3))*time.Second))
 	}
+	if p.credentials {
+		w.logins.dice = rand.New(rand.NewPCG(w.seed, 4))
+		opts = append(opts, stomp.WithCredentials(w.login))
+	}
 	url := w.broker.URL()
 	if p.stream {
 		url = "tcp://broker.test"
@@ -266,7 +281,7 @@ func (w *world) connect(dice *rand.Rand) {
 	if err != nil {
 		w.note("Connect: %v", err)
 		var failed *stomp.ConnectError
-		if !errors.As(err, &failed) || w.plan.odds == 0 {
+		if !errors.As(err, &failed) || w.plan.odds == 0 && !w.plan.credentials {
 			w.fail("Connect: %v", err)
 		}
 		end()
@@ -330,6 +345,7 @@ func (w *world) mend() {
 	w.mu.Lock()
 	w.calm = true
 	w.mu.Unlock()
+	close(w.calmed)
 	w.broker.Delay(0)
 	w.broker.RefuseHandshakes(0, "")
 	w.silence(false)
@@ -347,7 +363,13 @@ func (w *world) settle() bool {
 	}
 	time.Sleep(5 * time.Minute)
 	synctest.Wait()
-	return w.client.Err() == nil
+	if err := w.client.Err(); err != nil {
+		if !closed(w.client.Done()) {
+			w.fail("the Client has failed minutes ago, and Done is not closed: %v", err)
+		}
+		return false
+	}
+	return true
 }
 
 // awaitSession waits for a session that stands.
@@ -390,7 +412,13 @@ func (w *world) end(dice *rand.Rand) {
 				w.fail("Disconnect takes %v when all is quiet", took)
 			}
 		},
-		byClose:    func() { w.client.Close() },
+		byClose: func() {
+			began := time.Now()
+			w.client.Close()
+			if took := time.Since(began); took > leaveGrace {
+				w.fail("Close takes %v", took)
+			}
+		},
 		byLifetime: func() { w.endLifetime() },
 	}
 	if how != byAll {

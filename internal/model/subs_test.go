@@ -23,7 +23,9 @@ type subscription struct {
 	sessionOnly bool
 	dice        *rand.Rand // of its consumer
 	slow        bool
-	careless    bool // its consumer leaves frames unacknowledged
+	deaf        bool    // its consumer stops reading until there is peace, or the end
+	asks        *asking // the entries of its SUBSCRIBE are asked for; nil: they are not
+	careless    bool    // its consumer leaves frames unacknowledged
 	cancel      context.CancelFunc
 
 	// Guarded by world.mu.
@@ -34,6 +36,7 @@ type subscription struct {
 	abandoned bool      // by its ctx
 	got       []*received
 	last      map[uint64]int // of each connection, the number of the last delivery
+	paused    bool           // its consumer took nothing for long
 	closedAt  time.Time
 	leaving   bool     // Unsubscribe was called before anything else had ended it
 	unsent    bool     // its call said that nothing was written
@@ -81,8 +84,11 @@ func (a *actor) subscribe() {
 	s.dice = rand.New(rand.NewPCG(w.seed, uint64(100_000+s.number)))
 	w.subs = append(w.subs, s)
 	w.mu.Unlock()
+	if s.mode == stomp.AckAuto {
+		s.deaf = chance(dice, 10)
+	}
 	opts := []stomp.SubscribeOption{stomp.WithAck(s.mode), stomp.WithHeader("number", fmt.Sprint(s.number))}
-	if chance(dice, 2) {
+	if !s.deaf && chance(dice, 2) { // it would keep everybody from reading
 		s.policy = stomp.Overflow(dice.IntN(4))
 		if s.mode != stomp.AckAuto && s.policy != stomp.OverflowFail {
 			s.policy = stomp.OverflowBlock
@@ -94,6 +100,12 @@ func (a *actor) subscribe() {
 		s.reused, s.id = true, fmt.Sprintf("mine-%d", dice.IntN(3))
 		w.mu.Unlock()
 		opts = append(opts, stomp.WithID(s.id))
+	}
+	name := ""
+	if chance(dice, 8) {
+		s.asks = &asking{dice: rand.New(rand.NewPCG(w.seed, uint64(200_000+s.number)))}
+		opts = append(opts, stomp.WithSubscribeHeaderFunc(s.header))
+		name = asksForHeader
 	}
 	if s.sessionOnly {
 		opts = append(opts, stomp.WithoutResubscribe())
@@ -121,7 +133,7 @@ func (a *actor) subscribe() {
 		defer late.Stop()
 	}
 	ends := time.Now().Add(limit)
-	err := w.call(a.name, fmt.Sprintf("Subscribe %d %s %s %v receipt=%t", s.number, s.id, s.destination, s.mode, receipt), most, func(context.Context) (err error) {
+	err := w.call(a.name, fmt.Sprintf("Subscribe %d %s %s %v receipt=%t%s", s.number, s.id, s.destination, s.mode, receipt, name), most, func(context.Context) (err error) {
 		s.s, err = w.client.NewSubscription(life, s.destination, opts...)
 		return err
 	})
@@ -231,7 +243,7 @@ func (s *subscription) unsubscribe(by string, dice *rand.Rand) {
 	before := w.client.Status()
 	err := w.call(by, fmt.Sprintf("Unsubscribe %d", s.number), limit, func(ctx context.Context) error { return s.s.Unsubscribe(ctx, opts...) })
 	done := closed(s.s.Done())
-	time.Sleep(time.Nanosecond) // until an end of the session has come about
+	time.Sleep(leaveGrace + time.Nanosecond) // until an end of the session has come about
 	after := w.client.Status()
 	if err == nil && !done && !closed(s.s.Done()) {
 		w.fail("Unsubscribe has returned, and %v is not done", s)
@@ -308,11 +320,25 @@ func (s *subscription) dawdle() {
 	if s.w.isCalm() {
 		return
 	}
+	began := time.Now()
 	switch {
+	case s.deaf:
+		select {
+		case <-s.w.client.Done():
+		case <-s.w.calmed:
+			if s.w.client.Err() != nil { // it does not wait for us for ever
+				<-s.w.client.Done()
+			}
+		}
 	case s.slow:
 		time.Sleep(tick(s.dice, 3*time.Second))
 	case chance(s.dice, 30):
 		time.Sleep(tick(s.dice, 30*time.Second))
+	}
+	if time.Since(began) > 10*time.Second {
+		s.w.mu.Lock()
+		s.paused = true
+		s.w.mu.Unlock()
 	}
 }
 
@@ -417,6 +443,9 @@ func (s *subscription) closes() {
 	case errors.As(err, &refused), errors.As(err, &closes):
 		if w.words == 0 {
 			w.failLocked("%v: the broker has said nothing, and it ends with %v", s, err)
+		}
+		if w.plan.odds == 0 && isPoisonous(err) && s.destination != poisonTopic {
+			w.failLocked("%v is no poison, and ends with %v", s, err)
 		}
 	default:
 		w.failLocked("%v ends with %v", s, err)
@@ -535,7 +564,7 @@ func (s *subscription) covers(r, other *received) bool {
 // checkStale looks a moment after ErrStale whether the session is over, or the subscription.
 func (s *subscription) checkStale(r *received) {
 	w := s.w
-	time.Sleep(time.Nanosecond)
+	time.Sleep(leaveGrace + time.Nanosecond) // a session that is over waits so long for functions
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	st := w.client.Status()
