@@ -166,18 +166,18 @@ func (w *world) faultLocked(c *connection, e stomptest.Event) (act stomptest.Act
 		(w.plan.muteSubscribe && asked == "SUBSCRIBE" || w.plan.muteUnsubscribe && asked == "UNSUBSCRIBE") {
 		return stomptest.Drop(), "left out"
 	}
+	destination := e.Frame.Get("destination")
+	if in && w.plan.poison && (command == "SUBSCRIBE" && destination == poisonTopic || command == "SEND" && destination == poisonQueue) {
+		w.words++
+		c.lose()
+		return stomptest.ReplyError(poisonWords, nil, nil, true), "poison"
+	}
 	if closed(w.mended) || command == "DISCONNECT" {
 		return stomptest.Pass(), ""
 	}
 	if in && command == "CONNECT" && w.refusing {
 		w.words++
 		return stomptest.ReplyError("Access refused for user 'u'", nil, nil, true), "refused"
-	}
-	destination := e.Frame.Get("destination")
-	if in && w.plan.poison && (command == "SUBSCRIBE" && destination == poisonTopic || command == "SEND" && destination == poisonQueue) {
-		w.words++
-		c.lose()
-		return stomptest.ReplyError(poisonWords, nil, nil, true), "poison"
 	}
 	dice := c.dice[e.Direction]
 	if w.plan.odds == 0 || !chance(dice, w.plan.odds) {

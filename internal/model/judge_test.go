@@ -26,6 +26,7 @@ func (w *world) judgeQuiet() {
 		return
 	}
 	w.quiet = true
+	w.judgeSessionsLocked()
 	open := w.openLocked()
 	if w.requests != nil && !closed(w.requests.Done()) {
 		open = append(open, w.requests.ID())
@@ -62,6 +63,42 @@ func (w *world) judgeQuiet() {
 	w.judgeSendsLocked()
 }
 
+// judgeRestored sees whether every subscription is there when there was no trouble for a while. Those under suspicion may
+// not be.
+func (w *world) judgeRestored() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.isSuspiciousLocked(w.newest) || w.newest.lost || !w.endBegan.IsZero() {
+		return
+	}
+	for _, s := range w.subs {
+		if s.s != nil && s.leftAt.IsZero() && !closed(s.s.Done()) && w.newest.subs[s.id] == nil {
+			w.failLocked("%v is not there on connection %d", s, w.newest.number)
+		}
+	}
+}
+
+// judgeSessionsLocked sees whether what the broker refuses costs too many sessions.
+func (w *world) judgeSessionsLocked() {
+	if w.plan.odds > 0 || w.plan.troubles > 0 || w.renewed {
+		return
+	}
+	poison := 0
+	for _, s := range w.subs {
+		if s.destination == poisonTopic {
+			poison++
+		}
+	}
+	for _, s := range w.sends {
+		if s.poison {
+			poison++
+		}
+	}
+	if most := 12 + 6*poison; len(w.conns) > most {
+		w.failLocked("%d sessions, and %d frames were poison", len(w.conns), poison)
+	}
+}
+
 // openLocked returns the ids of the subscriptions that have not ended.
 func (w *world) openLocked() (ids []string) {
 	for _, s := range w.subs {
@@ -69,6 +106,9 @@ func (w *world) openLocked() (ids []string) {
 			ids = append(ids, s.id)
 			if err := s.s.Err(); err != nil {
 				w.failLocked("%v is open, and its Err is %v", s, err)
+			}
+			if s.destination == poisonTopic {
+				w.failLocked("%v is open, and the broker refuses it always", s)
 			}
 			if !s.leftAt.IsZero() && s.leftAt.Before(time.Now().Add(-2*time.Minute)) {
 				w.failLocked("%v was ended at %v, and is open", s, s.leftAt.Sub(w.began))

@@ -356,6 +356,8 @@ func (w *world) mend() {
 func (w *world) settle() bool {
 	w.awaitSession()
 	if w.plan.reconnect {
+		time.Sleep(2 * time.Minute)
+		w.judgeRestored()
 		// What still waits for a RECEIPT that was dropped is sent again by the next session only.
 		w.cut()
 		time.Sleep(5 * time.Minute) // whatever is under suspicion is cleared by then

@@ -3,7 +3,9 @@
 //
 //	go run ./internal/model/cmd/mutants                       # all of them, some seconds each
 //	go run ./internal/model/cmd/mutants -only receipt -for 2m # those with "receipt" in their name, with patience
+//	go run ./internal/model/cmd/mutants -from 90              # the 90th and those after it in the table
 //
+// It ends with a table for a report: how many are caught, in which files, which are not, and which nobody can see.
 // It fails when a mutant survives that was expected to be caught, and when a place is not found any more: then the table in
 // table.go has to follow the code.
 package main
@@ -13,6 +15,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -25,6 +28,7 @@ var (
 	root    = flag.String("root", ".", "the root of the tree")
 	only    = flag.String("only", "", "only mutants with this in their name or file")
 	lasting = flag.Duration("for", 30*time.Second, "for how long the model test may look for each")
+	from    = flag.Int("from", 1, "leaves out those before this one in the table")
 	check   = flag.Bool("check", false, "only see whether every place is found")
 )
 
@@ -48,11 +52,11 @@ func run() error {
 	}
 	var chosen []mutant
 	var lost []error
-	for _, m := range table {
+	for i, m := range table {
 		if _, err := m.broken(tree); err != nil {
 			lost = append(lost, err)
 		}
-		if strings.Contains(m.name, *only) || strings.Contains(m.files(), *only) {
+		if i+1 >= *from && (strings.Contains(m.name, *only) || strings.Contains(m.files(), *only)) {
 			chosen = append(chosen, m)
 		}
 	}
@@ -63,32 +67,61 @@ func run() error {
 		fmt.Printf("%d mutants, every place is found\n", len(chosen))
 		return nil
 	}
-	caught, missed := 0, 0
+	began := time.Now()
+	var all results
 	var failed []error
 	for _, m := range chosen {
-		began := time.Now()
+		start := time.Now()
 		how, err := m.try(tree, dir)
 		if err != nil {
 			failed = append(failed, fmt.Errorf("%s (%s): %w", m.name, m.files(), err))
 			continue
 		}
-		took := time.Since(began).Round(100 * time.Millisecond)
+		took := time.Since(start).Round(100 * time.Millisecond)
 		switch {
 		case how != "":
-			caught++
+			all.caught = append(all.caught, m)
 			fmt.Printf("caught      %7v  %s: %s\n                     %s\n", took, m.files(), m.name, how)
 		case m.unseen != "":
+			all.unseen = append(all.unseen, m)
 			fmt.Printf("not seen    %7v  %s: %s\n                     %s\n", took, m.files(), m.name, m.unseen)
 		default:
-			missed++
+			all.missed = append(all.missed, m)
 			fmt.Printf("NOT CAUGHT  %7v  %s: %s\n", took, m.files(), m.name)
 		}
 	}
-	fmt.Printf("%d of %d caught\n", caught, len(chosen))
-	if missed > 0 {
-		failed = append(failed, fmt.Errorf("%d mutants live", missed))
+	all.print(time.Since(began))
+	if n := len(all.missed); n > 0 {
+		failed = append(failed, fmt.Errorf("%d mutants live", n))
 	}
 	return errors.Join(failed...)
+}
+
+// results are the mutants that were tried.
+type results struct{ caught, missed, unseen []mutant }
+
+// print prints the table.
+func (r results) print(took time.Duration) {
+	files := make(map[string]int)
+	for _, m := range r.caught {
+		for _, file := range strings.Split(m.files(), ", ") {
+			files[file]++
+		}
+	}
+	var counts []string
+	for _, file := range slices.Sorted(maps.Keys(files)) {
+		counts = append(counts, fmt.Sprintf("%s %d", file, files[file]))
+	}
+	fmt.Printf("\n| mutants | %d, in %v |\n|---|---|\n", len(r.caught)+len(r.missed)+len(r.unseen), took.Round(time.Second))
+	fmt.Printf("| caught | %d: %s |\n", len(r.caught), strings.Join(counts, ", "))
+	fmt.Printf("| not caught | %d |\n", len(r.missed))
+	for _, m := range r.missed {
+		fmt.Printf("| | %s (%s) |\n", m.name, m.files())
+	}
+	fmt.Printf("| not to be seen | %d |\n", len(r.unseen))
+	for _, m := range r.unseen {
+		fmt.Printf("| | %s (%s): %s |\n", m.name, m.files(), m.unseen)
+	}
 }
 
 // files names what the mutant breaks.
@@ -151,7 +184,7 @@ func (m mutant) try(tree, dir string) (how string, err error) {
 		return "", err
 	}
 	program := filepath.Join(dir, "model.test")
-	build := exec.Command("go", "test", "-c", "-overlay", overlay, "-o", program, "./internal/model")
+	build := exec.Command("go", "test", "-c", "-ldflags=-s -w", "-overlay", overlay, "-o", program, "./internal/model")
 	build.Dir = tree
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("it does not build: %w\n%s", err, out)

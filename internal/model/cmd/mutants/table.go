@@ -556,4 +556,217 @@ var table = []mutant{
 			{"stomp/subscription.go", "sub.ending && sub.farewell == settled, sub.route", "sub.ending, sub.route"},
 		},
 	},
+	{
+		name: "a frame that has cost a session is never tried again",
+		edits: []edit{
+			{"stomp/suspect.go", "\t\t\tx.notBefore = now.Add(trialPause(x.lone.times))", "\t\t\tx.notBefore = now.Add(1000 * time.Hour)"},
+		},
+	},
+	{
+		name: "trials follow each other without a pause",
+		edits: []edit{
+			{"stomp/suspect.go", "\t\t\tx.notBefore = now.Add(trialPause(x.lone.times))", "\t\t\tx.notBefore = now"},
+			{"stomp/suspect.go", "\t\t\tv.noTrialBefore = now.Add(shortestPause)", "\t\t\tv.noTrialBefore = now"},
+		},
+	},
+	{
+		name: "a subscription that was found guilty goes on",
+		edits: []edit{
+			{"stomp/suspect.go", "\t\tx.sub.fail(err)\n\t\treturn\n\t}\n\tv.refuse(x.send, err)", "\t\treturn\n\t}\n\tv.refuse(x.send, err)"},
+		},
+	},
+	{
+		name: "a SEND that was found guilty is not answered",
+		edits: []edit{
+			{"stomp/suspect.go", "\tp.resolve(p.failed(err, \"\", false))\n", "\t_ = p.failed\n"},
+		},
+	},
+	{
+		name: "a SEND that was found guilty goes on",
+		edits: []edit{
+			{"stomp/suspect.go", "\tv.refuse(x.send, err)\n", "\t_ = err\n"},
+		},
+	},
+	{
+		name: "SENDs under suspicion are not held back",
+		edits: []edit{
+			{"stomp/suspect.go", "f.receipt.suspicion != nil && f.receipt.suspicion.held\n\t}\n\tfor", "f.receipt.suspicion != nil && f.receipt.suspicion.held && f.order == 0\n\t}\n\tfor"},
+		},
+	},
+	{
+		name: "SENDs under suspicion are forgotten",
+		edits: []edit{
+			{"stomp/suspect.go", "\t\t\tv.held = append(v.held, f)\n", "\t\t\t_ = append(v.held, f)\n"},
+		},
+	},
+	{
+		name: "the end of a trial charges those that were not tried",
+		edits: []edit{
+			{"stomp/suspect.go", "\tif trial {\n\t\tlist = slices", "\tif trial && len(list) > 10_000 {\n\t\tlist = slices"},
+		},
+	},
+	{
+		name: "every end of a session counts as that of a trial",
+		edits: []edit{
+			{"stomp/suspect.go", "\t\tif !end.lone && len(list) == 1 {", "\t\tend.lone, end.clean = true, true\n\t\tif !end.lone && len(list) == 1 {"},
+		},
+	},
+	{
+		name: "what was answered stays charged",
+		edits: []edit{
+			{"stomp/suspect.go", "\t\tcase sub.isAnsweredOn(s):\n\t\t\tsub.clear()", "\t\tcase sub.isAnsweredOn(s):\n\t\t\t_ = sub.clear"},
+			{"stomp/trial.go", "\t\t\tx.sub.clear()\n", "\t\t\t_ = x.sub.clear\n"},
+		},
+	},
+	{
+		name: "a trial that was answered counts as held back",
+		edits: []edit{
+			{"stomp/trial.go", "\tv.endTrial(false)\n", "\tv.endTrial(true)\n"},
+		},
+	},
+	{
+		name: "senders do not wait for a trial",
+		edits: []edit{
+			{"stomp/trial.go", "\ts.out.Hold()\n", "\t_ = s.out.Hold\n"},
+		},
+	},
+	{
+		name: "the answer to a trial is not awaited",
+		edits: []edit{
+			{"stomp/trial.go", "\t\tif !v.awaitTrial(s, until) {", "\t\tif !v.awaitTrial(s, time.Now()) {"},
+		},
+	},
+	{
+		name: "there is one trial a session",
+		edits: []edit{
+			{"stomp/trial.go", "\t\tat, ok := v.nextDue()\n\t\tif !ok || !s.sleep(at) {", "\t\tat, ok := v.nextDue()\n\t\tif !ok || v.trialSize > 1 || !s.sleep(at) {"},
+		},
+	},
+	{
+		name: "where no SUBSCRIBE is answered the rest waits for its turn",
+		edits: []edit{
+			{"stomp/trial.go", "\t\t\tx.held = false\n\t\t\tx.sub.holdBack(nil)\n", "\t\t\t_ = x.held\n"},
+		},
+	},
+	{
+		name: "a count of what is held back leaks",
+		edits: []edit{
+			{"stomp/receipts.go", "\t\tif p.held {\n\t\t\tt.held--\n\t\t}\n", ""},
+		},
+	},
+	{
+		name: "what had arrived is dropped when a session ends that its subscription ends with",
+		edits: []edit{
+			{"stomp/subscription.go", "\tleaving := sub.cfg.ack == AckAuto && ", "\tleaving := sub.cfg.ack != AckAuto && "},
+		},
+	},
+	{
+		name: "the Client's end does not wait for consumers",
+		edits: []edit{
+			{"stomp/leaving.go", "\tcase <-sub.client.life.Done():\n\t}", "\tcase <-sub.client.life.Done():\n\t\treturn\n\t}"},
+		},
+	},
+	{
+		name: "the Client waits for ever for a consumer that takes nothing",
+		edits: []edit{
+			{"stomp/leaving.go", "\t\tif now.Delivered == before {", "\t\tif now.Delivered < before {"},
+		},
+	},
+	{
+		name: "Close waits for consumers",
+		edits: []edit{
+			{"stomp/leaving.go", "\tfor _, sub := range subs {\n\t\tsub.inbox.End()\n", "\tfor _, sub := range subs {\n\t\t_ = sub.inbox.End\n"},
+		},
+	},
+	{
+		name: "Drain does not wait for a subscription that is leaving",
+		edits: []edit{
+			{"stomp/close.go", "\tsubs = append(subs, c.leavingLocked()...)\n", ""},
+		},
+	},
+	{
+		name: "Unsubscribe waits again for what a server has left out",
+		edits: []edit{
+			{"stomp/receipts.go", "\tt.unanswered |= p.command\n", ""},
+		},
+	},
+	{
+		name: "Unsubscribe waits for servers that send no receipts",
+		edits: []edit{
+			{"stomp/receipts.go", "\treturn t.answeredTo&command != 0 || t.answered && t.unanswered&command == 0\n", "\treturn t.unanswered&command == 0\n"},
+		},
+	},
+	{
+		name: "Disconnect waits for receipts that nobody asked for",
+		edits: []edit{
+			{"stomp/receipts.go", "\tif t.asked == 0 {\n\t\treturn nil\n\t}\n\tfor", "\tfor"},
+			{"stomp/receipts.go", "\t\tif p.asked && (!sent", "\t\tif (!sent"},
+		},
+	},
+	{
+		name: "a function that ignores its ctx holds up the call",
+		edits: []edit{
+			{"stomp/user_call.go", "\tgrace := time.NewTimer(leaveGrace)", "\tgrace := time.NewTimer(1000 * leaveGrace)"},
+		},
+	},
+	{
+		name: "a function is asked again before it has returned",
+		edits: []edit{
+			{"stomp/user_call.go", "\t\tdefer c.settle()\n", "\t\tdefer c.settle()\n\t\tturn := make(chan struct{}, 1)\n"},
+		},
+	},
+	{
+		name: "SUBSCRIBE goes out without the entries that were asked for",
+		edits: []edit{
+			{"stomp/ask_header.go", "\tcase late && (err", "\tcase late && err == errLeft:\n\t\treturn nil, nil\n\tcase late && (err"},
+		},
+	},
+	{
+		name: "a function is asked once a session",
+		edits: []edit{
+			{"stomp/ask_header.go", "\t\t\tif !s.sleep(time.Now().Add(s.env.cfg.backoff.delay(n))) {\n\t\t\t\treturn nil\n\t\t\t}", "\t\t\tif n > 0 {\n\t\t\t\treturn nil\n\t\t\t}"},
+		},
+	},
+	{
+		name: "reply queues are never ended",
+		edits: []edit{
+			{"stomp/replies.go", "\t\tif len(rs.idle) > idleReplyQueues {", "\t\tif len(rs.idle) > 1000*idleReplyQueues {"},
+		},
+	},
+	{
+		name: "a reply queue that is used again is ended",
+		edits: []edit{
+			{"stomp/replies.go", "\tif q.users++; q.users == 1 {", "\tif q.users++; q.users < 1 {"},
+		},
+	},
+	{
+		name: "a reply queue is opened again before its UNSUBSCRIBE",
+		edits: []edit{
+			{"stomp/replies.go", "\t\t\trs.queues[old.name] = &replyQueue{name: old.name, ready: ended}\n", "\t\t\tdelete(rs.queues, old.name)\n"},
+		},
+	},
+	{
+		name: "a reply queue that was ended passes for open",
+		edits: []edit{
+			{"stomp/replies.go", "\t\tdelete(rs.queues, old.name)\n\t\trs.mu.Unlock()\n\t\tclose(ended)", "\t\trs.mu.Unlock()\n\t\tclose(ended)"},
+		},
+	},
+	{
+		name: "a message that was cut short passes for complete",
+		edits: []edit{
+			{"internal/ws/read.go", "\t\tcase err == io.EOF && c.b.in.failure() == nil:", "\t\tcase err == io.EOF:"},
+		},
+	},
+	{
+		name: "a server hands out what is masked",
+		edits: []edit{
+			{"internal/ws/read.go", "\t\t\tif n == 0 || !c.client { //", "\t\t\tif n == 0 { //"},
+		},
+	},
+	{
+		name: "a SUBSCRIBE of the session before counts as not written",
+		edits: []edit{
+			{"stomp/subscription.go", "\tsub.sentBefore = sub.sentBefore || sub.subscribeSent\n", ""},
+		},
+	},
 }
