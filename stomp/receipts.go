@@ -26,6 +26,7 @@ type receipts struct {
 	waiting    int           // calls between beginWait and endWait
 	answered   bool          // a RECEIPT has come in this session: the server sends them
 	ever       bool          // a RECEIPT has come in any session, but to DISCONNECT
+	everTo     commands      // to which one has come in any session
 	answeredTo commands      // to which one has come in this session
 	unanswered commands      // to which none came in this session although it was waited for
 	awaited    chan struct{} // capacity 1, signalled when isAwaited becomes true; nil until awaitedSignal is called
@@ -138,6 +139,7 @@ func (t *receipts) answer(number uint64) *pendingReceipt {
 	t.ever = t.ever || p != nil && !p.last // every server answers DISCONNECT
 	if p != nil {
 		t.answeredTo |= p.command
+		t.everTo |= p.command
 	}
 	return p
 }
@@ -270,11 +272,11 @@ func (t *receipts) areAnswered() bool {
 	return t.answered
 }
 
-// answers reports whether this server, or the one before, sends RECEIPTs.
-func (t *receipts) answers() bool {
+// answers reports whether this server, or the one before, sends RECEIPTs to that command; 0: to any.
+func (t *receipts) answers(command commands) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.ever
+	return t.ever && t.everTo&command == command
 }
 
 // holdBack notes whether the frame of p is held back.

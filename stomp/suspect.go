@@ -193,6 +193,14 @@ func (v *supervisor) charge(list []suspect, end sessionEnd) (provoked bool) {
 // isUntested reports whether x is a SUBSCRIBE that no server has accepted yet.
 func (x suspect) isUntested() bool { return x.sub != nil && !x.sub.stood }
 
+// command is that whose answers count for x: SEND is not among those that are told apart.
+func (x suspect) command() commands {
+	if x.sub != nil {
+		return subscribes
+	}
+	return 0
+}
+
 // String names the frame.
 func (x suspect) String() string {
 	if x.sub != nil {

@@ -3,6 +3,7 @@ package stomp_test
 import (
 	"context"
 	"errors"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -276,4 +277,42 @@ func TestWithSubscribeHeaderFunc_ends_while_it_waits(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A server that answers SEND and never SUBSCRIBE, as a relay may, is not waited for as if it would: who is under suspicion
+// beside a SUBSCRIBE that is refused is back within seconds, and not within minutes.
+func TestSubscription_promise5_receipts_for_SEND_alone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := rig.PipeBroker(t)
+		var asked sync.Map // receipts of SUBSCRIBEs
+		b.Intercept(func(e stomptest.Event) stomptest.Action {
+			switch e.Frame.Command {
+			case wire.Subscribe:
+				asked.Store([2]any{e.Connection, e.Frame.Get("receipt")}, true)
+				if e.Frame.Get("destination") == "/queue/bad" {
+					return stomptest.ReplyError("refused", nil, nil, true)
+				}
+			case wire.Receipt:
+				if _, ok := asked.Load([2]any{e.Connection, e.Frame.Get("receipt-id")}); ok {
+					return stomptest.Drop()
+				}
+			}
+			return stomptest.Pass()
+		})
+		c := rig.Connect(t, b, stomp.WithReconnect(stomp.Backoff{}))
+		rig.OK(t, c.Send(t.Context(), "/queue/sink", nil, stomp.WithReceipt()))
+		for range 8 {
+			_, err := c.Subscribe(t.Context(), "/topic/good")
+			rig.OK(t, err)
+		}
+		bad, err := c.NewSubscription(t.Context(), "/queue/bad")
+		rig.OK(t, err)
+		rig.OK(t, c.Send(rig.Within(t, time.Minute), "/queue/sink", nil, stomp.WithRetry()))
+		time.Sleep(10 * time.Second)
+		if n := b.Subscriptions("/topic/good"); n != 8 {
+			t.Errorf("after 10 s %d of 8 subscriptions are back", n)
+		}
+		<-bad.Done()
+		rig.Refused(t, bad.Err(), "refused")
+	})
 }

@@ -50,7 +50,7 @@ func (v *supervisor) settles(s *session, until time.Time) (all, ok bool) {
 	for _, sub := range v.client.openSubscriptions() {
 		switch {
 		case v.awaitConfirmation(s, sub, quiet):
-		case !receipts.answers():
+		case !receipts.answers(subscribes):
 			return false, !s.isCut() // this server answers no SUBSCRIBE, and did not end the session either
 		case !v.awaitConfirmation(s, sub, until):
 			return false, false
@@ -258,11 +258,13 @@ func (v *supervisor) pass() {
 	v.trialSize = min(2*v.trialSize, mostTried)
 }
 
-// passUnanswered is called when a trial was not answered in time. A server that answers may still do so. Others get time
-// to refuse one SUBSCRIBE per session, and get the rest at once.
+// passUnanswered is called when a trial was not answered in time. A server that answers such frames may still do so. Others
+// get time to refuse one SUBSCRIBE per session, and get the rest at once.
 func (v *supervisor) passUnanswered(s *session) {
-	if s.env.receipts.answers() {
-		return
+	for _, x := range v.trial {
+		if s.env.receipts.answers(x.command()) {
+			return
+		}
 	}
 	now := time.Now()
 	for _, x := range v.trial {
