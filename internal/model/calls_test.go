@@ -183,6 +183,7 @@ type sending struct {
 	receipt  *stomp.Receipt
 	commit   outcome // of a transaction
 	poison   bool    // the broker refuses it
+	patient  bool    // its ctx lasts for longer than any suspicion
 	seen     []sight
 }
 
@@ -457,6 +458,47 @@ func (a *actor) flood(tx *stomp.Transaction) {
 			return
 		}
 	}
+}
+
+// poison sends what the broker refuses, and beside it what it does not, until there is enough trouble.
+func (a *actor) poison() {
+	for n := range 2 + a.dice.IntN(5) {
+		kind := n // first one of each that are sent again
+		if n > 1 {
+			time.Sleep(tick(a.dice, 10*time.Second))
+			kind = a.dice.IntN(4)
+		}
+		if closed(a.w.mended) {
+			return
+		}
+		switch kind {
+		case 0:
+			a.insist(poisonQueue)
+		case 1:
+			a.insist(destinations[0])
+		default:
+			body, s := a.body(plain)
+			s.poison = true
+			err := a.w.call(a.name, "Send "+s.id, time.Minute, func(ctx context.Context) error {
+				return a.w.client.Send(ctx, poisonQueue, body)
+			})
+			a.w.returned(s, err, nil)
+		}
+	}
+}
+
+// insist sends WithRetry, with more patience than any suspicion takes.
+func (a *actor) insist(destination string) {
+	body, s := a.body(retriedAsync)
+	s.poison, s.patient = destination == poisonQueue, true
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	time.AfterFunc(6*time.Minute, cancel) // it has ended by then
+	var r *stomp.Receipt
+	err := a.w.call(a.name, "Send WithRetry async "+s.id, 5*time.Minute, func(context.Context) (err error) {
+		r, err = a.w.client.SendAsync(ctx, destination, body, stomp.WithRetry())
+		return err
+	})
+	a.w.returned(s, err, r)
 }
 
 // hurry subscribes at the moment when a session begins, until there is enough trouble.

@@ -221,6 +221,10 @@ func (w *world) judgeSendsLocked() {
 		if !known {
 			continue
 		}
+		if s.patient && !s.poison && err != nil && w.quiet && w.plan.reconnect && w.plan.odds == 0 && w.plan.troubles == 0 && !w.plan.flood &&
+			w.plan.profile != stomptest.Spring {
+			w.failLocked("%s is refused by nobody, and it was said: %v", s.id, err)
+		}
 		if w.plan.odds == 0 && !s.poison && isPoisonous(err) {
 			w.failLocked("%s is no poison, and it was said: %v", s.id, err)
 		}

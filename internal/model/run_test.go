@@ -96,6 +96,12 @@ func newPlan(dice *rand.Rand) plan {
 	case 3:
 		p.odds, p.troubles = 30+dice.IntN(150), 1+dice.IntN(8)
 	}
+	if p.poison { // which is trouble enough
+		if chance(dice, 2) {
+			p.odds, p.troubles = 0, 0
+		}
+		p.muteSubscribe = chance(dice, 3)
+	}
 	return p
 }
 
@@ -304,6 +310,10 @@ func (w *world) work(dice *rand.Rand) {
 	if chance(dice, 2) {
 		a := &actor{w: w, name: "the hasty one", dice: rand.New(rand.NewPCG(w.seed, 3))}
 		troubles.Go(a.hurry)
+	}
+	if w.plan.poison {
+		a := &actor{w: w, name: "the poisoner", dice: rand.New(rand.NewPCG(w.seed, 5))}
+		troubles.Go(a.poison)
 	}
 	if w.plan.troubles > 0 || w.plan.flood {
 		m := &mischief{w: w, dice: rand.New(rand.NewPCG(w.seed, 1))}
