@@ -316,3 +316,29 @@ func TestSubscription_promise5_receipts_for_SEND_alone(t *testing.T) {
 		rig.Refused(t, bad.Err(), "refused")
 	})
 }
+
+// Whoever is asked for its header gets its turn in being tried alone, also where no receipts come: a server that refuses it
+// would end every session otherwise.
+func TestSubscription_promise5_with_a_header_function(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := refusing(t, stomptest.Spring, func(stomptest.Event) stomptest.Action {
+			return stomptest.ReplyError("refused", nil, nil, true)
+		})
+		c := rig.Connect(t, b, stomp.WithReconnect(stomp.Backoff{}))
+		for range 3 {
+			_, err := c.Subscribe(t.Context(), "/topic/good")
+			rig.OK(t, err)
+		}
+		bad, err := c.NewSubscription(t.Context(), "/queue/bad", stomp.WithSubscribeHeaderFunc(
+			func(context.Context) (stomp.Header, error) { return nil, nil }))
+		rig.OK(t, err)
+		time.Sleep(time.Minute)
+		rig.Refused(t, bad.Err(), "refused")
+		if n := b.Subscriptions("/topic/good"); n != 3 {
+			t.Errorf("%d of 3 subscriptions are back", n)
+		}
+		if n := b.Sessions(); n > 10 {
+			t.Errorf("that took %d sessions", n)
+		}
+	})
+}

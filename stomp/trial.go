@@ -121,7 +121,7 @@ func (v *supervisor) tryAlone(s *session, trial []suspect) {
 // prepare asks the function that one of these may have for its header, and leaves out what has to wait for that.
 func (v *supervisor) prepare(s *session, trial []suspect) []suspect {
 	return slices.DeleteFunc(trial, func(x suspect) bool {
-		if x.sub == nil || x.sub.cfg.headerFunc == nil {
+		if !x.asks() {
 			return false
 		}
 		var err error
@@ -135,7 +135,7 @@ func (v *supervisor) prepare(s *session, trial []suspect) []suspect {
 
 // due returns what is to be tried next: something that was alone when a session ended, alone again, or several of the
 // others, SUBSCRIBEs before SENDs, what was tried least first. They take turns in costing sessions, two of the others for
-// one. asking: it may have to be asked for its header first, alone.
+// one. asking: it may have to be asked for its header first, and is tried alone when it is its turn.
 func (v *supervisor) due(asking bool) []suspect {
 	now := time.Now()
 	ending := v.client.ending() != nil // there is no later
@@ -144,10 +144,9 @@ func (v *supervisor) due(asking bool) []suspect {
 	}
 	var again, others []suspect
 	for _, x := range v.heldBack() {
-		asks := x.sub != nil && x.sub.cfg.headerFunc != nil
 		switch {
-		case now.Before(x.notBefore) && !ending, asks && !asking:
-		case x.lone.times > 0 || asks:
+		case now.Before(x.notBefore) && !ending, x.asks() && !asking:
+		case x.lone.times > 0:
 			again = append(again, x)
 		default:
 			others = append(others, x)
@@ -158,8 +157,15 @@ func (v *supervisor) due(asking bool) []suspect {
 		return again[:min(1, len(again))]
 	}
 	slices.SortStableFunc(others, func(a, b suspect) int { return cmp.Compare(a.passed, b.passed) })
-	return others[:min(v.trialSize, len(others))]
+	others = others[:min(v.trialSize, len(others))]
+	if i := slices.IndexFunc(others, suspect.asks); i >= 0 {
+		others = others[:max(1, i)]
+	}
+	return others
 }
+
+// asks reports whether a function is asked for the header of x.
+func (x suspect) asks() bool { return x.sub != nil && x.sub.cfg.headerFunc != nil }
 
 // nextDue returns when the next trial may begin. ok is false when there is none.
 func (v *supervisor) nextDue() (at time.Time, ok bool) {
