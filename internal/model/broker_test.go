@@ -29,6 +29,7 @@ type account struct {
 	requests  *stomp.Subscription[stomp.Frame] // of whoever answers requests
 	renewed   bool                             // Reconnect was called
 	renewedAt time.Time                        // when that has returned last
+	ailing    bool                             // ailingTopic is refused
 	slowed    bool                             // it was slow for a while
 	silent    bool                             // the broker as a whole
 	heard     time.Time                        // since when, or since when not
@@ -156,6 +157,7 @@ const (
 	poisonTopic = "/topic/poison"
 	poisonQueue = "/queue/poison"
 	poisonWords = "that is poison"
+	ailingTopic = "/topic/ailing" // is refused for a while, as when its home node is down
 )
 
 // faultLocked decides what becomes of a frame. name is "" when nothing does.
@@ -167,7 +169,8 @@ func (w *world) faultLocked(c *connection, e stomptest.Event) (act stomptest.Act
 		return stomptest.Drop(), "left out"
 	}
 	destination := e.Frame.Get("destination")
-	if in && w.plan.poison && (command == "SUBSCRIBE" && destination == poisonTopic || command == "SEND" && destination == poisonQueue) {
+	if in && w.plan.poison && (command == "SUBSCRIBE" && (destination == poisonTopic || destination == ailingTopic && w.ailing) ||
+		command == "SEND" && destination == poisonQueue) {
 		w.words++
 		c.lose()
 		return stomptest.ReplyError(poisonWords, nil, nil, true), "poison"
@@ -564,6 +567,14 @@ func (m *mischief) once() {
 	w := m.w
 	switch m.dice.IntN(10) {
 	case 0, 1:
+		if chance(m.dice, 2) { // much has arrived, then
+			for _, d := range destinations {
+				for range 20 {
+					w.publish(d)
+				}
+			}
+			time.Sleep(time.Nanosecond)
+		}
 		w.cut()
 	case 2:
 		w.lost()

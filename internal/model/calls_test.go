@@ -476,6 +476,8 @@ func (a *actor) poison() {
 			a.insist(poisonQueue)
 		case 1:
 			a.insist(destinations[0])
+		case 2:
+			a.w.ail(tick(a.dice, 20*time.Second))
 		default:
 			body, s := a.body(plain)
 			s.poison = true
@@ -485,6 +487,19 @@ func (a *actor) poison() {
 			a.w.returned(s, err, nil)
 		}
 	}
+}
+
+// ail refuses one more topic for a while, and begins with a new session.
+func (w *world) ail(lasts time.Duration) {
+	w.note("%s ails for %v", ailingTopic, lasts)
+	w.mu.Lock()
+	w.ailing = true
+	w.mu.Unlock()
+	w.cut()
+	time.Sleep(lasts)
+	w.mu.Lock()
+	w.ailing = false
+	w.mu.Unlock()
 }
 
 // insist sends WithRetry, with more patience than any suspicion takes.

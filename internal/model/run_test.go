@@ -69,7 +69,7 @@ func newPlan(dice *rand.Rand) plan {
 		stream:    chance(dice, 2),
 		profile:   []stomptest.Profile{stomptest.Generic, stomptest.RabbitMQ, stomptest.Artemis, stomptest.Classic, stomptest.Spring}[dice.IntN(5)],
 		version:   stomp.V12,
-		reconnect: !chance(dice, 6),
+		reconnect: !chance(dice, 5),
 		poison:    chance(dice, 8),
 		flood:     chance(dice, 6),
 		requests:  chance(dice, 2),
@@ -95,6 +95,9 @@ func newPlan(dice *rand.Rand) plan {
 		p.odds = 20 + dice.IntN(80)
 	case 3:
 		p.odds, p.troubles = 30+dice.IntN(150), 1+dice.IntN(8)
+	}
+	if !p.reconnect && chance(dice, 2) { // what had arrived by the end is known, then
+		p.odds, p.troubles, p.flood = 0, 1+dice.IntN(3), false
 	}
 	if p.poison { // which is trouble enough
 		if chance(dice, 2) {

@@ -68,7 +68,7 @@ func (a *actor) subscribe() {
 	dice := a.dice
 	s := &subscription{
 		w: w, destination: destinations[dice.IntN(len(destinations))], mode: stomp.AckMode(dice.IntN(3)),
-		sessionOnly: chance(dice, 10), slow: chance(dice, 3), careless: chance(dice, 4), last: make(map[uint64]int),
+		sessionOnly: chance(dice, 7), slow: chance(dice, 3), careless: chance(dice, 4), last: make(map[uint64]int),
 	}
 	if s.mode == stomp.AckClientIndividual && w.plan.version == stomp.V10 {
 		s.mode = stomp.AckClient
@@ -76,8 +76,8 @@ func (a *actor) subscribe() {
 	if chance(dice, 3) {
 		s.mode = stomp.AckAuto
 	}
-	if w.plan.poison && chance(dice, 5) {
-		s.destination = poisonTopic
+	if w.plan.poison && chance(dice, 4) {
+		s.destination = []string{poisonTopic, ailingTopic}[dice.IntN(2)]
 	}
 	w.mu.Lock()
 	s.number, s.began = len(w.subs), time.Now()
@@ -85,7 +85,7 @@ func (a *actor) subscribe() {
 	w.subs = append(w.subs, s)
 	w.mu.Unlock()
 	if s.mode == stomp.AckAuto {
-		s.deaf = chance(dice, 10)
+		s.deaf = chance(dice, 10) || !w.plan.reconnect && chance(dice, 3)
 	}
 	opts := []stomp.SubscribeOption{stomp.WithAck(s.mode), stomp.WithHeader("number", fmt.Sprint(s.number))}
 	if !s.deaf && chance(dice, 2) { // it would keep everybody from reading
@@ -444,8 +444,12 @@ func (s *subscription) closes() {
 		if w.words == 0 {
 			w.failLocked("%v: the broker has said nothing, and it ends with %v", s, err)
 		}
-		if w.plan.odds == 0 && isPoisonous(err) && s.destination != poisonTopic {
+		switch {
+		case w.plan.odds > 0 || !isPoisonous(err) || s.destination == poisonTopic:
+		case s.destination != ailingTopic:
 			w.failLocked("%v is no poison, and ends with %v", s, err)
+		case w.confirmed[s.id] && !s.reused:
+			w.failLocked("%v was there before, for a while it was refused, and it ends with %v", s, err)
 		}
 	default:
 		w.failLocked("%v ends with %v", s, err)

@@ -2,7 +2,7 @@
 // does not notice, it does not test. The tree is not touched: go test reads the broken file from elsewhere (-overlay).
 //
 //	go run ./internal/model/cmd/mutants                       # all of them, some seconds each
-//	go run ./internal/model/cmd/mutants -only receipt -for 2m # those with "receipt" in their name, with patience
+//	go run ./internal/model/cmd/mutants -only receipt -for 2m # those that match, with patience
 //	go run ./internal/model/cmd/mutants -from 90              # the 90th and those after it in the table
 //
 // It ends with a table for a report: how many are caught, in which files, which are not, and which nobody can see.
@@ -19,6 +19,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -26,7 +27,7 @@ import (
 
 var (
 	root    = flag.String("root", ".", "the root of the tree")
-	only    = flag.String("only", "", "only mutants with this in their name or file")
+	only    = flag.String("only", "", "only mutants whose name or file matches this regular expression")
 	lasting = flag.Duration("for", 30*time.Second, "for how long the model test may look for each")
 	from    = flag.Int("from", 1, "leaves out those before this one in the table")
 	check   = flag.Bool("check", false, "only see whether every place is found")
@@ -50,13 +51,17 @@ func run() error {
 	if err != nil {
 		return err
 	}
+	wanted, err := regexp.Compile(*only)
+	if err != nil {
+		return err
+	}
 	var chosen []mutant
 	var lost []error
 	for i, m := range table {
 		if _, err := m.broken(tree); err != nil {
 			lost = append(lost, err)
 		}
-		if i+1 >= *from && (strings.Contains(m.name, *only) || strings.Contains(m.files(), *only)) {
+		if i+1 >= *from && (wanted.MatchString(m.name) || wanted.MatchString(m.files())) {
 			chosen = append(chosen, m)
 		}
 	}
