@@ -565,7 +565,11 @@ func (w *world) cut() {
 
 func (m *mischief) once() {
 	w := m.w
-	switch m.dice.IntN(10) {
+	which := m.dice.IntN(10)
+	if w.plan.leaves {
+		which = 0
+	}
+	switch which {
 	case 0, 1:
 		if chance(m.dice, 2) { // much has arrived, then
 			for _, d := range destinations {

@@ -33,6 +33,7 @@ type plan struct {
 	actors    int
 	steps     int
 	prefetch  int
+	leaves    bool // sessions are cut, and nothing else: what had arrived by then is known
 	early     bool // the Client is ended while everybody is at work
 	end       ending
 
@@ -69,7 +70,7 @@ func newPlan(dice *rand.Rand) plan {
 		stream:    chance(dice, 2),
 		profile:   []stomptest.Profile{stomptest.Generic, stomptest.RabbitMQ, stomptest.Artemis, stomptest.Classic, stomptest.Spring}[dice.IntN(5)],
 		version:   stomp.V12,
-		reconnect: !chance(dice, 5),
+		reconnect: !chance(dice, 6),
 		poison:    chance(dice, 8),
 		flood:     chance(dice, 6),
 		requests:  chance(dice, 2),
@@ -96,8 +97,9 @@ func newPlan(dice *rand.Rand) plan {
 	case 3:
 		p.odds, p.troubles = 30+dice.IntN(150), 1+dice.IntN(8)
 	}
-	if !p.reconnect && chance(dice, 2) { // what had arrived by the end is known, then
-		p.odds, p.troubles, p.flood = 0, 1+dice.IntN(3), false
+	if p.leaves = chance(dice, 6); p.leaves {
+		p.reconnect = chance(dice, 2)
+		p.odds, p.troubles, p.flood, p.poison = 0, 2+dice.IntN(4), false, false
 	}
 	if p.poison { // which is trouble enough
 		if chance(dice, 2) {

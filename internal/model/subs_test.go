@@ -73,9 +73,10 @@ func (a *actor) subscribe() {
 	if s.mode == stomp.AckClientIndividual && w.plan.version == stomp.V10 {
 		s.mode = stomp.AckClient
 	}
-	if chance(dice, 3) {
+	if chance(dice, 3) || w.plan.leaves && chance(dice, 2) {
 		s.mode = stomp.AckAuto
 	}
+	s.sessionOnly = s.sessionOnly || w.plan.leaves && chance(dice, 2)
 	if w.plan.poison && chance(dice, 4) {
 		s.destination = []string{poisonTopic, ailingTopic}[dice.IntN(2)]
 	}
@@ -85,10 +86,10 @@ func (a *actor) subscribe() {
 	w.subs = append(w.subs, s)
 	w.mu.Unlock()
 	if s.mode == stomp.AckAuto {
-		s.deaf = chance(dice, 10) || !w.plan.reconnect && chance(dice, 3)
+		s.deaf = chance(dice, 10) || w.plan.leaves && chance(dice, 3)
 	}
 	opts := []stomp.SubscribeOption{stomp.WithAck(s.mode), stomp.WithHeader("number", fmt.Sprint(s.number))}
-	if !s.deaf && chance(dice, 2) { // it would keep everybody from reading
+	if !s.deaf && !w.plan.leaves && chance(dice, 2) { // it would keep everybody from reading
 		s.policy = stomp.Overflow(dice.IntN(4))
 		if s.mode != stomp.AckAuto && s.policy != stomp.OverflowFail {
 			s.policy = stomp.OverflowBlock
