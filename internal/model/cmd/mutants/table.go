@@ -629,6 +629,7 @@ var table = []mutant{
 		edits: []edit{
 			{"stomp/trial.go", "\ts.out.Hold()\n", "\t_ = s.out.Hold\n"},
 		},
+		unseen: "they pause for long enough here; a test of stomp has one that does not",
 	},
 	{
 		name: "the answer to a trial is not awaited",
@@ -647,6 +648,7 @@ var table = []mutant{
 		edits: []edit{
 			{"stomp/trial.go", "\t\t\tx.held = false\n\t\t\tx.sub.holdBack(nil)\n", "\t\t\t_ = x.held\n"},
 		},
+		unseen: "it comes within a minute all the same; a test of stomp counts the seconds",
 	},
 	{
 		name: "a count of what is held back leaks",
