@@ -115,8 +115,8 @@ func (c *Client) subscribe(ctx context.Context, destination string, opts []Subsc
 	return sub, nil
 }
 
-// withSent returns the error of the call that has made a subscription, which has ended, with the guarantee that no SUBSCRIBE
-// was written on any session, or without.
+// withSent returns the error of the call that has made a subscription, which has ended, with the guarantee that no
+// SUBSCRIBE was written on any session, or without.
 func (sub *subscription) withSent(err error) error {
 	op, ok := err.(*opError)
 	if !ok {

@@ -279,8 +279,8 @@ func TestWithSubscribeHeaderFunc_ends_while_it_waits(t *testing.T) {
 	}
 }
 
-// A server that answers SEND and never SUBSCRIBE, as a relay may, is not waited for as if it would: who is under suspicion
-// beside a SUBSCRIBE that is refused is back within seconds, and not within minutes.
+// A server that answers SEND and never SUBSCRIBE, as a relay may, is not waited for as if it would: who is under
+// suspicion beside a SUBSCRIBE that is refused is back within seconds, and not within minutes.
 func TestSubscription_promise5_receipts_for_SEND_alone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := rig.PipeBroker(t)
@@ -317,8 +317,8 @@ func TestSubscription_promise5_receipts_for_SEND_alone(t *testing.T) {
 	})
 }
 
-// Whoever is asked for its header gets its turn in being tried alone, also where no receipts come: a server that refuses it
-// would end every session otherwise.
+// Whoever is asked for its header gets its turn in being tried alone, also where no receipts come: a server that
+// refuses it would end every session otherwise.
 func TestSubscription_promise5_with_a_header_function(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := refusing(t, stomptest.Spring, func(stomptest.Event) stomptest.Action {

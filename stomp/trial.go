@@ -134,8 +134,8 @@ func (v *supervisor) prepare(s *session, trial []suspect) []suspect {
 }
 
 // due returns what is to be tried next: something that was alone when a session ended, alone again, or several of the
-// others, SUBSCRIBEs before SENDs, what was tried least first. They take turns in costing sessions, two of the others for
-// one. asking: it may have to be asked for its header first, and is tried alone when it is its turn.
+// others, SUBSCRIBEs before SENDs, what was tried least first. They take turns in costing sessions, two of the others
+// for one. asking: it may have to be asked for its header first, and is tried alone when it is its turn.
 func (v *supervisor) due(asking bool) []suspect {
 	now := time.Now()
 	ending := v.client.ending() != nil // there is no later
@@ -264,8 +264,8 @@ func (v *supervisor) pass() {
 	v.trialSize = min(2*v.trialSize, mostTried)
 }
 
-// passUnanswered is called when a trial was not answered in time. A server that answers such frames may still do so. Others
-// get time to refuse one SUBSCRIBE per session, and get the rest at once.
+// passUnanswered is called when a trial was not answered in time. A server that answers such frames may still do so.
+// Others get time to refuse one SUBSCRIBE per session, and get the rest at once.
 func (v *supervisor) passUnanswered(s *session) {
 	for _, x := range v.trial {
 		if s.env.receipts.answers(x.command()) {

@@ -334,12 +334,12 @@ func (w *world) subscribeCameLocked(c *connection, f stomptest.Frame, effect boo
 	}
 }
 
-// isSuspiciousLocked reports whether the Client may hold something back on a connection: the broker has said something, or
-// sessions have ended without a word, twice.
+// isSuspiciousLocked reports whether the Client may hold something back on a connection: the broker has said
+// something, or sessions have ended without a word, twice.
 func (w *world) isSuspiciousLocked(c *connection) bool { return w.words > 0 || c.number > 2 }
 
-// restoredLocked is called as the first SEND comes on a connection: every SUBSCRIBE comes before it, unless something is
-// under suspicion (promise 3).
+// restoredLocked is called as the first SEND comes on a connection: every SUBSCRIBE comes before it, unless something
+// is under suspicion (promise 3).
 func (w *world) restoredLocked(c *connection) {
 	if w.isSuspiciousLocked(c) || !w.endBegan.IsZero() {
 		return
@@ -471,7 +471,8 @@ func (r refusals) Handle(_ context.Context, rec slog.Record) error {
 	return nil
 }
 
-// subscriptionsLocked returns the ids of the subscriptions on a connection, and how many reply queues there are beside them.
+// subscriptionsLocked returns the ids of the subscriptions on a connection, and how many reply queues there are
+// beside them.
 func (c *connection) subscriptionsLocked() (ids []string, replyQueues int) {
 	for id, sub := range c.subs {
 		if isReplyQueue(sub.destination) {

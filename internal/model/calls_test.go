@@ -19,8 +19,8 @@ type call struct {
 	began    time.Time
 }
 
-// call makes a call with a ctx that ends after so long, and checks that it returns by then, and with an error that it may
-// return.
+// call makes a call with a ctx that ends after so long, and checks that it returns by then, and with an error that it
+// may return.
 func (w *world) call(by, name string, within time.Duration, f func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), within)
 	defer cancel()
@@ -123,7 +123,8 @@ func (w *world) checkErrorLocked(by, name string, err error) {
 	}
 }
 
-// lossesLocked counts the connections that were lost, or may have been: those before the newest, and what faults have ended.
+// lossesLocked counts the connections that were lost, or may have been: those before the newest, and what faults have
+// ended.
 func (w *world) lossesLocked() (n int) {
 	if w.renewed {
 		n++
@@ -416,8 +417,8 @@ func (a *actor) beforeFlood() (tx *stomp.Transaction) {
 	return tx
 }
 
-// flood sends more than the Client takes while nobody reads. Meanwhile everybody else waits for room, and what they wait
-// for comes to its end: subscriptions, and tx.
+// flood sends more than the Client takes while nobody reads. Meanwhile everybody else waits for room, and what they
+// wait for comes to its end: subscriptions, and tx.
 func (a *actor) flood(tx *stomp.Transaction) {
 	w := a.w
 	var waiting sync.WaitGroup // joined below

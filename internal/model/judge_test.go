@@ -63,8 +63,8 @@ func (w *world) judgeQuiet() {
 	w.judgeSendsLocked()
 }
 
-// judgeRestored sees whether every subscription is there when there was no trouble for a while. Those under suspicion may
-// not be.
+// judgeRestored sees whether every subscription is there when there was no trouble for a while. Those under suspicion
+// may not be.
 func (w *world) judgeRestored() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -190,8 +190,8 @@ func (s *sending) outcome() (err error, known bool) {
 	return s.receipt.Err(), closed(s.receipt.Done())
 }
 
-// lostUnwritten is how many bytes may be lost with each connection beyond those that Stats counts as sent: what the Client
-// had gathered, what it was writing as the connection broke, and the frame under way.
+// lostUnwritten is how many bytes may be lost with each connection beyond those that Stats counts as sent: what the
+// Client had gathered, what it was writing as the connection broke, and the frame under way.
 const lostUnwritten = 2*64<<10 + 40_000
 
 // judgeSendsLocked compares what was said of each SEND with what the broker saw.
@@ -345,7 +345,8 @@ func (w *world) probe(dice *rand.Rand) {
 	}
 }
 
-// probeUnsubscribe sees how long Unsubscribe waits for a server that may leave out the answer: once, and for a second.
+// probeUnsubscribe sees how long Unsubscribe waits for a server that may leave out the answer: once, and for a
+// second.
 func (w *world) probeUnsubscribe(answers bool) {
 	var subs []*stomp.Subscription[stomp.Frame]
 	for range 2 {
@@ -397,8 +398,8 @@ func (w *world) probeRequests() {
 	}
 }
 
-// probeAcks sees whether frames are acknowledged one by one and together, and whether Unsubscribe waits for that and no
-// longer.
+// probeAcks sees whether frames are acknowledged one by one and together, and whether Unsubscribe waits for that and
+// no longer.
 func (w *world) probeAcks() {
 	for _, mode := range []stomp.AckMode{stomp.AckClient, stomp.AckClientIndividual} {
 		if mode == stomp.AckClientIndividual && w.plan.version == stomp.V10 {
@@ -447,8 +448,8 @@ func (w *world) probeAcks() {
 	}
 }
 
-// probeStall sees whether a consumer that does not read stops the reading, and whether that goes on when it does read: any
-// count of those who wait for an answer that is wrong shows here.
+// probeStall sees whether a consumer that does not read stops the reading, and whether that goes on when it does
+// read: any count of those who wait for an answer that is wrong shows here.
 func (w *world) probeStall(answers bool) {
 	const bound, sent = 4, 60
 	var s *stomp.Subscription[stomp.Frame]

@@ -23,8 +23,8 @@ var (
 	events  = flag.Int("model.events", 150, "how many of its last events a run that fails prints")
 )
 
-// TestClient_model makes random calls under random faults, and compares what came of them with what is promised: 1 to 8, 10,
-// 11 and 12 of the README, and the clauses S2, S3, M2 to M6.
+// TestClient_model makes random calls under random faults, and compares what came of them with what is promised: 1 to
+// 8, 10, 11 and 12 of the README, and the clauses S2, S3, M2 to M6.
 func TestClient_model(t *testing.T) {
 	began := time.Now()
 	var made, failed atomic.Int64

@@ -366,8 +366,8 @@ func (w *world) mend() {
 	w.silence(false)
 }
 
-// settle waits until the Client is connected, and everything that hangs over has had its time. It is false when the Client
-// has ended by itself.
+// settle waits until the Client is connected, and everything that hangs over has had its time. It is false when the
+// Client has ended by itself.
 func (w *world) settle() bool {
 	w.awaitSession()
 	if w.plan.reconnect {

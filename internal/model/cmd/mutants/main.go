@@ -1,13 +1,14 @@
-// Mutants breaks the code of the client on purpose, in one place at a time, and runs the model test on each: what the test
-// does not notice, it does not test. The tree is not touched: go test reads the broken file from elsewhere (-overlay).
+// Mutants breaks the code of the client on purpose, in one place at a time, and runs the model test on each: what the
+// test does not notice, it does not test. The tree is not touched: go test reads the broken file from elsewhere
+// (-overlay).
 //
 //	go run ./internal/model/cmd/mutants                       # all of them, some seconds each
 //	go run ./internal/model/cmd/mutants -only receipt -for 2m # those that match, with patience
 //	go run ./internal/model/cmd/mutants -from 90              # the 90th and those after it in the table
 //
-// It ends with a table for a report: how many are caught, in which files, which are not, and which nobody can see.
-// It fails when a mutant survives that was expected to be caught, and when a place is not found any more: then the table in
-// table.go has to follow the code.
+// It ends with a table for a report: how many are caught, in which files, which are not, and which nobody can see. It
+// fails when a mutant survives that was expected to be caught, and when a place is not found any more: then the table
+// in table.go has to follow the code.
 package main
 
 import (
