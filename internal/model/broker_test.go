@@ -464,6 +464,7 @@ func (r refusals) Handle(_ context.Context, rec slog.Record) error {
 		}
 		if sub.taken { // the Client may not know yet
 			w.noteLocked("the broker says: %s", why)
+			c.lose()
 			return nil
 		}
 	}

@@ -377,15 +377,16 @@ func (w *world) probeUnsubscribe(answers bool) {
 // probeRequests sees whether many requests at many reply queues are answered, and how many of those stay.
 func (w *world) probeRequests() {
 	var all sync.WaitGroup // joined below
-	for i := range 2 * manyReplyQueues {
+	dice := rand.New(rand.NewPCG(w.seed, 6))
+	for i := range 3 * manyReplyQueues {
 		body, s := w.bodyOf(&sending{id: fmt.Sprintf("the probe's request %d", i), by: "the probe's requests", kind: request, began: time.Now()}, 0)
+		opts := []stomp.SendOption{stomp.WithReplyTo(fmt.Sprint(replyQueue, dice.IntN(manyReplyQueues)))}
 		all.Go(func() {
-			opts := []stomp.SendOption{stomp.WithReplyTo(fmt.Sprint(replyQueue, i%manyReplyQueues))}
 			if err := w.request("the probe", body, s, 30*time.Second, opts); err != nil {
 				w.fail("Request fails when all is quiet: %v", err)
 			}
 		})
-		if i%8 == 0 {
+		if i%12 == 0 {
 			all.Wait()
 		}
 	}

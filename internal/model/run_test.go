@@ -100,6 +100,9 @@ func newPlan(dice *rand.Rand) plan {
 	if p.leaves = chance(dice, 6); p.leaves {
 		p.reconnect = chance(dice, 2)
 		p.odds, p.troubles, p.flood, p.poison = 0, 2+dice.IntN(4), false, false
+		if chance(dice, 2) { // while they are leaving
+			p.early, p.end = true, byDrain
+		}
 	}
 	if p.poison { // which is trouble enough
 		if chance(dice, 2) {
