@@ -80,7 +80,7 @@ func (w *world) checkLateLocked(c *call) {
 		}
 	}
 	st := w.client.Status()
-	if command == "Send" && !strings.Contains(c.name, "With") && w.endBegan.IsZero() && st.State == stomp.StateConnected &&
+	if (command == "Send" && !strings.Contains(c.name, "With") || command == "Flush" && !w.slowed) && w.endBegan.IsZero() && st.State == stomp.StateConnected &&
 		time.Since(st.Since) > 5*time.Second && !w.silent && time.Since(w.heard) > 5*time.Second && w.plan.odds == 0 && time.Since(c.began) > 5*time.Second {
 		w.failLocked("%s by %s waits for a session that stands since %v", c.name, c.by, st.Since.Sub(w.began))
 	}
