@@ -255,7 +255,7 @@ func (w *world) cameLocked(c *connection, f stomptest.Frame, fault string) {
 			w.failLocked("nobody has sent %s", show(f))
 		}
 	case "SUBSCRIBE":
-		w.subscribeCameLocked(c, f, effect)
+		w.subscribeCameLocked(c, f, effect, fault == "refused")
 	case "UNSUBSCRIBE":
 		sub := c.last[id]
 		switch {
@@ -287,7 +287,7 @@ func (w *world) cameLocked(c *connection, f stomptest.Frame, fault string) {
 	}
 }
 
-func (w *world) subscribeCameLocked(c *connection, f stomptest.Frame, effect bool) {
+func (w *world) subscribeCameLocked(c *connection, f stomptest.Frame, effect, refused bool) {
 	id := f.Get("id")
 	if c.subs[id] != nil {
 		w.failLocked("%s: there is such a subscription on connection %d already", show(f), c.number)
@@ -295,6 +295,9 @@ func (w *world) subscribeCameLocked(c *connection, f stomptest.Frame, effect boo
 	// Whoever was ended before this connection began is not restored on it.
 	if n, err := strconv.Atoi(f.Get("number")); err == nil && n < len(w.subs) {
 		w.subs[n].asked = true
+		if refused {
+			w.subs[n].refusedOn, w.subs[n].refusedAt = c, time.Now()
+		}
 		if asks := w.subs[n].asks; asks != nil {
 			w.usedLocked(asks, show(f), f.Get("asked"))
 		}

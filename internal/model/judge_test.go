@@ -108,6 +108,9 @@ func (w *world) openLocked() (ids []string) {
 			if err := s.s.Err(); err != nil {
 				w.failLocked("%v is open, and its Err is %v", s, err)
 			}
+			if c := s.refusedOn; c != nil && !w.slowed && (!c.lost || c.lostAt.Sub(s.refusedAt) > 10*time.Second) {
+				w.failLocked("%v is open, and it was refused at %v", s, s.refusedAt.Sub(w.began))
+			}
 			if s.destination == poisonTopic {
 				w.failLocked("%v is open, and the broker refuses it always", s)
 			}

@@ -38,9 +38,11 @@ type subscription struct {
 	last      map[uint64]int // of each connection, the number of the last delivery
 	paused    bool           // its consumer took nothing for long
 	closedAt  time.Time
-	leaving   bool     // Unsubscribe was called before anything else had ended it
-	unsent    bool     // its call said that nothing was written
-	asked     bool     // a SUBSCRIBE of it came
+	leaving   bool        // Unsubscribe was called before anything else had ended it
+	unsent    bool        // its call said that nothing was written
+	asked     bool        // a SUBSCRIBE of it came
+	refusedOn *connection // with an ERROR that says so; nil: it was not
+	refusedAt time.Time
 	left      *leaving // how Unsubscribe went, when it has returned nil; nil: it has not
 }
 
