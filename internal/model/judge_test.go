@@ -337,13 +337,13 @@ func (w *world) probe(dice *rand.Rand) {
 	w.judgeDeliveriesLocked()
 	w.judgeSendsLocked()
 	w.mu.Unlock()
+	w.probeUnsubscribe(answers) // the first of its session
 	if w.client.Stats().ReceiptsPending == 0 {
 		w.probeStall(answers)
 	}
 	if answers {
 		w.probeAcks()
 	}
-	w.probeUnsubscribe(answers)
 	if w.requests != nil && !closed(w.requests.Done()) {
 		w.probeRequests()
 	}
