@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"slices"
@@ -26,7 +27,7 @@ type credentials struct{ login, passcode string }
 
 // connectConfig collects the options of Connect. It does not change after Connect.
 type connectConfig struct {
-	urls           []string // the one given to Connect, then WithFailover's
+	urls           []string // the one given to Connect, then WithFailover's; in the Client's own order with WithShuffle
 	header         Header
 	login          *credentials
 	credentials    func(context.Context) (string, string, error)
@@ -48,6 +49,7 @@ type connectConfig struct {
 	dialer         func(context.Context, string) (net.Conn, error)
 	limits         Limits
 	failover       []string
+	shuffle        bool
 	backoff        Backoff
 	once           bool // no reconnect: a lost connection ends the Client
 	initialRetry   bool
@@ -80,6 +82,9 @@ func newConnectConfig(url string, opts []ConnectOption) (*connectConfig, error) 
 	c.versions = slices.Clone(c.versions)
 	slices.Sort(c.versions)
 	c.urls = append([]string{url}, c.failover...)
+	if c.shuffle {
+		rand.Shuffle(len(c.urls), func(i, j int) { c.urls[i], c.urls[j] = c.urls[j], c.urls[i] })
+	}
 	c.backoff = c.backoff.withDefaults()
 	c.bound = c.buffer.bound()
 	return c, nil

@@ -223,6 +223,13 @@ func WithFailover(urls ...string) ConnectOption {
 	return connectOption(func(c *connectConfig) { c.failover = append([]string{}, urls...) })
 }
 
+// WithShuffle makes the Client draw an order of its own of its endpoints, Connect's URL among them, once and for all: it
+// stands for the order in which they were given, wherever that counts (see [WithFailover]). So the clients of a cluster
+// spread over its nodes, and those of a node that dies over all that are left, and not over the next one alone.
+func WithShuffle() ConnectOption {
+	return connectOption(func(c *connectConfig) { c.shuffle = true })
+}
+
 // WithReconnect sets when a lost connection is tried again. Reconnecting is on by default, with the defaults of
 // [Backoff]. The Client ends after Backoff.Attempts in one outage, or when every endpoint that answers has rejected its
 // credentials for Backoff.Refused ([ConnectError.Refused]).

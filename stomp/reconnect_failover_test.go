@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -80,6 +81,39 @@ func TestWithFailover_Connect_shares_its_time(t *testing.T) {
 			rig.Equal(t, "the dials", after, c.after)
 		})
 	}
+}
+
+// Each Client has an order of its own, and keeps it: in Connect, after a loss, and where Reconnect starts again.
+func TestWithShuffle_each_Client_has_its_own_order(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		orders := make(map[string]int)
+		for range 300 {
+			route := rig.NewRoute(t)
+			route.Plan(rig.Times(2, rig.NoDial)...)
+			c := rig.Connect(t, route, withThree, stomp.WithShuffle(), stomp.WithReconnect(rig.QuickBackoff))
+			order := route.Hosts()
+			if sorted := slices.Sorted(slices.Values(order)); !slices.Equal(sorted, []string{"one.test", "three.test", "two.test"}) {
+				t.Fatalf("Connect asked %q", order)
+			}
+			orders[strings.Join(order, " ")]++
+			w := c.Watch(t.Context())
+			route.Plan(rig.Times(3, rig.NoDial)...)
+			route.Broker.Cut()
+			rig.UntilSession(t, w, 2)
+			rig.Equal(t, "after a loss of the last one", route.Hosts(), []string{order[2], order[0], order[1], order[2]})
+			rig.OK(t, c.Reconnect(t.Context()))
+			rig.Equal(t, "Reconnect", route.Hosts(), order[:1])
+			c.Close()
+		}
+		for order, n := range orders {
+			if n < 20 { // of 50 to be expected: once in a million runs
+				t.Errorf("%s: %d of 300", order, n)
+			}
+		}
+		if len(orders) != 6 {
+			t.Errorf("%d of 6 orders", len(orders))
+		}
+	})
 }
 
 // After a loss the endpoint that was lost comes first, then the others in order, round and round.
