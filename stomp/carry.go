@@ -3,6 +3,7 @@ package stomp
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/webstomp/webstomp/internal/outbox"
 	"github.com/webstomp/webstomp/internal/wire"
@@ -19,6 +20,9 @@ func (s *session) resend(frames []carried) (left []carried) {
 		}
 		switch {
 		case err == nil:
+			if f.receipt != nil {
+				s.env.receipts.sentAgain(f.receipt)
+			}
 			continue
 		case errors.Is(err, errSessionOver):
 			for j := range frames[i:] {
@@ -32,6 +36,28 @@ func (s *session) resend(frames []carried) (left []carried) {
 		}
 	}
 	return nil
+}
+
+// sendOverdue runs when the lookout fires. A frame that is not written yet is not sent twice: nothing is overdue then.
+func (s *session) sendOverdue() {
+	if s.isCut() {
+		return
+	}
+	again, first := s.env.receipts.takeOverdue(time.Now())
+	for _, f := range first {
+		s.env.log.Warn("stomp: no receipt has come for a SEND; it is sent again until one does", "destination", f.receipt.target,
+			"receipt", receiptID(f.receipt.number), "after", overdueAfter)
+	}
+	for _, f := range again {
+		if !f.ticket.IsFlushed() {
+			continue
+		}
+		// Without the ticket, which is that of the first time: what was written once is not unsent any more.
+		e := outbox.Entry{Type: f.typ, Encoded: f.frame, Forced: true}
+		if _, err := s.out.Add(context.Background(), e, func(dst []byte) ([]byte, error) { return dst, nil }); err != nil {
+			return // the session is ending
+		}
+	}
 }
 
 // encodedHere returns the frame encoded in the version of this session.

@@ -338,9 +338,10 @@ func WithReplyTo(destination string) SendOption {
 	return sendOption(func(c *sendConfig) { c.replyTo = destination })
 }
 
-// WithRetry delivers a SEND at least once: it asks for a receipt, and sends the same frame again on each next session
-// until the receipt comes or ctx ends. The broker may get it more than once, because a lost receipt looks like a lost
-// message. Frames with WithRetry keep their order among themselves, except for those held back: when the server ends
+// WithRetry delivers a SEND at least once: it asks for a receipt, and sends the same frame again until the receipt comes
+// or ctx ends: on each next session, and on one that lives 15 s after the last time, then after 30 s, doubled up to 4
+// minutes. The broker may get it more than once, and the subscribers of a topic each repeat, because a lost receipt looks
+// like a lost message. Give it a ctx that ends: RabbitMQ tells nobody when a queue rejects a message. Frames with WithRetry keep their order among themselves, except for those held back: when the server ends
 // session after session while a frame is unanswered, it is tried alone, with pauses, and everything else goes on. If the
 // server goes on ending the session over it for half a minute, the error is the server's own [*Error] or [*CloseError].
 // An [*Error] of the broker that names the receipt ends it at once. It excludes transactions and Request.

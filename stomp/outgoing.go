@@ -113,6 +113,7 @@ func (s *session) accept(ctx context.Context, f *outgoing, r *pendingReceipt) (n
 	}
 	if r != nil {
 		e.Ticket = &r.ticket
+		r.hidden = f.command == wire.Send && s.server.hidesRejections
 		if f.retry {
 			r.resend = &carried{frame: e.Encoded, typ: e.Type, version: s.info.Version, ticket: e.Ticket}
 		}

@@ -14,6 +14,7 @@ type Receipt struct {
 	err        error         // set before done is closed
 	op, target string        // for error texts: what was sent, and where
 	number     uint64        // of the receipt
+	hidden     bool          // the server does not tell when it rejects the frame
 
 	interrupted atomic.Pointer[error] // why the last session ended that the frame has outlived
 }
@@ -57,8 +58,11 @@ func (r *Receipt) lost(err error, unsent bool) error {
 		err = r.interruptedBy(err)
 	}
 	hint := "the broker may have the message"
-	if unsent {
+	switch {
+	case unsent:
 		hint = "nothing was written"
+	case r.hidden:
+		hint += ", or has rejected it: RabbitMQ's STOMP does not tell"
 	}
 	return r.failed(err, hint, unsent)
 }

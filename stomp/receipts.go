@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/webstomp/webstomp/internal/notify"
 	"github.com/webstomp/webstomp/internal/outbox"
@@ -30,6 +31,7 @@ type receipts struct {
 	answeredTo commands      // to which one has come in this session
 	unanswered commands      // to which none came in this session although it was waited for
 	awaited    chan struct{} // capacity 1, signalled when isAwaited becomes true; nil until awaitedSignal is called
+	lookout    lookout       // for frames WithRetry whose RECEIPT is overdue
 }
 
 // commands is a set of the commands of which it matters whether a server answers them. Some answer SEND and not SUBSCRIBE.
@@ -63,6 +65,7 @@ type pendingReceipt struct {
 	suspicion *suspicion // WithRetry: nil until a session has ended while it was unanswered; owned by the supervisor
 
 	held    bool     // its frame waits for a trial, see suspect.go; guarded by receipts.mu
+	overdue overdue  // of a frame WithRetry; guarded by receipts.mu
 	resend  *carried // what to send again WithRetry; nil: nothing. Set before the entry is added, then guarded by receipts.mu
 	unwatch func()   // stops watching the ctx of SendAsync; nil: not watched. Guarded by receipts.mu
 }
@@ -112,6 +115,9 @@ func (t *receipts) add(p *pendingReceipt) error {
 		return err
 	}
 	t.pending[p.number] = p
+	if p.resend != nil {
+		t.dueLocked(p, time.Now(), overdueAfter)
+	}
 	var awaited chan<- struct{}
 	if p.asked {
 		if t.asked++; t.asked == 1 {
@@ -343,10 +349,17 @@ func (t *receipts) outstanding(sent bool) *pendingReceipt {
 	return nil
 }
 
-// beginSession forgets to what the server of the last session sent RECEIPTs.
-func (t *receipts) beginSession() {
+// beginSession forgets to what the server of the last session sent RECEIPTs. fire is called when a frame of this one is
+// overdue, in a goroutine of its own.
+func (t *receipts) beginSession(fire func()) {
 	t.mu.Lock()
 	t.answered, t.answeredTo, t.unanswered = false, 0, 0
+	t.lookout = lookout{fire: fire}
+	for _, p := range t.pending {
+		if !p.overdue.at.IsZero() {
+			t.lookAtLocked(p.overdue.at, time.Now())
+		}
+	}
 	t.mu.Unlock()
 }
 
@@ -364,9 +377,14 @@ func (t *receipts) endSession(err error, w *outbox.Writer, left []carried) (agai
 	}
 	var ended []lost
 	t.mu.Lock()
+	if t.lookout.timer != nil {
+		t.lookout.timer.Stop() // one that is just firing sees that the session is cut
+	}
+	t.lookout = lookout{}
 	for number, p := range t.pending {
 		frame, here, begun := p.ticket.Leave(w)
 		stays := byTicket[&p.ticket]
+		p.overdue.at = time.Time{} // sentAgain sets it
 		switch {
 		case !here:
 		case begun && p.resend != nil:

@@ -17,6 +17,8 @@ type server struct {
 	makesReplyQueues bool
 	// acksAtOnce: an ACK or NACK in a transaction counts at once, whatever becomes of the transaction.
 	acksAtOnce bool
+	// hidesRejections: a SEND that a queue rejects is answered by neither RECEIPT nor ERROR.
+	hidesRejections bool
 	// namesWhatItCancels: an ERROR with a subscription says that this has been cancelled, and nothing else.
 	namesWhatItCancels bool
 }
@@ -40,6 +42,7 @@ func parseServer(info Session, stream bool) server {
 	case strings.HasPrefix(info.Server, "RabbitMQ"):
 		s.kind = rabbitMQ
 		s.makesReplyQueues = true
+		s.hidesRejections = true
 		s.namesWhatItCancels = true
 	case strings.HasPrefix(info.Server, "ActiveMQ-Artemis"):
 		s.kind = artemis

@@ -129,7 +129,7 @@ var errDisconnected = fmt.Errorf("%w: disconnected", ErrClosed)
 
 // start runs the session until it ends. whenOver is then called, in a goroutine of its own, and has to call join.
 func (s *session) start(whenOver func()) {
-	s.env.receipts.beginSession()
+	s.env.receipts.beginSession(s.sendOverdue)
 	s.startSilenceTimer()
 	s.startBeats()
 	s.loop(s.writeLoop)

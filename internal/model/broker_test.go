@@ -98,6 +98,7 @@ type delivery struct {
 type sight struct {
 	conn   *connection
 	frame  int // which one on its connection
+	at     time.Time
 	tx     string
 	effect bool // it was not refused, and not lost on its last step
 }
@@ -247,7 +248,7 @@ func (w *world) cameLocked(c *connection, f stomptest.Frame, fault string) {
 			w.restoredLocked(c)
 		}
 		if s := w.byBody[bodyID(f.Body)]; s != nil {
-			s.seen = append(s.seen, sight{c, c.frames, tx, effect})
+			s.seen = append(s.seen, sight{c, c.frames, time.Now(), tx, effect})
 			if len(f.Body) != s.size {
 				w.failLocked("%s has %d bytes, %d were sent", show(f), len(f.Body), s.size)
 			}

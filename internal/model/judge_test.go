@@ -193,6 +193,10 @@ func (s *sending) outcome() (err error, known bool) {
 	return s.receipt.Err(), closed(s.receipt.Done())
 }
 
+// overdueAfter is how long the receipt of a SEND WithRetry has to be overdue, at least, until it is sent for the n-th time
+// again on a session that lives.
+func overdueAfter(n int) time.Duration { return 15 * time.Second << (n - 1) }
+
 // lostUnwritten is how many bytes may be lost with each connection beyond those that Stats counts as sent: what the
 // Client had gathered, what it was writing as the connection broke, and the frame under way.
 const lostUnwritten = 2*64<<10 + 40_000
@@ -213,10 +217,14 @@ func (w *world) judgeSendsLocked() {
 			if one.effect {
 				effects++
 			}
+			before := 0 // how often it came on the same connection
 			for _, other := range s.seen[:i] {
 				if other.conn == one.conn {
-					w.failLocked("%s came twice on connection %d", s.id, one.conn.number)
+					before++
 				}
+			}
+			if age := one.at.Sub(s.began); before > 0 && (!s.kind.retries() || age < overdueAfter(before)) {
+				w.failLocked("%s came %d times on connection %d within %v", s.id, before+1, one.conn.number, age)
 			}
 		}
 		if len(s.seen) > 1 && !s.kind.retries() {

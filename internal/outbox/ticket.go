@@ -30,6 +30,14 @@ func (t *Ticket) IsEntered() bool {
 	return t.out != nil
 }
 
+// IsFlushed reports whether the Outbox that has the frame has handed it to the operating system.
+func (t *Ticket) IsFlushed() bool {
+	t.mu.Lock()
+	out, number := t.out, t.number
+	t.mu.Unlock()
+	return out != nil && out.IsFlushed(number)
+}
+
 // Withdraw gives up the frame. It reports whether no byte of it was written, nor will be.
 func (t *Ticket) Withdraw() (unsent bool) {
 	t.mu.Lock()
