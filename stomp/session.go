@@ -69,6 +69,7 @@ type session struct {
 	beatTimer    *time.Timer // nil: we send no heart-beats. Set before the loops start
 	pause        readPause
 	stall        writeStall // owned by the read loop
+	overrun      overrun    // likewise
 	said         string     // the last ERROR that named a receipt or a subscription, as text; owned by the read loop
 	saidAt       time.Time  // likewise
 	explained    bool       // the session has ended right after that; set by the read loop

@@ -9,14 +9,14 @@ import (
 )
 
 // waitForRoom stops the read loop while a queue with OverflowBlock is full (promise 2), unless a call waits for what only
-// reading can bring (receipts.isAwaited), or writing has stalled.
+// reading can bring (receipts.isAwaited), or writing has stalled. For a receipt that is late it lets ever less through.
 func (s *session) waitForRoom(full *inbox.Inbox[Frame]) error {
 	s.pause.set(true)
 	defer s.pause.set(false)
 	awaited := s.env.receipts.awaitedSignal()
 	look := time.NewTicker(writeStallAfter)
 	defer look.Stop()
-	for full.Stalled() && !s.env.receipts.isAwaited() && !s.stall.lasts(s.out) {
+	for full.Stalled() && !s.overrun.goesOn(s) && !s.stall.lasts(s.out) {
 		select {
 		case <-full.Room():
 		case <-full.Cut():
@@ -28,6 +28,57 @@ func (s *session) waitForRoom(full *inbox.Inbox[Frame]) error {
 		}
 	}
 	return nil
+}
+
+// overrun is the reading beyond the bound of a full queue, for the sake of answers. It is owned by the read loop.
+//
+// A receipt counts for overdueAfter: one that never comes must not suspend the bound for the rest of the session. But it may
+// be one that lies behind the messages that we do not read, and the consumer of the full queue may be waiting for it. So a
+// piece is read every now and then, after longer and longer pauses.
+type overrun struct {
+	since time.Time // when the reading beyond the bound began, or was looked at last
+	last  uint64    // the last receipt that had been asked for by then
+
+	pause time.Duration // before the next piece is read for those that are late; 0: none is
+	next  time.Time     // when that is
+	until uint64        // the piece is over when so many bytes were read
+}
+
+const (
+	firstOverrun   = time.Second
+	longestOverrun = 4 * time.Minute
+	overrunPiece   = 64 << 10 // bytes
+)
+
+// goesOn reports whether reading goes on now although a queue is full.
+func (o *overrun) goesOn(s *session) bool {
+	receipts := s.env.receipts
+	now := time.Now()
+	if receipts.isAwaited() {
+		switch {
+		case o.since.IsZero():
+			o.since, o.last = now, s.env.counters.receiptIDs.Load()
+		case now.Sub(o.since) >= overdueAfter:
+			receipts.giveUpWaiting(o.last)
+			o.since, o.last = now, s.env.counters.receiptIDs.Load()
+		}
+		if receipts.isAwaited() {
+			return true
+		}
+	}
+	if !receipts.areLate() {
+		o.pause = 0
+		return false
+	}
+	read := s.conn.BytesRead()
+	switch {
+	case o.pause == 0:
+		o.pause, o.next, o.until = firstOverrun, now.Add(firstOverrun), read
+	case !now.Before(o.next):
+		o.pause = min(2*o.pause, longestOverrun)
+		o.next, o.until = now.Add(o.pause), read+overrunPiece
+	}
+	return read < o.until
 }
 
 // readPause tracks when a full queue stops the reading: the server's silence does not count then.

@@ -252,7 +252,7 @@ var table = []mutant{
 	{
 		name: "a stalled reader does not go on for whoever waits for an answer",
 		edits: []edit{
-			{"stomp/stall.go", "full.Stalled() && !s.env.receipts.isAwaited() &&", "full.Stalled() &&"},
+			{"stomp/stall.go", "full.Stalled() && !s.overrun.goesOn(s) &&", "full.Stalled() &&"},
 		},
 	},
 	{
