@@ -33,7 +33,7 @@ func start(t *testing.T, b broker.Broker) {
 }
 
 // kills is how often TestRabbitMQ_promise7_killed_under_load kills the server.
-const kills = 10
+const kills = 5
 
 // A producer uses WithRetry and a consumer acknowledges while the server is killed
 // and started: every message arrives at least once.
@@ -146,7 +146,7 @@ func TestRabbitMQ_promise8_fast_publisher_keeps_its_session(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	body := make([]byte, 256)
-	for run := range 20 {
+	for run := range 10 {
 		c, err := stomp.Connect(ctx, r.URL())
 		if err != nil {
 			t.Fatal(err)
@@ -160,7 +160,7 @@ func TestRabbitMQ_promise8_fast_publisher_keeps_its_session(t *testing.T) {
 			for range in {
 			}
 		})
-		for range 50_000 {
+		for range 25_000 {
 			if err := c.Send(ctx, "/topic/fast", body); err != nil {
 				t.Fatal(err)
 			}
