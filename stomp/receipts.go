@@ -417,6 +417,7 @@ func (t *receipts) endSession(err error, w *outbox.Writer, left []carried) (agai
 		frame, here, begun := p.ticket.Leave(w)
 		stays := byTicket[&p.ticket]
 		p.overdue.at = time.Time{} // sentAgain sets it
+		t.setLateLocked(p, false)  // the next session has its own time for it
 		switch {
 		case !here:
 		case begun && p.resend != nil:
