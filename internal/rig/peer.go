@@ -158,8 +158,8 @@ func (p *Peer) Rest() <-chan []string {
 func (p *Peer) AnswerOnly(commands ...string) {
 	go func() { // ends with the connection, which the test closes
 		for f := p.Next(); f.Command != ""; f = p.Next() {
-			if _, ok := wire.Lookup(f.Header, "receipt"); ok && slices.Contains(commands, f.Command) {
-				p.Receipt(f)
+			if _, ok := wire.Lookup(f.Header, "receipt"); ok && slices.Contains(commands, f.Command) && p.receipt(f) != nil {
+				return // the Client has gone meanwhile
 			}
 		}
 	}()
@@ -196,6 +196,12 @@ func (p *Peer) Gone() {
 // Send sends a frame; header is name, value, name, value…
 func (p *Peer) Send(command, body string, header ...string) {
 	p.t.Helper()
+	if err := p.send(command, body, header...); err != nil {
+		p.t.Errorf("sending %s: %v", command, err)
+	}
+}
+
+func (p *Peer) send(command, body string, header ...string) error {
 	f := wire.Frame{Command: command, Body: []byte(body)}
 	for i := 0; i < len(header); i += 2 {
 		f.Header = append(f.Header, [2]string{header[i], header[i+1]})
@@ -204,15 +210,19 @@ func (p *Peer) Send(command, body string, header ...string) {
 	if err == nil {
 		_, err = p.w.Write(raw)
 	}
-	if err != nil {
-		p.t.Errorf("sending %s: %v", command, err)
-	}
+	return err
 }
 
 // Receipt answers a frame that asks for a receipt.
 func (p *Peer) Receipt(f wire.Frame) {
 	p.t.Helper()
-	p.Send(wire.Receipt, "", "receipt-id", wire.Get(f.Header, "receipt"))
+	if err := p.receipt(f); err != nil {
+		p.t.Errorf("sending a RECEIPT: %v", err)
+	}
+}
+
+func (p *Peer) receipt(f wire.Frame) error {
+	return p.send(wire.Receipt, "", "receipt-id", wire.Get(f.Header, "receipt"))
 }
 
 // SendRaw sends text as it is: on a WebSocket as one text message.

@@ -175,12 +175,16 @@ func (s *Server) Attend(p *Peer) {
 			if f.Command == wire.Subscribe {
 				queues[wire.Get(f.Header, "destination")] = wire.Get(f.Header, "id")
 			}
+			var err error
 			if _, ok := wire.Lookup(f.Header, "receipt"); ok {
-				p.Receipt(f)
+				err = p.receipt(f)
 			}
-			if reply, ok := wire.Lookup(f.Header, "reply-to"); ok {
-				p.Send(wire.Message, "reply", "destination", reply, "message-id", "m",
+			if reply, ok := wire.Lookup(f.Header, "reply-to"); ok && err == nil {
+				err = p.send(wire.Message, "reply", "destination", reply, "message-id", "m",
 					"subscription", queues[reply], "correlation-id", wire.Get(f.Header, "correlation-id"))
+			}
+			if err != nil {
+				return // the Client has gone meanwhile
 			}
 		}
 	}()
