@@ -38,25 +38,31 @@ func (s *session) resend(frames []carried) (left []carried) {
 	return nil
 }
 
-// sendOverdue runs when the lookout fires. A frame that is not written yet is not sent twice: nothing is overdue then.
+// sendOverdue runs when the lookout fires. What is not written yet is not sent again: nothing is overdue then, and while
+// the server reads nothing, repetitions must not pile up beyond the outbox's bound.
 func (s *session) sendOverdue() {
 	if s.isCut() {
 		return
 	}
-	again, first := s.env.receipts.takeOverdue(time.Now())
-	for _, f := range first {
-		s.env.log.Warn("stomp: no receipt has come for a SEND; it is sent again until one does", "destination", f.receipt.target,
-			"receipt", receiptID(f.receipt.number), "after", overdueAfter)
+	again := s.env.receipts.takeOverdue(time.Now())
+	if !s.out.IsFlushed(s.lastOverdue.Load()) {
+		return
 	}
 	for _, f := range again {
 		if !f.ticket.IsFlushed() {
 			continue
 		}
+		if !f.receipt.overdue.logged.Swap(true) {
+			s.env.log.Warn("stomp: no receipt has come for a SEND; it is sent again until one does", "destination", f.receipt.target,
+				"receipt", receiptID(f.receipt.number), "after", overdueAfter)
+		}
 		// Without the ticket, which is that of the first time: what was written once is not unsent any more.
 		e := outbox.Entry{Type: f.typ, Encoded: f.frame, Forced: true}
-		if _, err := s.out.Add(context.Background(), e, func(dst []byte) ([]byte, error) { return dst, nil }); err != nil {
+		number, err := s.out.Add(context.Background(), e, func(dst []byte) ([]byte, error) { return dst, nil })
+		if err != nil {
 			return // the session is ending
 		}
+		s.lastOverdue.Store(number)
 	}
 }
 

@@ -2,12 +2,14 @@ package stomp
 
 import (
 	"math"
+	"sync/atomic"
 	"time"
 )
 
-// RECEIPTs that do not come although the session lives. RabbitMQ's STOMP drops the rejections of a queue that is full, and
-// of one whose node has died: neither RECEIPT nor ERROR follows (docs/brokers.md). WithRetry means until it is confirmed, so
-// its frames are sent again (sendOverdue); and what never comes must not suspend the bound of OverflowBlock for ever (see stall.go).
+// RECEIPTs that do not come although the session lives. RabbitMQ's STOMP drops the rejections of a queue that is full,
+// and of one whose node has died: neither RECEIPT nor ERROR follows (docs/brokers.md). WithRetry means until it is
+// confirmed, so its frames are sent again (sendOverdue); and what never comes must not suspend the bound of
+// OverflowBlock for ever (see stall.go).
 
 const (
 	// overdueAfter is how long a RECEIPT may take. A frame WithRetry is sent again then, and each time after twice as long.
@@ -21,7 +23,7 @@ const (
 type overdue struct {
 	at     time.Time
 	after  time.Duration // the wait until then
-	logged bool          // that it was sent again on the session where it had gone out before
+	logged atomic.Bool   // that it was sent again on the session where it had gone out before
 }
 
 // lookout fires when the next frame is overdue. It is part of receipts, and guarded by its lock.
@@ -59,8 +61,8 @@ func (t *receipts) sentAgain(p *pendingReceipt) {
 	}
 }
 
-// takeOverdue returns the frames to send again now. first are those of them that are so for the first time.
-func (t *receipts) takeOverdue(now time.Time) (again, first []carried) {
+// takeOverdue returns the frames to send again now.
+func (t *receipts) takeOverdue(now time.Time) (again []carried) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.lookout.at = time.Time{}
@@ -75,11 +77,7 @@ func (t *receipts) takeOverdue(now time.Time) (again, first []carried) {
 		f := *p.resend
 		f.receipt = p
 		again = append(again, f)
-		if !p.overdue.logged {
-			p.overdue.logged = true
-			first = append(first, f)
-		}
 		t.dueLocked(p, now, min(2*p.overdue.after, overdueMost))
 	}
-	return again, first
+	return again
 }

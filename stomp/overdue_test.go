@@ -209,3 +209,26 @@ func TestWithBuffer_promise2_bound_holds_though_a_receipt_never_comes(t *testing
 		})
 	}
 }
+
+// A server that stops reading gets one repetition more, however long that lasts: they must not pile up.
+func TestWithRetry_promise7_overdue_frames_do_not_pile_up(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := new(rig.Log)
+		p, c := rig.Session(t, stomp.WithHeartBeat(0, 0), stomp.WithLogger(log.Logger(slog.LevelWarn)))
+		r, err := c.SendAsync(t.Context(), "/queue/a", []byte("x"), stomp.WithRetry())
+		rig.OK(t, err)
+		p.Want(wire.Send)
+		time.Sleep(10 * time.Hour)
+		synctest.Wait()
+		if s := c.Stats(); s.Unwritten != 0 {
+			t.Errorf("%d frames wait, %d bytes", s.Unwritten, s.UnwrittenBytes)
+		}
+		p.Want(wire.Send)      // that was being written
+		f := p.Want(wire.Send) // in its own time
+		p.Receipt(f)
+		rig.OK(t, r.Wait(t.Context()))
+		if n := len(log.Lines("no receipt has come")); n != 1 {
+			t.Errorf("%d lines", n)
+		}
+	})
+}

@@ -62,6 +62,8 @@ type session struct {
 	disconnectReceipt *pendingReceipt // set before disconnectAwaited is closed
 	disconnectAwaited chan struct{}   // closed when DISCONNECT is on its way
 
+	lastOverdue atomic.Uint64 // number of the frame that sendOverdue has sent last
+
 	restore func() error // restores the session while the loops run; nil: that is done before start. Set before start
 
 	silenceTimer *time.Timer // nil: no server heart-beats were agreed. Set before the loops start

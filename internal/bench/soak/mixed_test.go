@@ -78,7 +78,7 @@ func misbehave(b *stomptest.Broker, dice *rand.Rand) {
 	case 1:
 		b.RefuseHandshakes(http.StatusServiceUnavailable, "starting")
 		b.Cut()
-		time.Sleep(time.Duration(dice.IntN(50)) * time.Millisecond)
+		time.Sleep(time.Duration(dice.IntN(50)) * time.Millisecond) // real time, as sockets have; nothing is expected after it
 		b.RefuseHandshakes(0, "")
 	case 2:
 		b.SendRaw([]byte("220 mail.test ESMTP\r\n"))
