@@ -24,6 +24,8 @@ import (
 var (
 	mixedTime = flag.Duration("soak.time", 3*time.Second, "of the test with mixed work and faults, on each server; 30s is the short form, 1h the full one")
 	mixedSeed = flag.Uint64("soak.seed", 0, "of that test's dice; 0: by chance")
+	// A long run at full speed needs a machine of its own: beside other work calls take longer than callTime.
+	mixedPause = flag.Duration("soak.pause", 0, "of each worker of that test between two jobs")
 )
 
 const (
@@ -183,6 +185,10 @@ func (m *mixture) round(dice *rand.Rand, d time.Duration) {
 			all.Go(func() {
 				for ctx.Err() == nil {
 					m.job(c, dice, fmt.Sprintf("soak-%d-%d", n, w))
+					select {
+					case <-ctx.Done():
+					case <-time.After(*mixedPause):
+					}
 				}
 			})
 		}

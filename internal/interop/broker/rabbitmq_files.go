@@ -72,7 +72,8 @@ func (r *RabbitMQ) environ() []string {
 		"RABBITMQ_DIST_PORT="+strconv.Itoa(r.dist),
 		"ERL_EPMD_ADDRESS=127.0.0.1",
 		"ERL_EPMD_PORT="+strconv.Itoa(r.epmd),
-		"RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS=-kernel inet_dist_use_interface {127,0,0,1}",
+		// On few cores, which it shares with the tests, Erlang must not spin for work that may come (+sbwt).
+		"RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS=+sbwt none +sbwtdcpu none +sbwtdio none -kernel inet_dist_use_interface {127,0,0,1}",
 		// With this the start script becomes the server instead of waiting beside it.
 		"RUNNING_UNDER_SYSTEMD=true")
 }
