@@ -34,7 +34,7 @@ func TestDurable_subscription_promise7_outlives_a_restart(t *testing.T) {
 		}
 	}
 	recipes := map[string]map[string]func(name string) durable{
-		"RabbitMQ ws": {
+		"RabbitMQ 4.0 ws": {
 			"id":           rabbit(),
 			"x-queue-name": rabbit("x-queue-name", ""),
 			"quorum":       rabbit("x-queue-type", "quorum"),

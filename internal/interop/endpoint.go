@@ -7,16 +7,30 @@ import (
 
 // Endpoint is one way to reach one server: a column of the table.
 type Endpoint struct {
-	Column  string // the column's head: "RabbitMQ ws"
-	Broker  broker.Broker
+	Column  string        // the column's head: "RabbitMQ ws"
+	Broker  broker.Broker // nil if the server is absent
 	URL     string
 	TCP     bool          // STOMP on a TCP socket, without WebSocket
 	Backend broker.Broker // the broker behind a relay, which must run as well; nil for all others
+
+	// Moves: it is whatever version its source has today. So it fails nothing that it is missing or does not start, and
+	// docs/interop.md need not have the same cells as this run.
+	Moves bool
+	// Absent says why a server that moves does not take part; nil if it does.
+	Absent error
 
 	// Options are what every client of this endpoint needs.
 	Options []stomp.ConnectOption
 
 	dialect
+}
+
+// version is the server's, for the table's head.
+func (e *Endpoint) version() string {
+	if e.Absent != nil {
+		return "missing"
+	}
+	return e.Broker.Version()
 }
 
 // dialect holds how this server does what STOMP leaves to the server.

@@ -25,51 +25,6 @@ func Endpoints(dir string) ([]*Endpoint, error) {
 // Without it the servers forget at a restart what they have confirmed.
 var persistent = stomp.WithPersistent()
 
-func rabbitMQEndpoints(dir string) ([]*Endpoint, error) {
-	text, err := broker.NewRabbitMQ(filepath.Join(dir, "rabbitmq"), broker.RabbitMQOptions{})
-	if err != nil {
-		return nil, err
-	}
-	binary, err := broker.NewRabbitMQ(filepath.Join(dir, "rabbitmq-binary"), broker.RabbitMQOptions{BinaryFrames: true, MaxFrame: 2 << 20})
-	if err != nil {
-		return nil, err
-	}
-	relay, err := broker.NewSpring(filepath.Join(dir, "spring-relay"), broker.SpringOptions{Backend: text})
-	if err != nil {
-		return nil, err
-	}
-	d := dialect{
-		name:       rabbitMQ,
-		prefetch:   stomp.WithHeader("prefetch-count", "1"),
-		nack:       requeues,
-		persistent: persistent,
-		durable:    rabbitDurable,
-		forbidden:  "/exchange/there-is-no-such-exchange",
-		deleted:    cancels,
-		limited:    limited{size: 5 << 20, says: "connection lost"}, // above max_message_size
-	}
-	limitedFrames := d
-	limitedFrames.limited = limited{size: 3 << 20, says: "max_frame_size"}
-	relayed := d
-	relayed.name = springRelay
-	relayed.limited = tomcatLimit
-	return []*Endpoint{
-		{Column: "RabbitMQ ws", Broker: text, URL: text.URL(), dialect: d},
-		{Column: "RabbitMQ ws, binary", Broker: binary, URL: binary.URL(), dialect: limitedFrames},
-		{Column: "RabbitMQ TCP", Broker: text, URL: text.TCPURL(), TCP: true, dialect: d},
-		{Column: "Spring relay", Broker: relay, URL: relay.URL(), Backend: text, Options: []stomp.ConnectOption{tomcatSplit}, dialect: relayed},
-	}, nil
-}
-
-// rabbitDurable returns RabbitMQ's options: the id names the queue, and
-// UNSUBSCRIBE with SUBSCRIBE's headers deletes it.
-func rabbitDurable(name string) durable {
-	return durable{
-		subscribe:   []stomp.SubscribeOption{stomp.WithID(name), stomp.WithHeader("durable", "true"), stomp.WithHeader("auto-delete", "false")},
-		unsubscribe: []stomp.FrameOption{stomp.WithHeader("durable", "true"), stomp.WithHeader("auto-delete", "false")},
-	}
-}
-
 func artemisEndpoints(dir string) ([]*Endpoint, error) {
 	b, err := broker.NewArtemis(filepath.Join(dir, "artemis"))
 	if err != nil {

@@ -13,12 +13,18 @@ import (
 	"github.com/webstomp/webstomp/stomp"
 )
 
-// rabbit starts a RabbitMQ that ends with the test. It skips the test unless
+// rabbit starts a RabbitMQ 4.0 that ends with the test. It skips the test unless
 // WEBSTOMP_INTEROP is set.
 func rabbit(t *testing.T) *broker.RabbitMQ {
 	t.Helper()
+	return rabbitOf(t, broker.RabbitMQ40)
+}
+
+// rabbitOf is rabbit with another release.
+func rabbitOf(t *testing.T, release broker.RabbitMQRelease) *broker.RabbitMQ {
+	t.Helper()
 	requireOptIn(t)
-	r, err := broker.NewRabbitMQ(t.TempDir(), broker.RabbitMQOptions{})
+	r, err := broker.NewRabbitMQ(t.TempDir(), broker.RabbitMQOptions{Release: release})
 	requireServers(t, err)
 	start(t, r)
 	t.Cleanup(r.Stop)
@@ -139,8 +145,8 @@ func waitFor(t *testing.T, ctx context.Context, confirmed *atomic.Int64, n int64
 	}
 }
 
-// With the default options a fast publisher keeps its first session; RabbitMQ drops
-// fast publishers that promise heart-beats.
+// With the default options a fast publisher keeps its first session. The matrix has a row for those that promise
+// heart-beats, which RabbitMQ drops, in every release.
 func TestRabbitMQ_promise8_fast_publisher_keeps_its_session(t *testing.T) {
 	r := rabbit(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
@@ -177,45 +183,55 @@ func TestRabbitMQ_promise8_fast_publisher_keeps_its_session(t *testing.T) {
 }
 
 // Only the subscription that RabbitMQ refuses ends, even though the ERROR has
-// neither receipt-id nor subscription (an unknown kind of destination) or there is
-// only a close (an exchange that does not exist).
+// neither receipt-id nor subscription. Of an exchange that does not exist, 3.10.8 tells
+// over a WebSocket by a close alone.
 func TestRabbitMQ_promise5_refused_subscription_ends_alone(t *testing.T) {
-	r := rabbit(t)
-	for _, transport := range []string{r.URL(), r.TCPURL()} {
-		for _, refused := range []string{"/nonsense/a", "/exchange/there-is-no-such-exchange"} {
-			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-			c, err := stomp.Connect(ctx, transport, stomp.WithReconnect(stomp.Backoff{Max: 200 * time.Millisecond}))
-			if err != nil {
-				t.Fatal(err)
-			}
-			good, err := c.NewSubscription(ctx, "/topic/good", stomp.WithReceipt())
-			if err != nil {
-				t.Fatal(err)
-			}
-			bad, err := c.NewSubscription(ctx, refused)
-			if err != nil {
-				t.Fatal(err)
-			}
-			select {
-			case _, open := <-bad.C:
-				if open {
-					t.Error("a frame came")
+	for name, release := range map[string]broker.RabbitMQRelease{"4.0": broker.RabbitMQ40, "3.10": broker.RabbitMQ310} {
+		t.Run(name, func(t *testing.T) {
+			r := rabbitOf(t, release)
+			for _, transport := range []string{r.URL(), r.TCPURL()} {
+				for _, refused := range []string{"/nonsense/a", "/exchange/there-is-no-such-exchange"} {
+					refusedAlone(t, transport, refused)
 				}
-			case <-ctx.Done():
-				t.Fatalf("%s at %s is still open; %+v", refused, transport, c.Status())
 			}
-			t.Logf("%s %s: %v", transport, refused, bad.Err())
-			if bad.Err() == nil {
-				t.Error("it ended without a reason")
-			}
-			if err := c.Send(ctx, "/topic/good", []byte("still here"), stomp.WithRetry()); err != nil {
-				t.Error(err)
-			}
-			if m, open := <-good.C; !open || string(m.Body) != "still here" {
-				t.Errorf("the other subscription got %v; it ended with %v", m, good.Err())
-			}
-			c.Close()
-			cancel()
+		})
+	}
+}
+
+// refusedAlone subscribes to a destination that is refused beside a good one.
+func refusedAlone(t *testing.T, transport, refused string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	c, err := stomp.Connect(ctx, transport, stomp.WithReconnect(stomp.Backoff{Max: 200 * time.Millisecond}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	good, err := c.NewSubscription(ctx, "/topic/good", stomp.WithReceipt())
+	if err != nil {
+		t.Fatal(err)
+	}
+	bad, err := c.NewSubscription(ctx, refused)
+	if err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case _, open := <-bad.C:
+		if open {
+			t.Error("a frame came")
 		}
+	case <-ctx.Done():
+		t.Fatalf("%s at %s is still open; %+v", refused, transport, c.Status())
+	}
+	t.Logf("%s %s: %v", transport, refused, bad.Err())
+	if bad.Err() == nil {
+		t.Error("it ended without a reason")
+	}
+	if err := c.Send(ctx, "/topic/good", []byte("still here"), stomp.WithRetry()); err != nil {
+		t.Error(err)
+	}
+	if m, open := <-good.C; !open || string(m.Body) != "still here" {
+		t.Errorf("the other subscription got %v; it ended with %v", m, good.Err())
 	}
 }

@@ -2,12 +2,15 @@ package interop
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/webstomp/webstomp/internal/interop/broker"
+	"github.com/webstomp/webstomp/stomp"
 )
 
 // Result is what one scenario came to on one endpoint: one cell of the table.
@@ -15,34 +18,23 @@ type Result struct {
 	Endpoint *Endpoint
 	Scenario *Scenario
 	Missing  string // why the server does not offer it; "" if it was tried
-	Err      error  // why it failed; nil if it passed or was not tried
+	Fault    string // what is wrong with the server, as known before, that it failed by; "" if it did not
+	Err      error  // why else it failed; nil if it passed or was not tried
 	Took     time.Duration
 }
 
-// Run starts every server, runs every scenario on every endpoint and stops the
-// servers. It calls report once per cell, from one goroutine at a time. It returns
-// an error only when a server does not start.
-func Run(ctx context.Context, endpoints []*Endpoint, scenarios []Scenario, report func(Result)) error {
-	brokers := brokersOf(endpoints)
-	defer func() {
-		for _, b := range brokers {
-			b.Stop()
-		}
-	}()
-	var starting errgroup.Group
-	starting.SetLimit(2) // a starting Java server keeps one processor busy
-	for _, b := range brokers {
-		starting.Go(func() error {
-			if err := b.Start(ctx); err != nil {
-				return fmt.Errorf("%s %s: %w", b.Name(), b.Version(), err)
-			}
-			return nil
-		})
-	}
-	if err := starting.Wait(); err != nil {
-		return err
-	}
+// How many servers, those that belong together counted as one, run at a time, and how many start. There are more
+// than processors because they are waited for most of the time: an idle minute, a restart. A starting one keeps a
+// processor busy.
+const (
+	runAtOnce   = 7
+	startAtOnce = 2
+)
 
+// Run starts the servers, runs every scenario on every endpoint, and stops the servers, some at a time. It calls
+// report once per cell, from one goroutine at a time, but not for the cells of a server that is absent. One that moves
+// and does not start becomes absent. Any other that does not start ends the run, with an error, as ctx does.
+func Run(ctx context.Context, endpoints []*Endpoint, scenarios []Scenario, report func(Result)) error {
 	results := make(chan Result)
 	reported := make(chan struct{})
 	go func() { // ends with results; joined below
@@ -51,38 +43,118 @@ func Run(ctx context.Context, endpoints []*Endpoint, scenarios []Scenario, repor
 			report(r)
 		}
 	}()
-	var together errgroup.Group
+	groups, ctx := errgroup.WithContext(ctx)
+	groups.SetLimit(runAtOnce)
+	r := runner{scenarios: scenarios, starting: make(chan struct{}, startAtOnce), results: results}
+	for _, together := range grouped(endpoints) {
+		groups.Go(func() error { return r.run(ctx, together) })
+	}
+	err := groups.Wait()
+	close(results)
+	<-reported
+	return err
+}
+
+// runner is one Run.
+type runner struct {
+	scenarios []Scenario
+	starting  chan struct{} // has one element for each server that starts
+	results   chan<- Result
+}
+
+// grouped returns the endpoints by server. Those of a relay are with its backend's.
+func grouped(endpoints []*Endpoint) [][]*Endpoint {
+	var groups [][]*Endpoint
+	of := make(map[broker.Broker]int)
 	for _, e := range endpoints {
-		inTurn := make([]*Scenario, 0, len(scenarios))
-		for i := range scenarios {
-			switch sc := &scenarios[i]; {
+		if e.Absent != nil {
+			continue
+		}
+		owner := e.Broker
+		if e.Backend != nil {
+			owner = e.Backend
+		}
+		i, known := of[owner]
+		if !known {
+			i = len(groups)
+			of[owner] = i
+			groups = append(groups, nil)
+		}
+		groups[i] = append(groups[i], e)
+	}
+	return groups
+}
+
+// run runs all scenarios on one group of endpoints.
+func (r runner) run(ctx context.Context, endpoints []*Endpoint) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	for _, b := range brokersOf(endpoints) {
+		defer b.Stop()
+		if err := r.start(ctx, b); err != nil {
+			if ctx.Err() == nil && becameAbsent(endpoints, err) {
+				return nil
+			}
+			return fmt.Errorf("%s %s: %w", b.Name(), b.Version(), err)
+		}
+	}
+	var together sync.WaitGroup
+	for _, e := range endpoints {
+		inTurn := make([]*Scenario, 0, len(r.scenarios))
+		for i := range r.scenarios {
+			switch sc := &r.scenarios[i]; {
 			case sc.Exclusive:
 			case sc.Parallel:
-				together.Go(func() error { results <- e.try(ctx, sc); return nil })
+				together.Go(func() { r.try(ctx, e, sc) })
 			default:
 				inTurn = append(inTurn, sc)
 			}
 		}
-		together.Go(func() error {
+		together.Go(func() {
 			for _, sc := range inTurn {
-				results <- e.try(ctx, sc)
+				r.try(ctx, e, sc)
 			}
-			return nil
 		})
 	}
-	_ = together.Wait()                         // its functions return no error
+	together.Wait()
 	for _, relay := range []bool{true, false} { // relays first: they notice a restart of their backend only later
 		for _, e := range endpoints {
-			for i := range scenarios {
-				if scenarios[i].Exclusive && (e.Backend != nil) == relay {
-					results <- e.try(ctx, &scenarios[i])
+			for i := range r.scenarios {
+				if r.scenarios[i].Exclusive && (e.Backend != nil) == relay {
+					r.try(ctx, e, &r.scenarios[i])
 				}
 			}
 		}
 	}
-	close(results)
-	<-reported
-	return nil
+	return context.Cause(ctx)
+}
+
+// start starts one server, when it is its turn.
+func (r runner) start(ctx context.Context, b broker.Broker) error {
+	r.starting <- struct{}{}
+	defer func() { <-r.starting }()
+	return b.Start(ctx)
+}
+
+// becameAbsent makes the endpoints absent, if all of them move.
+func becameAbsent(endpoints []*Endpoint, why error) bool {
+	for _, e := range endpoints {
+		if !e.Moves {
+			return false
+		}
+	}
+	for _, e := range endpoints {
+		e.Absent = why
+	}
+	return true
+}
+
+// try runs one scenario and reports it, unless the whole run has ended meanwhile.
+func (r runner) try(ctx context.Context, e *Endpoint, sc *Scenario) {
+	if result := e.try(ctx, sc); ctx.Err() == nil {
+		r.results <- result
+	}
 }
 
 // brokersOf returns every server of the endpoints once, a backend before its relay.
@@ -118,8 +190,25 @@ func (e *Endpoint) try(ctx context.Context, sc *Scenario) Result {
 	r.Took = time.Since(start)
 	cancel()
 	s.watching.Wait()
+	if fault := e.fault(sc.Name); fault != "" {
+		r.Fault, r.Err = faulty(e, fault, r.Err)
+		return r
+	}
 	if r.Err != nil && len(s.losses) > 0 {
 		r.Err = fmt.Errorf("%w; sessions ended with %q", r.Err, s.losses)
 	}
 	return r
+}
+
+// faulty judges the end of a scenario on a server that is known for a fault: it fails by that, it fails by something
+// else, or it passes. The last of these is right where the server moves.
+func faulty(e *Endpoint, fault string, err error) (string, error) {
+	var refused *stomp.Error
+	switch {
+	case errors.Is(err, errSessionLost) && !errors.As(err, &refused):
+		return fault, nil
+	case err == nil && !e.Moves:
+		return "", fmt.Errorf("good news: %s has it no more that %s. Take it out of faults (internal/interop/offers.go), and say in docs/brokers.md since when", e.version(), fault)
+	}
+	return "", err
 }

@@ -37,6 +37,8 @@ var Scenarios = []Scenario{
 	{Name: "1 MiB body", run: largeBody},
 	{Name: "header escapes", run: headerEscapes},
 	{Name: "10,000 messages, in order", run: manyMessages},
+	{Name: fastName, run: fastPublisher(fastName)},
+	{Name: promisedBeatsName, run: fastPublisher(promisedBeatsName, stomp.WithHeartBeat(10*time.Second, 10*time.Second))},
 	{Name: "topic: to every subscriber", run: topicFanOut},
 	{Name: queueSharedName, run: queueShared},
 	{Name: "ack client, cumulative", run: ackCumulative},
@@ -66,6 +68,9 @@ var Scenarios = []Scenario{
 const (
 	receiptsName    = "receipts, 1,000 outstanding"
 	queueSharedName = "queue: each message to one subscriber"
+
+	fastName          = "a fast publisher keeps its session"
+	promisedBeatsName = "a fast publisher that promised heart-beats keeps it"
 )
 
 // defaultTimeout bounds a scenario that has no Timeout.

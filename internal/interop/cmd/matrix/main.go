@@ -58,6 +58,8 @@ func run(ctx context.Context, page, only, scenario string) error {
 		case r.Err != nil:
 			failures++
 			fmt.Printf("FAILS %s: %s: after %v: %v\n", r.Endpoint.Column, r.Scenario.Name, r.Took.Round(time.Millisecond), r.Err)
+		case r.Fault != "":
+			fmt.Printf("fault %s: %s (%v): %s\n", r.Endpoint.Column, r.Scenario.Name, r.Took.Round(time.Millisecond), r.Fault)
 		case r.Missing != "":
 			fmt.Printf("–     %s: %s: %s\n", r.Endpoint.Column, r.Scenario.Name, r.Missing)
 		default:

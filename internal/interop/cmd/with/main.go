@@ -4,7 +4,7 @@
 //
 //	go run ./internal/interop/cmd/with rabbitmq -- go run ./examples/quickstart -url {ws} -login guest -passcode guest
 //
-// Brokers: rabbitmq, artemis, classic, spring (the simple broker), relay (Spring in
+// Brokers: rabbitmq (4.0; rabbitmq-4.3 and rabbitmq-3.10 are others), artemis, classic, spring (the simple broker), relay (Spring in
 // front of RabbitMQ). internal/interop/install installs what they need.
 package main
 

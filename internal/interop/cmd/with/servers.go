@@ -23,11 +23,11 @@ type servers struct {
 func prepare(name, dir string) (*servers, error) {
 	switch name {
 	case "rabbitmq":
-		b, err := broker.NewRabbitMQ(dir, broker.RabbitMQOptions{})
-		if err != nil {
-			return nil, err
-		}
-		return &servers{[]broker.Broker{b}, b.URL(), b.TCPURL()}, nil
+		return prepareRabbitMQ(broker.RabbitMQ40, dir)
+	case "rabbitmq-4.3":
+		return prepareRabbitMQ(broker.RabbitMQ43, dir)
+	case "rabbitmq-3.10":
+		return prepareRabbitMQ(broker.RabbitMQ310, dir)
 	case "artemis":
 		b, err := broker.NewArtemis(dir)
 		if err != nil {
@@ -51,6 +51,14 @@ func prepare(name, dir string) (*servers, error) {
 		return prepareRelay(dir)
 	}
 	return nil, fmt.Errorf("there is no broker %q; %s", name, usage)
+}
+
+func prepareRabbitMQ(release broker.RabbitMQRelease, dir string) (*servers, error) {
+	b, err := broker.NewRabbitMQ(dir, broker.RabbitMQOptions{Release: release})
+	if err != nil {
+		return nil, err
+	}
+	return &servers{[]broker.Broker{b}, b.URL(), b.TCPURL()}, nil
 }
 
 func prepareRelay(dir string) (*servers, error) {
