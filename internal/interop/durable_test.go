@@ -44,7 +44,7 @@ func TestDurable_subscription_promise7_outlives_a_restart(t *testing.T) {
 			"durable-subscriber-name":   jmsDurable("durable-subscriber-name"),
 			"activemq.subscriptionName": jmsDurable("activemq.subscriptionName"),
 		},
-		"Classic 6 ws": {
+		"Classic 6.3 TCP": {
 			"activemq.subscriptionName": jmsDurable("activemq.subscriptionName"),
 		},
 	}

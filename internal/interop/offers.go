@@ -35,7 +35,7 @@ var offers = map[string]map[string]string{
 	"durable subscription":               {springSimple: "stores no messages"},
 	"selector":                           {rabbitMQ: noSelectors, springSimple: "only if the application configures a selector header", springRelay: noSelectors + " (RabbitMQ)"},
 	"wrong login":                        {springSimple: "leaves logins to the application", springRelay: "replaces the client's login with its own"},
-	"wrong virtual host":                 {artemis: noHosts, classic: noHosts, springSimple: noHosts},
+	"wrong virtual host":                 {artemis: noHosts, classic: noHosts, springSimple: noHosts, springRelay: "replaces the client's host with its own"},
 	"refused destination":                {springSimple: "silently ignores destinations that it does not serve"},
 	"queue deleted under a subscription": {springSimple: noQueues},
 	"a frame above the server's limit":   {artemis: "has no limit on messages, only on WebSocket frames (64 KiB), and the client stays below it"},

@@ -155,20 +155,19 @@ func TestRabbitMQ_promise3_outlasts_a_user_at_its_limit(t *testing.T) {
 func TestClassic_promise3_outlasts_its_own_dead_connection(t *testing.T) {
 	requireOptIn(t)
 	t.Parallel()
-	newest := broker.ClassicVersions[len(broker.ClassicVersions)-1]
-	b, err := broker.NewClassic(t.TempDir(), newest)
+	b, err := broker.NewClassic(t.TempDir(), newest(broker.ClassicVersions))
 	requireServers(t, err)
 	start(t, b)
 	t.Cleanup(b.Stop)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	login := stomp.WithLogin("guest", "guest")
-	way, url := newLine(t, b.URL())
+	way, url := newLine(t, b.TCPURL())
 	durable := jmsDurable("activemq.subscriptionName")("news")
 	c := connect(t, ctx, url, "/topic/news", append(durable.subscribe, stomp.WithAck(stomp.AckClientIndividual)),
 		append(durable.connect, login, stomp.WithReconnect(stomp.Backoff{Max: time.Second}),
 			stomp.WithHeartBeat(8*time.Second, time.Second))...)
-	other, err := stomp.Connect(ctx, b.URL(), login)
+	other, err := stomp.Connect(ctx, b.TCPURL(), login)
 	if err != nil {
 		t.Fatal(err)
 	}

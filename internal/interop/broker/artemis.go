@@ -5,6 +5,10 @@ import (
 	"strconv"
 )
 
+// ArtemisVersions are the versions of ActiveMQ Artemis that NewArtemis knows: the
+// newest that is complete in Maven Central, and before it an older one.
+var ArtemisVersions = []string{"2.44.0", "2.55.0"}
+
 // Artemis is an embedded ActiveMQ Artemis: /queue/ is anycast, /topic/ multicast.
 // Its user guest, passcode guest, may do everything except use the queue forbidden.
 type Artemis struct {
@@ -12,17 +16,17 @@ type Artemis struct {
 	binary, text, deflate int
 }
 
-// NewArtemis prepares a server in dir. The error is a *Missing where Java or
-// Maven are.
-func NewArtemis(dir string) (*Artemis, error) {
+// NewArtemis prepares a server of one of ArtemisVersions in dir. The error is a
+// *Missing where Java or Maven are.
+func NewArtemis(dir, version string) (*Artemis, error) {
 	a := &Artemis{}
 	if err := takePorts(&a.binary, &a.text, &a.deflate); err != nil {
 		return nil, err
 	}
 	var err error
-	a.javaServer, err = newJavaServer("artemis", "pom.xml", dir, a.binary, a.text, a.deflate)
+	a.javaServer, err = newJavaServer("artemis", "pom-"+version+".xml", dir, a.binary, a.text, a.deflate)
 	if err != nil {
-		return nil, fmt.Errorf("preparing ActiveMQ Artemis: %w", err)
+		return nil, fmt.Errorf("preparing ActiveMQ Artemis %s: %w", version, err)
 	}
 	a.name, a.main = "ActiveMQ Artemis", "Artemis"
 	a.args = []string{a.dir, strconv.Itoa(a.binary), strconv.Itoa(a.text), strconv.Itoa(a.deflate)}

@@ -55,6 +55,11 @@ func (s source) property(name string) string {
 	return value
 }
 
+// has reports whether the pom names that artifact.
+func (s source) has(artifact string) bool {
+	return strings.Contains(string(s["pom.xml"]), "<artifactId>"+artifact+"</artifactId>")
+}
+
 // digest returns a short hash of the content.
 func (s source) digest() string {
 	var names []string

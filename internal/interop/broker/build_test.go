@@ -12,30 +12,50 @@ import (
 	"testing"
 )
 
-func TestReadSource_has_one_program_and_its_pom(t *testing.T) {
-	poms := map[string]string{"artemis": "pom.xml", "spring": "pom.xml"}
-	for _, version := range ClassicVersions {
-		poms["classic"] = "pom-" + version + ".xml"
-		src, err := readSource("classic", poms["classic"])
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := src.property("server.version"); got != version {
-			t.Errorf("the pom for %s is one for %s", version, got)
-		}
+// poms are the poms of each program, with the version that each must be for.
+func poms() map[string]map[string]string {
+	all := map[string]map[string]string{
+		"artemis": {}, "classic": {},
+		"spring": {SpringTomcat.pom(): newestSpringBoot, SpringJetty.pom(): newestSpringBoot, SpringBoot3.pom(): string(SpringBoot3)},
 	}
-	for name, pom := range poms {
-		src, err := readSource(name, pom)
+	for _, version := range ArtemisVersions {
+		all["artemis"]["pom-"+version+".xml"] = version
+	}
+	for _, version := range ClassicVersions {
+		all["classic"]["pom-"+version+".xml"] = version
+	}
+	return all
+}
+
+func TestReadSource_has_one_program_and_its_pom(t *testing.T) {
+	for name, versions := range poms() {
+		for pom, version := range versions {
+			src, err := readSource(name, pom)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var files []string
+			for file := range src {
+				files = append(files, file)
+			}
+			slices.Sort(files)
+			if len(files) != 2 || !strings.HasSuffix(files[0], ".java") || files[1] != "pom.xml" {
+				t.Errorf("%s is built from %v, want one Java file and pom.xml", name, files)
+			}
+			property := "server.version"
+			if name == "spring" {
+				property = "version"
+			}
+			if got := src.property(property); got != version {
+				t.Errorf("%s: %s is one for %s", name, pom, got)
+			}
+		}
+		entries, err := fixtures.ReadDir("fixtures/" + name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		var files []string
-		for file := range src {
-			files = append(files, file)
-		}
-		slices.Sort(files)
-		if len(files) != 2 || !strings.HasSuffix(files[0], ".java") || files[1] != "pom.xml" {
-			t.Errorf("%s is built from %v, want one Java file and pom.xml", name, files)
+		if got := len(entries) - 1; got != len(versions) {
+			t.Errorf("%s has %d poms, of which %d are used", name, got, len(versions))
 		}
 	}
 	if _, err := readSource("classic", "pom-1.2.3.xml"); err == nil || !strings.Contains(err.Error(), "pom-1.2.3.xml") {
@@ -44,17 +64,18 @@ func TestReadSource_has_one_program_and_its_pom(t *testing.T) {
 }
 
 func TestSource_property_finds_versions(t *testing.T) {
-	for fixture, properties := range map[string][]string{
-		"artemis": {"server.version"},
-		"spring":  {"version", "spring-framework.version", "tomcat.version"},
-	} {
-		src, err := readSource(fixture, "pom.xml")
+	for _, stack := range []SpringStack{SpringTomcat, SpringJetty, SpringBoot3} {
+		src, err := readSource("spring", stack.pom())
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, p := range properties {
+		web := "tomcat.version"
+		if stack == SpringJetty {
+			web = "jetty.version"
+		}
+		for _, p := range []string{"version", "spring-framework.version", web} {
 			if v := src.property(p); v == "" || strings.Trim(v, "0123456789.") != "" {
-				t.Errorf("%s: %s is %q, want a version", fixture, p, v)
+				t.Errorf("%s: %s is %q, want a version", stack.pom(), p, v)
 			}
 		}
 	}

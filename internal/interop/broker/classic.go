@@ -5,36 +5,54 @@ import (
 	"strconv"
 )
 
-// ClassicVersions are the versions of ActiveMQ Classic that NewClassic knows: of
-// each major version the newest that was complete in Maven Central.
-var ClassicVersions = []string{"5.18.6", "6.1.8"}
+// ClassicVersions are the versions of ActiveMQ Classic that NewClassic knows, from
+// the oldest to the newest. ClassicWebSocket is the newest of those that have a
+// WebSocket: Maven Central has no later activemq-http.
+var ClassicVersions = []string{"5.18.6", ClassicWebSocket, "6.3.1"}
 
-// Classic is an embedded ActiveMQ Classic with its ws transport. Its user guest,
-// passcode guest, may do everything except use the queue forbidden.
+const ClassicWebSocket = "6.1.8"
+
+// Classic is an embedded ActiveMQ Classic. Its user guest, passcode guest, may do
+// everything except use the queue forbidden.
 type Classic struct {
 	*javaServer
-	big, plain, stomp int
+	stomp      int
+	big, plain int // 0 without WebSocket
 }
 
 // NewClassic prepares a server of one of ClassicVersions in dir. The error is a
 // *Missing if Java or Maven are not installed.
 func NewClassic(dir, version string) (*Classic, error) {
 	c := &Classic{}
-	if err := takePorts(&c.big, &c.plain, &c.stomp); err != nil {
+	if err := takePorts(&c.stomp); err != nil {
 		return nil, err
 	}
 	var err error
-	c.javaServer, err = newJavaServer("classic", "pom-"+version+".xml", dir, c.big, c.plain, c.stomp)
-	if err != nil {
+	if c.javaServer, err = newJavaServer("classic", "pom-"+version+".xml", dir, c.stomp); err != nil {
 		return nil, fmt.Errorf("preparing ActiveMQ Classic %s: %w", version, err)
 	}
 	c.name, c.main = "ActiveMQ Classic", "Classic"
-	c.args = []string{c.dir, strconv.Itoa(c.big), strconv.Itoa(c.plain), strconv.Itoa(c.stomp)}
+	c.args = []string{c.dir, strconv.Itoa(c.stomp)}
+	if !c.source.has("activemq-http") {
+		return c, nil
+	}
+	if err := takePorts(&c.big, &c.plain); err != nil {
+		return nil, err
+	}
+	c.ports = append(c.ports, c.big, c.plain)
+	c.args = append(c.args, strconv.Itoa(c.big), strconv.Itoa(c.plain))
 	return c, nil
 }
 
 // URL accepts messages of up to 4 MiB; DefaultURL has the server's own limit of
-// 64 KiB. TCPURL is STOMP without WebSocket.
-func (c *Classic) URL() string        { return "ws://" + address(c.big) }
-func (c *Classic) DefaultURL() string { return "ws://" + address(c.plain) }
+// 64 KiB. Both are "" if this version has no WebSocket. TCPURL is STOMP without one.
+func (c *Classic) URL() string        { return webSocketURL(c.big) }
+func (c *Classic) DefaultURL() string { return webSocketURL(c.plain) }
 func (c *Classic) TCPURL() string     { return "tcp://" + address(c.stomp) }
+
+func webSocketURL(port int) string {
+	if port == 0 {
+		return ""
+	}
+	return "ws://" + address(port)
+}

@@ -7,20 +7,32 @@ import (
 	"strconv"
 )
 
-// Spring is a Spring Boot application with a STOMP endpoint on Tomcat: the simple
-// broker, or the relay in front of another one. It passes STOMP frames of up to
-// 4 MiB; Tomcat's limits for a WebSocket message are the defaults (16,640 characters
-// of text, 8,192 bytes of binary), so clients must split.
+// Spring is a Spring Boot application with a STOMP endpoint: the simple broker, or
+// the relay in front of another one. It passes STOMP frames of up to 4 MiB; the web
+// server's limits for a WebSocket message are the defaults, so clients must split:
+// Tomcat takes 16,640 characters of text and 8,192 bytes of binary, Jetty 65,536
+// bytes of either.
 type Spring struct {
 	*javaServer
 	port int
 }
+
+// SpringStack is a Spring Boot on a web server.
+type SpringStack string
+
+const (
+	SpringTomcat     SpringStack = ""            // the newest Boot, on Tomcat 11
+	SpringJetty      SpringStack = "4.1.2-jetty" // the same, on Jetty 12
+	SpringBoot3      SpringStack = "3.5.16"      // the last of Boot 3, on Tomcat 10
+	newestSpringBoot             = "4.1.2"
+)
 
 // SpringOptions choose the broker. By default Spring handles the frames of one
 // client in any order, with the relay too: a SEND before an earlier SUBSCRIBE, the
 // third SEND before the second. No client can change that, so the tests set
 // setPreserveReceiveOrder and setPreservePublishOrder.
 type SpringOptions struct {
+	Stack     SpringStack
 	Backend   *RabbitMQ // the broker behind the relay; nil: the simple broker
 	Unordered bool      // Spring's own default
 }
@@ -33,7 +45,7 @@ func NewSpring(dir string, o SpringOptions) (*Spring, error) {
 		return nil, err
 	}
 	var err error
-	if s.javaServer, err = newJavaServer("spring", "pom.xml", dir, s.port); err != nil {
+	if s.javaServer, err = newJavaServer("spring", o.Stack.pom(), dir, s.port); err != nil {
 		return nil, fmt.Errorf("preparing Spring: %w", err)
 	}
 	s.name, s.main = "Spring simple broker", "Spring"
@@ -47,9 +59,20 @@ func NewSpring(dir string, o SpringOptions) (*Spring, error) {
 		s.name = "Spring relay"
 		s.args = append(s.args, "--relay.host=127.0.0.1", "--relay.port="+strconv.Itoa(o.Backend.stomp))
 	}
-	s.version = fmt.Sprintf("Boot %s, Framework %s, Tomcat %s",
-		s.source.property("version"), s.source.property("spring-framework.version"), s.source.property("tomcat.version"))
+	web := "Tomcat " + s.source.property("tomcat.version")
+	if jetty := s.source.property("jetty.version"); jetty != "" {
+		web = "Jetty " + jetty
+	}
+	s.version = fmt.Sprintf("Boot %s, Framework %s, %s", s.source.property("version"), s.source.property("spring-framework.version"), web)
 	return s, nil
+}
+
+// pom is the name of the stack's pom in fixtures/spring.
+func (s SpringStack) pom() string {
+	if s == SpringTomcat {
+		s = newestSpringBoot
+	}
+	return "pom-" + string(s) + ".xml"
 }
 
 // URL is the only endpoint.

@@ -4,8 +4,11 @@
 //
 //	go run ./internal/interop/cmd/with rabbitmq -- go run ./examples/quickstart -url {ws} -login guest -passcode guest
 //
-// Brokers: rabbitmq (4.0; rabbitmq-4.3 and rabbitmq-3.10 are others), artemis, classic, spring (the simple broker), relay (Spring in
-// front of RabbitMQ). internal/interop/install installs what they need.
+// Brokers: rabbitmq, artemis, classic, spring (the simple broker), relay (Spring in
+// front of RabbitMQ), vertx, openmq; and of some another version: rabbitmq-4.3,
+// rabbitmq-3.10, artemis-2.44, classic-5.18, classic-6.3 (TCP alone), spring-jetty,
+// spring-3.5. A plain name is RabbitMQ 4.0, and of all others the newest that has a
+// WebSocket. internal/interop/install installs what they need.
 package main
 
 import (
@@ -22,7 +25,7 @@ import (
 	"github.com/webstomp/webstomp/internal/interop/broker/group"
 )
 
-const usage = "usage: with rabbitmq|artemis|classic|spring|relay -- command [argument…]; {ws} and {tcp} become URLs"
+const usage = "usage: with rabbitmq|artemis|classic|spring|relay|vertx|openmq -- command [argument…]; {ws} and {tcp} become URLs"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -28,29 +28,10 @@ func prepare(name, dir string) (*servers, error) {
 		return prepareRabbitMQ(broker.RabbitMQ43, dir)
 	case "rabbitmq-3.10":
 		return prepareRabbitMQ(broker.RabbitMQ310, dir)
-	case "artemis":
-		b, err := broker.NewArtemis(dir)
-		if err != nil {
-			return nil, err
-		}
-		return &servers{[]broker.Broker{b}, b.URL(), b.TCPURL()}, nil
-	case "classic":
-		newest := broker.ClassicVersions[len(broker.ClassicVersions)-1]
-		b, err := broker.NewClassic(dir, newest)
-		if err != nil {
-			return nil, err
-		}
-		return &servers{[]broker.Broker{b}, b.URL(), b.TCPURL()}, nil
-	case "spring":
-		b, err := broker.NewSpring(dir, broker.SpringOptions{})
-		if err != nil {
-			return nil, err
-		}
-		return &servers{[]broker.Broker{b}, b.URL(), ""}, nil
 	case "relay":
 		return prepareRelay(dir)
 	}
-	return nil, fmt.Errorf("there is no broker %q; %s", name, usage)
+	return prepareJava(name, dir)
 }
 
 func prepareRabbitMQ(release broker.RabbitMQRelease, dir string) (*servers, error) {
