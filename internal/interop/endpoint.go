@@ -47,6 +47,8 @@ type dialect struct {
 	durable func(name string) durable
 	// persistent makes a message survive a restart of the server.
 	persistent stomp.SendOption
+	// wrongLogin is part of the ERROR after a wrong passcode; "" is the user's name.
+	wrongLogin string
 	// forbidden is a destination that the server refuses to this login.
 	forbidden string
 	// deleted says what a subscriber sees when its queue is deleted.
@@ -62,6 +64,10 @@ type dialect struct {
 	// mayLoseFirst: after a cut the server may not redeliver a subscription's first
 	// unacknowledged message.
 	mayLoseFirst bool
+	// noHeartBeats: the server agrees to none, so that a client that would promise them sends none.
+	noHeartBeats bool
+	// oneTransaction: a session has one transaction at a time.
+	oneTransaction bool
 	// rawHeaderNames: the server does not unescape header names.
 	rawHeaderNames bool
 }

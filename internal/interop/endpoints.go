@@ -10,7 +10,7 @@ import (
 // returns the endpoints in the table's order. It starts no server.
 func Endpoints(dir string) ([]*Endpoint, error) {
 	var all []*Endpoint
-	for _, prepare := range []func(string) ([]*Endpoint, error){rabbitMQEndpoints, artemisEndpoints, classicEndpoints, springEndpoints} {
+	for _, prepare := range []func(string) ([]*Endpoint, error){rabbitMQEndpoints, artemisEndpoints, classicEndpoints, springEndpoints, vertxEndpoints, openMQEndpoints} {
 		some, err := prepare(dir)
 		if err != nil {
 			return nil, err

@@ -21,18 +21,25 @@ func transactionOfSends(ctx context.Context, s *scene) error {
 	if err != nil {
 		return err
 	}
-	committed, err := c.Begin(ctx, stomp.WithReceipt())
-	if err != nil {
+	if err := aborted.Send(ctx, destination, []byte("aborted")); err != nil {
 		return err
 	}
-	if err := aborted.Send(ctx, destination, []byte("aborted")); err != nil {
+	if s.oneTransaction {
+		if err := aborted.Abort(ctx, stomp.WithReceipt()); err != nil {
+			return err
+		}
+	}
+	committed, err := c.Begin(ctx, stomp.WithReceipt())
+	if err != nil {
 		return err
 	}
 	if err := committed.Send(ctx, destination, []byte("committed")); err != nil {
 		return err
 	}
-	if err := aborted.Abort(ctx, stomp.WithReceipt()); err != nil {
-		return err
+	if !s.oneTransaction {
+		if err := aborted.Abort(ctx, stomp.WithReceipt()); err != nil {
+			return err
+		}
 	}
 	if err := c.Send(ctx, destination, []byte("outside"), stomp.WithReceipt()); err != nil {
 		return err

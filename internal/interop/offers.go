@@ -7,6 +7,8 @@ const (
 	classic      = "ActiveMQ Classic"
 	springSimple = "Spring simple broker"
 	springRelay  = "Spring relay"
+	vertx        = "Vert.x"
+	openMQ       = "OpenMQ"
 )
 
 const (
@@ -15,30 +17,37 @@ const (
 	noQueues    = "has topics only: every subscriber of a /queue/ gets every message"
 	noSelectors = "ignores the selector header"
 	noHosts     = "ignores the host header"
+	noStore     = "stores no messages"
+	noMemory    = "forgets a message when it has sent it: whoever does not acknowledge it does not get it again, nor does anybody else"
+	onlyV12     = "speaks STOMP 1.2 alone over WebSocket"
 	noWebSocket = "there is no WebSocket to compress"
 )
 
 // offers has, by scenario and server, the reasons for what a server does not offer.
 var offers = map[string]map[string]string{
+	"STOMP 1.0": {openMQ: onlyV12},
+	"STOMP 1.1": {openMQ: onlyV12},
 	"bodies that are not UTF-8": {
 		classic: "its WebSocket ignores binary messages; TCP carries them",
 	},
+	"header escapes":                     {openMQ: "passes a header on as it came, escapes and all"},
 	queueSharedName:                      {springSimple: noQueues},
-	"ack client, cumulative":             {springSimple: noAcks},
-	"ack client-individual":              {springSimple: noAcks},
-	"nack":                               {springSimple: noAcks},
-	"redelivery after a cut":             {springSimple: noAcks},
-	"prefetch":                           {springSimple: noAcks},
+	"ack client, cumulative":             {springSimple: noAcks, vertx: noMemory},
+	"ack client-individual":              {springSimple: noAcks, vertx: noMemory},
+	"nack":                               {springSimple: noAcks, vertx: noMemory},
+	"redelivery after a cut":             {springSimple: noAcks, vertx: noMemory},
+	"prefetch":                           {springSimple: noAcks, vertx: "delivers everything at once", openMQ: "has no header for it"},
 	"transaction: commit, abort":         {springSimple: "delivers a SEND in a transaction at once"},
-	"transaction with acks":              {springSimple: noAcks, artemis: "an ACK in a transaction takes effect at once"},
+	"transaction with acks":              {springSimple: noAcks, artemis: "an ACK in a transaction takes effect at once", vertx: noMemory, openMQ: "wants a SUBSCRIBE in that transaction as well"},
 	receiptsName:                         {springSimple: noReceipts},
-	"durable subscription":               {springSimple: "stores no messages"},
-	"selector":                           {rabbitMQ: noSelectors, springSimple: "only if the application configures a selector header", springRelay: noSelectors + " (RabbitMQ)"},
+	durableName:                          {springSimple: noStore, vertx: noStore},
+	"selector":                           {rabbitMQ: noSelectors, springSimple: "only if the application configures a selector header", springRelay: noSelectors + " (RabbitMQ)", vertx: noSelectors},
 	"wrong login":                        {springSimple: "leaves logins to the application", springRelay: "replaces the client's login with its own"},
-	"wrong virtual host":                 {artemis: noHosts, classic: noHosts, springSimple: noHosts, springRelay: "replaces the client's host with its own"},
-	"refused destination":                {springSimple: "silently ignores destinations that it does not serve"},
-	"queue deleted under a subscription": {springSimple: noQueues},
-	"a frame above the server's limit":   {artemis: "has no limit on messages, only on WebSocket frames (64 KiB), and the client stays below it"},
+	"wrong virtual host":                 {artemis: noHosts, classic: noHosts, springSimple: noHosts, springRelay: "replaces the client's host with its own", vertx: noHosts, openMQ: noHosts},
+	"refused destination":                {springSimple: "silently ignores destinations that it does not serve", vertx: "serves every destination"},
+	"queue deleted under a subscription": {springSimple: noQueues, vertx: "a queue is there as long as it has subscribers", openMQ: "says nothing to the subscribers, and they get nothing any more"},
+	"permessage-deflate":                 {openMQ: "does not compress"},
+	"a frame above the server's limit":   {artemis: "has no limit on messages, only on WebSocket frames (64 KiB), and the client stays below it", openMQ: "never answers a frame with a header line above 10 KiB, and has no limit on bodies below 70 MB"},
 }
 
 // notOffered returns why a scenario cannot be tried on this endpoint, or "".

@@ -21,7 +21,7 @@ func restarted(ctx context.Context, s *scene) error {
 		return err
 	}
 	defer c.Close()
-	l := &load{client: c, destination: s.queue(), keeps: s.offers(receiptsName), persistent: s.persistent, seen: make(map[string]bool)}
+	l := &load{client: c, destination: s.queue(), keeps: s.offers(receiptsName) && s.offers(durableName), persistent: s.persistent, seen: make(map[string]bool)}
 	mode := stomp.AckClientIndividual
 	if !l.keeps {
 		mode = stomp.AckAuto

@@ -50,7 +50,7 @@ var Scenarios = []Scenario{
 	{Name: "transaction with acks", run: transactionOfAcks},
 	{Name: receiptsName, run: receipts},
 	{Name: "request and reply", run: requestReply},
-	{Name: "durable subscription", run: durableSubscription},
+	{Name: durableName, run: durableSubscription},
 	{Name: "selector", run: selector},
 	{Name: "heart-beats, a minute idle", run: heartBeats, Parallel: true, Timeout: 2 * time.Minute},
 	{Name: "wrong login", run: wrongLogin},
@@ -64,9 +64,10 @@ var Scenarios = []Scenario{
 }
 
 // The rows that are named in more than one place. receiptsName also tells whether
-// a server sends receipts at all.
+// a server sends receipts at all, durableName whether it stores messages.
 const (
 	receiptsName    = "receipts, 1,000 outstanding"
+	durableName     = "durable subscription"
 	queueSharedName = "queue: each message to one subscriber"
 
 	fastName          = "a fast publisher keeps its session"

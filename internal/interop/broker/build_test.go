@@ -16,6 +16,8 @@ import (
 func poms() map[string]map[string]string {
 	all := map[string]map[string]string{
 		"artemis": {}, "classic": {},
+		"vertx":  {"pom-" + VertxVersion + ".xml": VertxVersion},
+		"openmq": {"pom-" + OpenMQVersion + ".xml": OpenMQVersion},
 		"spring": {SpringTomcat.pom(): newestSpringBoot, SpringJetty.pom(): newestSpringBoot, SpringBoot3.pom(): string(SpringBoot3)},
 	}
 	for _, version := range ArtemisVersions {

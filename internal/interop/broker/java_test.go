@@ -9,6 +9,7 @@ import (
 	"github.com/coder/websocket"
 
 	"github.com/webstomp/webstomp/internal/interop/broker"
+	"github.com/webstomp/webstomp/stomp"
 )
 
 func TestArtemis_serves_and_restarts(t *testing.T) {
@@ -66,13 +67,70 @@ func TestClassic_serves_and_restarts(t *testing.T) {
 	}
 }
 
+func TestVertx_serves_and_restarts(t *testing.T) {
+	var home string
+	b := prepared(t, func(dir string) (*broker.Vertx, error) {
+		home = dir
+		return broker.NewVertx(dir)
+	})
+	ctx := bounded(t)
+	start(t, ctx, b)
+	for _, url := range []string{b.URL(), b.TCPURL()} {
+		exchange(t, ctx, "/queue/a", url)
+		exchange(t, ctx, "/topic/news", url)
+		var refused *stomp.Error
+		if c, err := stomp.Connect(ctx, url, stomp.WithLogin("guest", "wrong"), stomp.WithoutReconnect()); !errors.As(err, &refused) {
+			t.Errorf("%s: a wrong passcode: %v, want the broker's ERROR", url, err)
+			if err == nil {
+				c.Close()
+			}
+		}
+	}
+	if err := b.DeleteQueue(ctx, "a"); !errors.Is(err, errors.ErrUnsupported) {
+		t.Errorf("deleting a queue: %v, want that it is unsupported", err)
+	}
+	b.Kill()
+	refuses(t, b.URL())
+	start(t, ctx, b)
+	exchange(t, ctx, "/queue/a", b.URL())
+	b.Stop()
+	leavesNothing(t, home)
+	refuses(t, b.URL())
+}
+
+func TestOpenMQ_serves_and_restarts(t *testing.T) {
+	var home string
+	b := prepared(t, func(dir string) (*broker.OpenMQ, error) {
+		home = dir
+		return broker.NewOpenMQ(dir)
+	})
+	ctx := bounded(t)
+	start(t, ctx, b)
+	exchange(t, ctx, "/queue/a", b.URL())
+	exchange(t, ctx, "/topic/news", b.URL())
+	sends(t, ctx, b.URL(), websocket.MessageBinary)
+	survives(t, ctx, b, b.URL())
+	guarded(t, ctx, b.URL())
+	deletes(t, ctx, b, b.URL())
+	b.Stop()
+	leavesNothing(t, home)
+	refuses(t, b.URL())
+}
+
 // The simple broker confirms no subscription. SUBSCRIBE is handled before SEND
 // because Spring is configured to preserve the order.
 func TestSpring_simple_broker_serves_and_restarts(t *testing.T) {
+	for _, stack := range []broker.SpringStack{broker.SpringTomcat, broker.SpringJetty, broker.SpringBoot3} {
+		t.Run(string(stack), func(t *testing.T) { servesSimple(t, stack) })
+	}
+}
+
+func servesSimple(t *testing.T, stack broker.SpringStack) {
+	t.Helper()
 	var home string
 	b := prepared(t, func(dir string) (*broker.Spring, error) {
 		home = dir
-		return broker.NewSpring(dir, broker.SpringOptions{})
+		return broker.NewSpring(dir, broker.SpringOptions{Stack: stack})
 	})
 	ctx := bounded(t)
 	for range 2 {

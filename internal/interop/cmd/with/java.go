@@ -34,6 +34,10 @@ func prepareJava(name, dir string) (*servers, error) {
 		b, err = broker.NewSpring(dir, broker.SpringOptions{Stack: broker.SpringJetty})
 	case "spring-3.5":
 		b, err = broker.NewSpring(dir, broker.SpringOptions{Stack: broker.SpringBoot3})
+	case "vertx":
+		b, err = broker.NewVertx(dir)
+	case "openmq":
+		b, err = broker.NewOpenMQ(dir)
 	default:
 		return nil, fmt.Errorf("there is no broker %q; %s", name, usage)
 	}
