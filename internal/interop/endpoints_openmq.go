@@ -20,6 +20,5 @@ func openMQEndpoints(dir string) ([]*Endpoint, error) {
 		nack:           discards,
 		noHeartBeats:   true,
 		oneTransaction: true,
-		deleted:        recreates,
 	}}}, nil
 }

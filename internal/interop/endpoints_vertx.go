@@ -19,6 +19,6 @@ func vertxEndpoints(dir string) ([]*Endpoint, error) {
 		replyTo:        "/queue/replies-",
 		rawHeaderNames: true,
 		wrongLogin:     "valid credentials",
-		limited:        limited{size: 1, options: []stomp.SendOption{stomp.WithHeader("long", strings.Repeat("x", 11<<10))}, says: "header"},
+		limited:        limited{size: 1, options: []stomp.SendOption{stomp.WithHeader("long", strings.Repeat("x", 11<<10))}, says: "Header length exceeded"},
 	}}}, nil
 }

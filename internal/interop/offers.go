@@ -47,7 +47,7 @@ var offers = map[string]map[string]string{
 	"refused destination":                {springSimple: "silently ignores destinations that it does not serve", vertx: "serves every destination"},
 	"queue deleted under a subscription": {springSimple: noQueues, vertx: "a queue is there as long as it has subscribers", openMQ: "says nothing to the subscribers, and they get nothing any more"},
 	"permessage-deflate":                 {openMQ: "does not compress"},
-	"a frame above the server's limit":   {artemis: "has no limit on messages, only on WebSocket frames (64 KiB), and the client stays below it", openMQ: "never answers a frame with a header line above 10 KiB, and has no limit on bodies below 70 MB"},
+	"a frame above the server's limit":   {artemis: "has no limit on messages, only on WebSocket frames (64 KiB), and the client stays below it", openMQ: "never answers a frame with a header line above 10 KiB"},
 }
 
 // notOffered returns why a scenario cannot be tried on this endpoint, or "".
