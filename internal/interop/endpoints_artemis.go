@@ -2,6 +2,7 @@ package interop
 
 import (
 	"path/filepath"
+	"slices"
 
 	"github.com/webstomp/webstomp/internal/interop/broker"
 	"github.com/webstomp/webstomp/stomp"
@@ -9,7 +10,7 @@ import (
 
 func artemisEndpoints(dir string) ([]*Endpoint, error) {
 	var all []*Endpoint
-	for _, version := range broker.ArtemisVersions {
+	for _, version := range slices.Backward(broker.ArtemisVersions) {
 		b, err := broker.NewArtemis(filepath.Join(dir, "artemis-"+version), version)
 		if err != nil {
 			return nil, err

@@ -2,6 +2,7 @@ package interop
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/webstomp/webstomp/internal/interop/broker"
@@ -10,7 +11,7 @@ import (
 
 func classicEndpoints(dir string) ([]*Endpoint, error) {
 	var all []*Endpoint
-	for _, version := range broker.ClassicVersions {
+	for _, version := range slices.Backward(broker.ClassicVersions) {
 		b, err := broker.NewClassic(filepath.Join(dir, "classic-"+version), version)
 		if err != nil {
 			return nil, err
