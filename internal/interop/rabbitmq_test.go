@@ -145,43 +145,6 @@ func waitFor(t *testing.T, ctx context.Context, confirmed *atomic.Int64, n int64
 	}
 }
 
-// With the default options a fast publisher keeps its first session. The matrix has a row for those that promise
-// heart-beats, which RabbitMQ drops, in every release.
-func TestRabbitMQ_promise8_fast_publisher_keeps_its_session(t *testing.T) {
-	r := rabbit(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
-	defer cancel()
-	body := make([]byte, 256)
-	for run := range 10 {
-		c, err := stomp.Connect(ctx, r.URL())
-		if err != nil {
-			t.Fatal(err)
-		}
-		in, err := c.Subscribe(ctx, "/topic/fast", stomp.WithReceipt())
-		if err != nil {
-			t.Fatal(err)
-		}
-		var consumer sync.WaitGroup
-		consumer.Go(func() {
-			for range in {
-			}
-		})
-		for range 25_000 {
-			if err := c.Send(ctx, "/topic/fast", body); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if err := c.Send(ctx, "/topic/fast", body, stomp.WithReceipt()); err != nil {
-			t.Errorf("run %d: %v", run, err)
-		}
-		if st := c.Status(); st.Epoch != 1 {
-			t.Errorf("run %d: session %d, want the first: %v", run, st.Epoch, st.Err)
-		}
-		c.Close()
-		consumer.Wait()
-	}
-}
-
 // Only the subscription that RabbitMQ refuses ends, even though the ERROR has
 // neither receipt-id nor subscription. Of an exchange that does not exist, 3.10.8 tells
 // over a WebSocket by a close alone.
