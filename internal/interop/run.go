@@ -27,7 +27,7 @@ type Result struct {
 // than processors because they are waited for most of the time: an idle minute, a restart. A starting one keeps a
 // processor busy.
 const (
-	runAtOnce   = 7
+	runAtOnce   = 10
 	startAtOnce = 2
 )
 
