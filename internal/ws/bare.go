@@ -32,12 +32,16 @@ func (a *attempt) dialBare(t Target, client *http.Client) (*Conn, error) {
 	if !t.secure() {
 		return Stream(nc), nil
 	}
-	a.setStage("in the TLS handshake")
-	secured := tls.Client(nc, bareTLS(transport.TLSClientConfig, t.u.Hostname()))
+	a.setStage(inHandshake)
+	cfg := bareTLS(transport.TLSClientConfig, t.u.Hostname())
+	a.auth.watch(cfg)
+	secured := tls.Client(nc, cfg)
 	if err := secured.HandshakeContext(a.ctx); err != nil {
 		return nil, a.explain(t, nil, err) // finish closes nc
 	}
-	return Stream(secured), nil
+	c := Stream(secured)
+	c.auth = &a.auth
+	return c, nil
 }
 
 // bareTLS returns a copy of an HTTP transport's TLS configuration, without HTTP's protocols and with host to verify.
