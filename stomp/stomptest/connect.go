@@ -43,6 +43,7 @@ func (c *conn) connectLocked(f *wire.Frame) *refusal {
 	c.session = newSession(c, version)
 	b.sessions++
 	c.version = version
+	c.connected.Store(true)
 	c.setDecoderVersion()
 	c.out.push(item{frame: b.connected(c, version, offered, agreed), version: version, beat: agreed.send})
 	c.watch(agreed.receive)

@@ -34,7 +34,7 @@ func (w *writer) bytes(it *item) (data []byte, binary bool) {
 		w.b.log.Error("a frame cannot be sent", "connection", w.num, "frame", it.asFrame(&w.b.act), "why", err)
 		return nil, false
 	}
-	if w.b.act.trailingLF {
+	if w.b.act.trailingLF.on(w.conn) {
 		dst = append(dst, '\n')
 	}
 	if w.buf = dst; cap(dst) > keptBuffer {

@@ -13,8 +13,9 @@ func (c *conn) watch(interval time.Duration) {
 		missed = 2
 	}
 	limit := time.Duration(missed) * interval
-	if act := &c.b.act; limit == 0 || act.idleAlways && act.idle < limit {
-		limit = act.idle
+	idle := c.b.act.idle.on(c)
+	if limit == 0 || c.b.act.idleAlways && idle > 0 && idle < limit {
+		limit = idle
 	}
 	c.dog.watch(limit)
 }
@@ -24,6 +25,9 @@ func (c *conn) watch(interval time.Duration) {
 func (c *conn) lastHeard() time.Time {
 	if c.busy.Load() || c.fault.silence() != nil {
 		return time.Now()
+	}
+	if !c.connected.Load() && c.b.act.connectWithin.on(c) > 0 {
+		return c.born // nothing counts but CONNECT
 	}
 	last := c.ws.LastRead()
 	if c.b.act.pingsDoNotCount {
