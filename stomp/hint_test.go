@@ -13,8 +13,8 @@ import (
 	"github.com/webstomp/webstomp/stomp/stomptest"
 )
 
-// Promise 8: RabbitMQ's Web STOMP ends the connection of a fast publisher that has promised heart-beats, without a word.
-// The error says so where that may have been it, and nowhere else.
+// Promise 8: RabbitMQ's Web STOMP ends the connection of a fast publisher that has promised heart-beats, without a
+// word. The error says so where that may have been it, and nowhere else.
 func TestSession_promise8_the_price_of_promised_heart_beats(t *testing.T) {
 	const hint = "RabbitMQ's Web STOMP drops fast publishers that promise heart-beats: WithHeartBeat(0, …) promises none"
 	promises := stomp.WithHeartBeat(time.Second, time.Second)
@@ -69,8 +69,8 @@ func TestSession_promise8_the_price_of_promised_heart_beats(t *testing.T) {
 	})
 }
 
-// Promise 13: RabbitMQ does not say that a frame was too large where it ends a bare connection for it, nor that a body
-// was: the error names the limit where a frame was above its default.
+// Promise 13: RabbitMQ does not say that a frame was too large where it ends a bare connection for it, nor that a
+// body was: the error names the limit where a frame was above its default.
 func TestSession_promise13_what_was_too_large_for_RabbitMQ(t *testing.T) {
 	const (
 		frame = "bytes: RabbitMQ takes frames up to stomp.max_frame_size, 4 MiB by default)"

@@ -44,8 +44,8 @@ func TestWithEscapedConnect_on_RabbitMQ(t *testing.T) {
 	rig.Connect(t, b, over, login, stomp.WithEscapedConnect())
 }
 
-// Promise 13: long frames reach a server that takes no large fragments; one that takes no large messages says so, and the
-// error names its limit.
+// Promise 13: long frames reach a server that takes no large fragments; one that takes no large messages says so, and
+// the error names its limit.
 func TestSend_promise13_sizes(t *testing.T) {
 	for name, c := range map[string]struct {
 		profile stomptest.Profile

@@ -14,8 +14,8 @@ import (
 	"github.com/webstomp/webstomp/stomp"
 )
 
-// Promises 4 and 12: an ERROR that names nobody ends the session, which we close ourselves; whoever was waiting gets the
-// *Error, and Err is set before any channel closes.
+// Promises 4 and 12: an ERROR that names nobody ends the session, which we close ourselves; whoever was waiting gets
+// the *Error, and Err is set before any channel closes.
 func TestSession_promise12_ERROR_that_names_nobody(t *testing.T) {
 	p, client := rig.Session(t)
 	messages, err := client.NewSubscription(t.Context(), "/a")
@@ -53,8 +53,8 @@ func TestSession_promise12_ERROR_that_names_nobody(t *testing.T) {
 	}
 }
 
-// Promise 12: ERROR with the receipt-id of a frame answers that one; of what is over already it is counted and logged.
-// The session goes on.
+// Promise 12: ERROR with the receipt-id of a frame answers that one; of what is over already it is counted and
+// logged. The session goes on.
 func TestSession_promise12_ERROR_that_names_a_receipt(t *testing.T) {
 	p, client := rig.Session(t)
 	receipt, err := client.SendAsync(t.Context(), "/a", nil)
@@ -107,8 +107,8 @@ func TestSession_faults_of_the_server(t *testing.T) {
 	}
 }
 
-// W5, promise 12: a close before our DISCONNECT is an error whatever its code, and reaches the caller. Promise 13: after
-// 1009 the error says which limit of which server was met.
+// W5, promise 12: a close before our DISCONNECT is an error whatever its code, and reaches the caller. Promise 13:
+// after 1009 the error says which limit of which server was met.
 func TestSession_W5_promise13_close_frames(t *testing.T) {
 	const (
 		rabbitMessages  = " (RabbitMQ takes WebSocket messages up to web_stomp.ws_opts.max_frame_size, without limit by default)"

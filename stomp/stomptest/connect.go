@@ -8,8 +8,8 @@ import (
 	"github.com/webstomp/webstomp/internal/wire"
 )
 
-// connectLocked handles what comes before a session: CONNECT or STOMP, and nothing else. Broker.mu is held; it runs in the
-// connection's reader, which owns the decoder.
+// connectLocked handles what comes before a session: CONNECT or STOMP, and nothing else. Broker.mu is held; it runs
+// in the connection's reader, which owns the decoder.
 func (c *conn) connectLocked(f *wire.Frame) *refusal {
 	b := c.b
 	if f.Command != wire.Connect && f.Command != wire.Stomp {

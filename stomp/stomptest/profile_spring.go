@@ -1,7 +1,7 @@
 package stomptest
 
-// What Spring's simple broker does was seen on Framework 4.3, 6.2.19 and 7.0.10, on Tomcat 9 to 11 and Jetty 12.1; see
-// docs/brokers.md.
+// What Spring's simple broker does was seen on Framework 4.3, 6.2.19 and 7.0.10, on Tomcat 9 to 11 and Jetty 12.1;
+// see docs/brokers.md.
 
 func spring() behaviour {
 	a := behaviour{

@@ -20,8 +20,8 @@ func (c *conn) watch(interval time.Duration) {
 	c.dog.watch(limit)
 }
 
-// lastHeard returns when the client last gave a sign of life. While the broker is silent itself, and does not read, the
-// client is not to blame.
+// lastHeard returns when the client last gave a sign of life. While the broker is silent itself, and does not read,
+// the client is not to blame.
 func (c *conn) lastHeard() time.Time {
 	if c.busy.Load() || c.fault.silence() != nil {
 		return time.Now()
@@ -42,8 +42,8 @@ func (c *conn) lastHeard() time.Time {
 	return last
 }
 
-// barked ends a connection whose client has fallen silent. It is called again while the connection lasts: a client that
-// does not even let the goodbye through is cut.
+// barked ends a connection whose client has fallen silent. It is called again while the connection lasts: a client
+// that does not even let the goodbye through is cut.
 func (c *conn) barked() {
 	how := c.b.act.reactions[silent]
 	if c.ending.Load() || how.mute && how.closing.code == 0 {
