@@ -76,8 +76,8 @@ func (sub *subscription) seeOut() {
 	}
 }
 
-// seeOutUnmatched has the channels of Unmatched closed when their consumers have taken what had arrived. The Client has
-// failed; its user may end it meanwhile, which closes them at once.
+// seeOutUnmatched has the channels of Unmatched closed when their consumers have taken what had arrived. The Client
+// has failed; its user may end it meanwhile, which closes them at once.
 func (c *Client) seeOutUnmatched() {
 	for _, in := range c.unmatched.leave() {
 		c.running.Go(func() { // closeAll has not begun to wait
@@ -89,8 +89,8 @@ func (c *Client) seeOutUnmatched() {
 	}
 }
 
-// awaitConsumer waits until the consumer of in has taken everything, which closes consumed, or takes nothing any more.
-// It returns how many frames are left then.
+// awaitConsumer waits until the consumer of in has taken everything, which closes consumed, or takes nothing any
+// more. It returns how many frames are left then.
 func awaitConsumer(in *inbox.Inbox[Frame], consumed <-chan struct{}) (left int) {
 	look := time.NewTicker(consumerPatience)
 	defer look.Stop()

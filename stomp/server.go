@@ -41,8 +41,8 @@ const (
 // release is a server's version: major, minor, patch. All zero: not known.
 type release [3]int
 
-// releaseOf returns the three numbers behind the slash of CONNECTED's server header; what follows them does not count, so
-// that 4.3.0-rc.1 is taken for 4.3.0.
+// releaseOf returns the three numbers behind the slash of CONNECTED's server header; what follows them does not
+// count, so that 4.3.0-rc.1 is taken for 4.3.0.
 func releaseOf(header string) (r release) {
 	_, rest, _ := strings.Cut(header, "/")
 	for i := range r {
