@@ -304,3 +304,11 @@ func TestSpring_S2_a_mistake_in_framing(t *testing.T) {
 		c.closed(1002, "")
 	}, stomptest.WithProfile(stomptest.Spring))
 }
+
+func TestProfile_String(t *testing.T) {
+	for p, want := range map[stomptest.Profile]string{stomptest.Generic: "Generic", stomptest.OpenMQ: "OpenMQ", stomptest.Spring7Jetty: "Spring7Jetty"} {
+		if s := p.String(); s != want {
+			t.Errorf("%d is %q, want %q", p, s, want)
+		}
+	}
+}
