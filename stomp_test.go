@@ -1,5 +1,6 @@
-// The promises of the README, executed: each test is one of them, seen from outside, on the embedded broker. Where time
-// matters they run in a synctest bubble, over a pipe, and times are exact; elsewhere over a WebSocket on the loopback.
+// The promises of the README, executed: each test is one of them, seen from outside, on the embedded broker. Where
+// time matters they run in a synctest bubble, over a pipe, and times are exact; elsewhere over a WebSocket on the
+// loopback.
 package webstomp_test
 
 import (
@@ -139,8 +140,8 @@ func TestSubscribe_promise1_ctx_is_the_subscriptions_life(t *testing.T) {
 	rig.OK(t, c.Send(t.Context(), "/topic/a", nil, stomp.WithReceipt()))
 }
 
-// Promise 2: one unread subscription with 60,000 frames waiting delays neither a second subscription, nor a receipt, nor
-// a heart-beat.
+// Promise 2: one unread subscription with 60,000 frames waiting delays neither a second subscription, nor a receipt,
+// nor a heart-beat.
 func TestSubscription_promise2_unread_delays_nobody(t *testing.T) {
 	bubble(t, "60000_frames", func(t *testing.T, b *stomptest.Broker) {
 		c := rig.Connect(t, b) // heart-beats every 10 s are agreed, and sent every 5 s
@@ -249,8 +250,8 @@ func TestWithBuffer_promise2_full_queue(t *testing.T) {
 	}
 }
 
-// Promise 4: a channel closes because its user ended it, because the Client ended, or because it failed alone; the two
-// Errs, set before, tell which.
+// Promise 4: a channel closes because its user ended it, because the Client ended, or because it failed alone; the
+// two Errs, set before, tell which.
 func TestSubscription_promise4_why_it_closed(t *testing.T) {
 	type ending = func(b *stomptest.Broker, c *stomp.Client, sub *stomp.Subscription[stomp.Frame]) error
 	unsubscribe := func(_ *stomptest.Broker, _ *stomp.Client, sub *stomp.Subscription[stomp.Frame]) error {
@@ -413,8 +414,8 @@ func TestSend_promise7_nothing_is_lost_silently(t *testing.T) {
 	})
 }
 
-// Promise 8: heart-beats go out early and at a fixed rate whatever else is sent, none before CONNECTED; a server that is
-// silent for twice the agreed interval is cut at once.
+// Promise 8: heart-beats go out early and at a fixed rate whatever else is sent, none before CONNECTED; a server that
+// is silent for twice the agreed interval is cut at once.
 func TestHeartBeat_promise8_rate_and_silence(t *testing.T) {
 	bubble(t, "fixed_rate", func(t *testing.T, b *stomptest.Broker) {
 		idle, busy := rig.Connect(t, b), rig.Connect(t, b)
@@ -578,7 +579,8 @@ func TestClient_promise12_ERROR_reaches_whom_it_names(t *testing.T) {
 	})
 }
 
-// Promise 12: a close that nobody asked for is an error whatever its code; after our DISCONNECT any end is a clean one.
+// Promise 12: a close that nobody asked for is an error whatever its code; after our DISCONNECT any end is a clean
+// one.
 func TestClient_promise12_close_before_and_after_Disconnect(t *testing.T) {
 	b := rig.NewBroker(t, stomptest.WithProfile(stomptest.RabbitMQ)) // which answers DISCONNECT with a bare close, 1000 "STOMP died"
 	rig.OK(t, rig.Connect(t, b).Disconnect(t.Context()))
@@ -593,8 +595,8 @@ func TestClient_promise12_close_before_and_after_Disconnect(t *testing.T) {
 	fails(t, c.Err(), stomp.ErrConnectionLost, false)
 }
 
-// Promise 13: a frame of any size is one WebSocket message, in fragments that every server takes; a server that refuses
-// it for its size is named with its limit.
+// Promise 13: a frame of any size is one WebSocket message, in fragments that every server takes; a server that
+// refuses it for its size is named with its limit.
 func TestSend_promise13_messages_of_several_sizes(t *testing.T) {
 	// carries sends bodies from the client to itself.
 	carries := func(t *testing.T, c *stomp.Client, sizes ...int) {

@@ -281,8 +281,8 @@ func TestAck_options_and_ctx(t *testing.T) {
 	})
 }
 
-// M3: an ACK in the cumulative mode covers the earlier frames. Of two that wait for room at the same time, the one of the
-// earlier frame must not go out behind the other: the broker would refuse it and end the session.
+// M3: an ACK in the cumulative mode covers the earlier frames. Of two that wait for room at the same time, the one of
+// the earlier frame must not go out behind the other: the broker would refuse it and end the session.
 func TestAck_M3_cumulative_acks_keep_their_order(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		body := bytes.Repeat([]byte("x"), 1<<20)

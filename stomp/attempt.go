@@ -2,8 +2,8 @@ package stomp
 
 import "net/http"
 
-// Attempt is what one attempt to connect is about to use. A function given to [WithBeforeConnect] may change what says
-// so.
+// Attempt is what one attempt to connect is about to use. A function given to [WithBeforeConnect] may change what
+// says so.
 type Attempt struct {
 	Number     int         // of this effort, from 1, as Status.Attempt
 	Err        error       // why the last session or attempt ended; nil at first

@@ -38,8 +38,8 @@ func (s *session) resend(frames []carried) (left []carried) {
 	return nil
 }
 
-// sendOverdue runs when the lookout fires. What is not written yet is not sent again: nothing is overdue then, and while
-// the server reads nothing, repetitions must not pile up beyond the outbox's bound.
+// sendOverdue runs when the lookout fires. What is not written yet is not sent again: nothing is overdue then, and
+// while the server reads nothing, repetitions must not pile up beyond the outbox's bound.
 func (s *session) sendOverdue() {
 	if s.isCut() {
 		return

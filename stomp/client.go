@@ -223,10 +223,10 @@ func (c *Client) goJoined(f func()) bool {
 }
 
 // Done returns a channel that is closed when the Client has ended: all its channels are closed and all its goroutines
-// have returned, except for functions that ignore their ctx (see [Client]). Where the Client fails by itself, consumers
-// first get what had arrived for them in auto mode, as long as they go on reading: one that takes nothing for 15 s gets no
-// more, and Close, Disconnect and the end of WithLifetime's ctx or a subscription's drop the rest at once. Err and Status
-// do not wait for that.
+// have returned, except for functions that ignore their ctx (see [Client]). Where the Client fails by itself,
+// consumers first get what had arrived for them in auto mode and in [Client.Unmatched], as long as they go on
+// reading: one that takes nothing for 15 s gets no more, and Close, Disconnect and the end of WithLifetime's ctx or a
+// channel's own drop the rest at once. Err and Status do not wait for that.
 func (c *Client) Done() <-chan struct{} { return c.done }
 
 // Err returns nil while the Client lives, and then why it ended: [ErrClosed] if its user ended it (after

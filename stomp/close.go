@@ -156,8 +156,8 @@ func (c *Client) closeAll(err error) {
 		for _, sub := range c.openSubscriptions() {
 			sub.finish(err)
 		}
+		c.seeOutUnmatched()
 	}
-	c.unmatched.close()
 	c.mu.Lock()
 	c.joining = true
 	c.mu.Unlock()

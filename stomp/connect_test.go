@@ -102,7 +102,8 @@ func TestConnect_C3_ERROR_instead_of_CONNECTED(t *testing.T) {
 	p.Gone()
 }
 
-// Artemis escapes its ERROR before a version is agreed: what people read has no escape in it, the frame is as it came.
+// Artemis escapes its ERROR before a version is agreed: what people read has no escape in it, the frame is as it
+// came.
 func TestConnect_ERROR_with_an_escape(t *testing.T) {
 	p, c := rig.NewServer(t).Start()
 	p.Raw()

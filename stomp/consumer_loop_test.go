@@ -34,8 +34,9 @@ func fillRoom(ctx context.Context, c *stomp.Client) error {
 	return nil
 }
 
-// Promise 2: any call that a consumer makes in its own loop gets through, on a queue of 4 frames and without heart-beats,
-// although the server waits for us to read before it reads. Where a call waits only for room, others fill that first.
+// Promise 2: any call that a consumer makes in its own loop gets through, on a queue of 4 frames and without
+// heart-beats, although the server waits for us to read before it reads. Where a call waits only for room, others
+// fill that first.
 func TestSubscription_promise2_every_call_in_the_consumers_own_loop(t *testing.T) {
 	const messages = 40
 	type call = func(ctx context.Context, c *stomp.Client, f stomp.Frame) error

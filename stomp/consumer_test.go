@@ -69,8 +69,9 @@ func TestSubscription_promise2_consumer_that_sends_with_receipts(t *testing.T) {
 	}
 }
 
-// Promise 2: a consumer that sends on what it receives, without receipts, on a queue of 4 frames, from a server that reads
-// nothing before it has written everything: the server waits for us, the consumer for the server, and all the same it ends.
+// Promise 2: a consumer that sends on what it receives, without receipts, on a queue of 4 frames, from a server that
+// reads nothing before it has written everything: the server waits for us, the consumer for the server, and all the
+// same it ends.
 func TestSubscription_promise2_consumer_that_sends_to_a_server_that_does_not_read(t *testing.T) {
 	const messages = 10_000
 	synctest.Test(t, func(t *testing.T) {

@@ -11,8 +11,8 @@ import (
 	"github.com/webstomp/webstomp/stomp"
 )
 
-// A cookie that the server sets with an upgrade goes into the client's jar, and with the next upgrade back to the server
-// (a load balancer's, say, that leads back to the same node). Those of WithHTTPHeader go along each time.
+// A cookie that the server sets with an upgrade goes into the client's jar, and with the next upgrade back to the
+// server (a load balancer's, say, that leads back to the same node). Those of WithHTTPHeader go along each time.
 func TestCookies_across_a_reconnect(t *testing.T) {
 	b := rig.PipeBroker(t)
 	var mu sync.Mutex // guards the following

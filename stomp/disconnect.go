@@ -9,10 +9,10 @@ import (
 	"github.com/webstomp/webstomp/internal/wire"
 )
 
-// disconnect ends the session with DISCONNECT and the close handshake, within ctx (clause M6). Of concurrent calls, the
-// first to get that far sends DISCONNECT, and each waits for the answer by its own ctx: a Disconnect goes on where the
-// ctx of a Reconnect ends. The error is ctx's, and then the caller cuts the session; or why the session ended before
-// everything outstanding was answered.
+// disconnect ends the session with DISCONNECT and the close handshake, within ctx (clause M6). Of concurrent calls,
+// the first to get that far sends DISCONNECT, and each waits for the answer by its own ctx: a Disconnect goes on
+// where the ctx of a Reconnect ends. The error is ctx's, and then the caller cuts the session; or why the session
+// ended before everything outstanding was answered.
 func (s *session) disconnect(ctx context.Context) error {
 	s.env.receipts.beginWait()
 	defer s.env.receipts.endWait()

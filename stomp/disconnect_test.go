@@ -226,8 +226,8 @@ func TestDisconnect_does_not_wait_for_what_was_given_up(t *testing.T) {
 	})
 }
 
-// A Spring relay answers SEND, and never a SUBSCRIBE to an application prefix: nobody asked for that receipt, and nothing
-// waits for it.
+// A Spring relay answers SEND, and never a SUBSCRIBE to an application prefix: nobody asked for that receipt, and
+// nothing waits for it.
 func TestDisconnect_promise11_waits_for_no_receipt_that_only_the_library_asked_for(t *testing.T) {
 	for name, leave := range map[string]func(ctx context.Context, c *stomp.Client, endLifetime func()) error{
 		"Disconnect":   func(ctx context.Context, c *stomp.Client, _ func()) error { return c.Disconnect(ctx) },

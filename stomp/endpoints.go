@@ -12,9 +12,9 @@ import (
 // endpoints decides which endpoint is asked next and when, during one outage or one Connect, and when the refusal of
 // our credentials is believed.
 //
-// Attempts go in rounds over the endpoints. A round begins after a delay of the Backoff; within it the next endpoint is
-// asked at once, after at most Min. An endpoint that refused our credentials is skipped until its own delay is over, so
-// that it does not hold up the others.
+// Attempts go in rounds over the endpoints. A round begins after a delay of the Backoff; within it the next endpoint
+// is asked at once, after at most Min. An endpoint that refused our credentials is skipped until its own delay is
+// over, so that it does not hold up the others.
 //
 // A refusal is believed when it has lasted: real servers answer 401, 403 and ERROR to CONNECT for seconds while they
 // restart, while the broker behind a relay is away, or while a dead connection still holds a client-id.
@@ -59,9 +59,9 @@ func (e *endpoints) restart() {
 	e.beginAt(0)
 }
 
-// lost starts an outage after a session of that endpoint, which lasted for so long. It is asked first, because the others
-// may be stand-ins; last where it fell silent, because it may accept connections all the same. provoked: the session ended
-// over a trial, so that the server may well be there.
+// lost starts an outage after a session of that endpoint, which lasted for so long. It is asked first, because the
+// others may be stand-ins; last where it fell silent, because it may accept connections all the same. provoked: the
+// session ended over a trial, so that the server may well be there.
 func (e *endpoints) lost(endpoint int, lasted time.Duration, silent, provoked bool) {
 	if provoked || lasted >= e.backoff.ceiling(e.rounds) {
 		e.rounds = 0
@@ -187,8 +187,8 @@ func (e *endpoints) longest() time.Duration {
 	return 4 * e.backoff.Max
 }
 
-// believed returns the last refusal, once it is believed that the endpoints reject our credentials: each that answers does,
-// for long enough. One that cannot be reached says nothing.
+// believed returns the last refusal, once it is believed that the endpoints reject our credentials: each that answers
+// does, for long enough. One that cannot be reached says nothing.
 func (e *endpoints) believed(now time.Time) (refusal error) {
 	if e.backoff.Refused < 0 {
 		return nil

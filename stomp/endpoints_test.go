@@ -96,8 +96,8 @@ func TestWithFailover_reaches_a_slow_endpoint(t *testing.T) {
 	}
 }
 
-// An error of the user's own function says nothing of the server, whatever it wraps: not that it refuses, and not that it
-// no longer does.
+// An error of the user's own function says nothing of the server, whatever it wraps: not that it refuses, and not
+// that it no longer does.
 func TestWithBeforeConnect_an_error_is_not_the_server_s(t *testing.T) {
 	backoff := stomp.Backoff{Min: time.Second, Max: time.Second, Refused: 10 * time.Second}
 	rig.Bubble(t, "that_wraps_a_refusal", func(t *testing.T) {

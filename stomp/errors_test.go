@@ -15,8 +15,8 @@ import (
 	"github.com/webstomp/webstomp/stomp/stomptest"
 )
 
-// Each sentinel answers errors.Is where a call returns it, its text says what was tried on what, and Unsent says whether
-// the call may be repeated.
+// Each sentinel answers errors.Is where a call returns it, its text says what was tried on what, and Unsent says
+// whether the call may be repeated.
 func TestErrors_sentinels(t *testing.T) {
 	for name, c := range map[string]struct {
 		call   func(t *testing.T, ctx context.Context, p *rig.Peer, client *stomp.Client) error

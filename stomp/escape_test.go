@@ -8,8 +8,8 @@ import (
 	"github.com/webstomp/webstomp/stomp"
 )
 
-// F13, as a user meets it: whatever stands in a destination or header, the server reads that one entry, or the call is
-// refused and nothing is written.
+// F13, as a user meets it: whatever stands in a destination or header, the server reads that one entry, or the call
+// is refused and nothing is written.
 func TestSend_F13_header_injection(t *testing.T) {
 	for name, c := range map[string]struct {
 		connected   string

@@ -21,8 +21,8 @@ import (
 // stoppedURL is set in the processes that the tests below stop.
 const stoppedURL = "WEBSTOMP_STOPPED_URL"
 
-// Promise 8: a process that was stopped for longer than the server may be silent keeps its session, since heart-beats and
-// messages lie in its socket. Real time: a process cannot be stopped in a bubble.
+// Promise 8: a process that was stopped for longer than the server may be silent keeps its session, since heart-beats
+// and messages lie in its socket. Real time: a process cannot be stopped in a bubble.
 func TestHeartBeat_promise8_own_sleep_is_not_the_server_s(t *testing.T) {
 	if url := os.Getenv(stoppedURL); url != "" {
 		stopped(t, url, stomp.WithHeartBeat(0, time.Second))

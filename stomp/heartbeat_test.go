@@ -124,8 +124,8 @@ func TestHeartBeat_promise8_silence(t *testing.T) {
 	}
 }
 
-// Promise 8: servers that skip heart-beats get an interval more. Spring's simple broker is the one without a name, and
-// there on WebSockets alone.
+// Promise 8: servers that skip heart-beats get an interval more. Spring's simple broker is the one without a name,
+// and there on WebSockets alone.
 func TestHeartBeat_promise8_servers_that_skip_beats(t *testing.T) {
 	for name, c := range map[string]struct {
 		connected string // on a stream; "": on a WebSocket
@@ -170,8 +170,8 @@ func TestHeartBeat_promise8_cut_at_once(t *testing.T) {
 	})
 }
 
-// Promises 2 and 8: while OverflowBlock keeps us from reading, the server is not called silent, and its time begins anew
-// when reading goes on.
+// Promises 2 and 8: while OverflowBlock keeps us from reading, the server is not called silent, and its time begins
+// anew when reading goes on.
 func TestHeartBeat_promise8_a_stalled_reader_is_not_silence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, client := rig.NewServer(t).Session(connectedBeats)

@@ -1,10 +1,14 @@
 package stomp
 
-import "time"
+import (
+	"time"
+
+	"github.com/webstomp/webstomp/internal/inbox"
+)
 
 // A subscription that ends by itself, because its session is lost, the broker cancels it or the Client fails, is
 // leaving until its consumer has taken what had arrived. That holds up the Client's end for as long as consumers go
-// on reading.
+// on reading. The channels of Unmatched are seen out in the same way when the Client fails.
 
 // consumerPatience is how long the end of a Client waits for a consumer that takes nothing: longer than most handlers
 // take for one message, also where they run into timeouts of their own because the same network is down.
@@ -25,7 +29,7 @@ func (c *Client) keepLeaving(sub *subscription) bool {
 	return true
 }
 
-// dropLeaving ends the subscriptions that are leaving, and lets none be so from now on.
+// dropLeaving ends the subscriptions that are leaving and the channels of Unmatched, and lets none be so from now on.
 func (c *Client) dropLeaving() {
 	c.mu.Lock()
 	c.dropping = true
@@ -34,6 +38,7 @@ func (c *Client) dropLeaving() {
 	for _, sub := range subs {
 		sub.inbox.End()
 	}
+	c.unmatched.close()
 }
 
 func (c *Client) leavingLocked() (subs []*subscription) {
@@ -65,19 +70,39 @@ func (sub *subscription) seeOut() {
 		return
 	case <-sub.client.life.Done():
 	}
+	if left := awaitConsumer(sub.inbox, sub.consumed); left > 0 {
+		sub.client.log.Warn("stomp: a consumer takes nothing any more; what had arrived for it is dropped",
+			"id", sub.id, "destination", sub.destination, "frames", left)
+	}
+}
+
+// seeOutUnmatched has the channels of Unmatched closed when their consumers have taken what had arrived. The Client
+// has failed; its user may end it meanwhile, which closes them at once.
+func (c *Client) seeOutUnmatched() {
+	for _, in := range c.unmatched.leave() {
+		c.running.Go(func() { // closeAll has not begun to wait
+			defer c.unmatched.left(in)
+			if left := awaitConsumer(in, in.Closed()); left > 0 {
+				c.log.Warn("stomp: a consumer takes nothing any more; what had arrived for it is dropped", "of", "Unmatched", "frames", left)
+			}
+		})
+	}
+}
+
+// awaitConsumer waits until the consumer of in has taken everything, which closes consumed, or takes nothing any
+// more. It returns how many frames are left then.
+func awaitConsumer(in *inbox.Inbox[Frame], consumed <-chan struct{}) (left int) {
 	look := time.NewTicker(consumerPatience)
 	defer look.Stop()
-	for before := sub.inbox.Stats().Delivered; ; {
+	for before := in.Stats().Delivered; ; {
 		select {
-		case <-sub.consumed:
-			return
+		case <-consumed:
+			return 0
 		case <-look.C:
 		}
-		now := sub.inbox.Stats()
+		now := in.Stats()
 		if now.Delivered == before {
-			sub.client.log.Warn("stomp: a consumer takes nothing any more; what had arrived for it is dropped",
-				"id", sub.id, "destination", sub.destination, "frames", now.Queued)
-			return
+			return now.Queued
 		}
 		before = now.Delivered
 	}

@@ -134,7 +134,8 @@ func TestWithLogger_the_handler_may_use_the_Client(t *testing.T) {
 	}
 }
 
-// sendingHandler sends each line about what the Client has sent to a queue, by that Client: but not those about its own.
+// sendingHandler sends each line about what the Client has sent to a queue, by that Client: but not those about its
+// own.
 type sendingHandler struct {
 	client *stomp.Client
 	on     sync.Map // "active"

@@ -141,8 +141,8 @@ func deeds() []deed {
 	}
 }
 
-// TestClient_fault_matrix: each call, with the connection ending at each moment: what the caller gets, whether repeating is safe, and
-// exactly what the next session carries.
+// TestClient_fault_matrix: each call, with the connection ending at each moment: what the caller gets, whether
+// repeating is safe, and exactly what the next session carries.
 func TestClient_fault_matrix(t *testing.T) {
 	for _, d := range deeds() {
 		t.Run(d.name, func(t *testing.T) {

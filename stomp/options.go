@@ -102,9 +102,11 @@ func WithVersions(v ...Version) ConnectOption {
 // simple broker, which skip heart-beats, after three times. Fractions of a millisecond are rounded up. More than 24
 // days, which brokers cannot read, is an error.
 //
-// Without this option we want one every 10 s, and send one every 5 s, which is not agreed over a WebSocket: a promised one
-// makes RabbitMQ drop fast publishers there. On tcp: and tls: URLs, and with a client-id in CONNECT, we promise one every
-// 10 s: the server would hold a dead connection, its client-id and its place below a limit for many minutes otherwise.
+// Without this option we want one every 10 s, and send one every 5 s, which is not agreed over a WebSocket: a
+// promised one makes RabbitMQ (every version up to 4.3.6) drop fast publishers there. The error of a connection that
+// may have been lost to that says so; a send of 0 is the remedy. On tcp: and tls: URLs, and with a client-id in
+// CONNECT, we promise one every 10 s: the server would hold a dead connection, its client-id and its place below a
+// limit for many minutes otherwise.
 func WithHeartBeat(send, receive time.Duration) ConnectOption {
 	return connectOption(func(c *connectConfig) { c.beats = beatConfig{send: send, receive: receive} })
 }

@@ -12,8 +12,8 @@ import (
 // remindEvery is how often a log is reminded of an outage that goes on for the same reason.
 const remindEvery = time.Minute
 
-// outage is a time without a session, as its log tells it: the first failed attempt, each new reason, a line about once a
-// minute, and how long it took.
+// outage is a time without a session, as its log tells it: the first failed attempt, each new reason, a line about
+// once a minute, and how long it took.
 type outage struct {
 	log      *slog.Logger // nil: it is not told
 	began    time.Time

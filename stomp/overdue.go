@@ -6,13 +6,14 @@ import (
 	"time"
 )
 
-// RECEIPTs that do not come although the session lives. RabbitMQ's STOMP drops the rejections of a queue that is full,
-// and of one whose node has died: neither RECEIPT nor ERROR follows (docs/brokers.md). WithRetry means until it is
-// confirmed, so its frames are sent again (sendOverdue); and what never comes must not suspend the bound of
+// RECEIPTs that do not come although the session lives. RabbitMQ's STOMP drops the rejections of a queue that is
+// full, and of one whose node has died: neither RECEIPT nor ERROR follows (docs/brokers.md). WithRetry means until it
+// is confirmed, so its frames are sent again (sendOverdue); and what never comes must not suspend the bound of
 // OverflowBlock for ever (see stall.go).
 
 const (
-	// overdueAfter is how long a RECEIPT may take. A frame WithRetry is sent again then, and each time after twice as long.
+	// overdueAfter is how long a RECEIPT may take. A frame WithRetry is sent again then, and each time after twice as
+	// long.
 	overdueAfter = 15 * time.Second
 
 	// overdueMost is the longest time between two of these.

@@ -157,8 +157,8 @@ func TestWithRetry_promise7_many_overdue(t *testing.T) {
 	})
 }
 
-// A receipt that never comes lets reading go on beyond the bound of OverflowBlock for a while, and then ever less. One that
-// lies behind what is not read comes all the same.
+// A receipt that never comes lets reading go on beyond the bound of OverflowBlock for a while, and then ever less.
+// One that lies behind what is not read comes all the same.
 func TestWithBuffer_promise2_bound_holds_though_a_receipt_never_comes(t *testing.T) {
 	for name, answered := range map[string]bool{"never": false, "behind_the_messages": true} {
 		rig.Bubble(t, name, func(t *testing.T) {

@@ -19,8 +19,8 @@ import (
 	"github.com/webstomp/webstomp/stomp/stomptest"
 )
 
-// A WebSocket goes through a tunnel of the proxy's, with TLS and without (RFC 6455, section 4.1), and so does the next
-// one after an outage.
+// A WebSocket goes through a tunnel of the proxy's, with TLS and without (RFC 6455, section 4.1), and so does the
+// next one after an outage.
 func TestProxy_tunnels_WebSockets(t *testing.T) {
 	ca := rig.NewAuthority(t)
 	cert := ca.Server(t)
@@ -167,8 +167,8 @@ func TestProxy_transport_hooks(t *testing.T) {
 // proxyChild says that this process is the child of TestProxy_from_the_environment, and where it is to connect.
 const proxyChild = "WEBSTOMP_TEST_PROXY_CHILD"
 
-// Without a client of one's own, HTTP_PROXY and HTTPS_PROXY count. net/http reads them once in a process: so this runs
-// itself in another.
+// Without a client of one's own, HTTP_PROXY and HTTPS_PROXY count. net/http reads them once in a process: so this
+// runs itself in another.
 func TestProxy_from_the_environment(t *testing.T) {
 	if target := os.Getenv(proxyChild); target != "" {
 		client := rig.Connect(t, target)

@@ -49,7 +49,8 @@ func TestBackoff_full_jitter(t *testing.T) {
 	})
 }
 
-// n starts afresh after a session that lasted as long as the delay before it may have been, and not a nanosecond sooner.
+// n starts afresh after a session that lasted as long as the delay before it may have been, and not a nanosecond
+// sooner.
 func TestBackoff_afresh_after_a_session_that_lasted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		route := rig.NewRoute(t)

@@ -16,8 +16,8 @@ import (
 	"github.com/webstomp/webstomp/stomp/stomptest"
 )
 
-// When reconnecting, where all of it worked before, only the refusal of our credentials ends the Client, and only when it
-// has lasted; everything else goes on.
+// When reconnecting, where all of it worked before, only the refusal of our credentials ends the Client, and only
+// when it has lasted; everything else goes on.
 func TestWithReconnect_what_ends_the_Client(t *testing.T) {
 	backoff := stomp.Backoff{Min: time.Second, Max: 4 * time.Second, Refused: time.Minute}
 	for name, c := range map[string]struct {
@@ -80,8 +80,8 @@ func TestWithReconnect_what_ends_the_Client(t *testing.T) {
 	}
 }
 
-// The delays after refusals: Max/2 to Max, twice as long after each further one, up to 4·Max. Another answer in between
-// starts them afresh.
+// The delays after refusals: Max/2 to Max, twice as long after each further one, up to 4·Max. Another answer in
+// between starts them afresh.
 func TestWithReconnect_refusals_are_spaced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const most = 10 * time.Second
@@ -152,8 +152,8 @@ func TestWithReconnect_refusals_by_default(t *testing.T) {
 	}
 }
 
-// A demoted primary that refuses does not keep the Client from the promoted standby: it is there in under a second. Where
-// one refuses and the other is dead, that is the end all the same.
+// A demoted primary that refuses does not keep the Client from the promoted standby: it is there in under a second.
+// Where one refuses and the other is dead, that is the end all the same.
 func TestWithFailover_refusals_of_one_endpoint(t *testing.T) {
 	rig.Bubble(t, "the_other_is_promoted", func(t *testing.T) {
 		route := rig.NewRoute(t)

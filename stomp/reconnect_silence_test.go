@@ -73,8 +73,8 @@ func TestWithReconnect_promise8_silence_on_a_stream(t *testing.T) {
 	})
 }
 
-// blackHole makes a connection whose Close takes for ever unless a deadline has passed, as that of a WebSocket library
-// which shakes hands with its peer does.
+// blackHole makes a connection whose Close takes for ever unless a deadline has passed, as that of a WebSocket
+// library which shakes hands with its peer does.
 func blackHole(nc net.Conn) net.Conn {
 	expired := make(chan struct{})
 	return &rig.Conn{Conn: nc,

@@ -78,8 +78,8 @@ func TestWithReconnect_Status(t *testing.T) {
 	})
 }
 
-// One line when it breaks, one at the first failed attempt, at each new reason and about once a minute, and one when it is
-// back that says how long it took.
+// One line when it breaks, one at the first failed attempt, at each new reason and about once a minute, and one when
+// it is back that says how long it took.
 func TestWithReconnect_log(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log rig.Log

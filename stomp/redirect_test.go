@@ -113,8 +113,9 @@ func TestRedirect_default(t *testing.T) {
 	}
 }
 
-// A redirect that the user's own CheckRedirect follows takes the credentials to the same host, and to no other; nor does
-// the Referer tell that one our URL. (Any other header of the user's, and the login of CONNECT, are for whoever is there.)
+// A redirect that the user's own CheckRedirect follows takes the credentials to the same host, and to no other; nor
+// does the Referer tell that one our URL. (Any other header of the user's, and the login of CONNECT, are for whoever
+// is there.)
 func TestRedirect_followed(t *testing.T) {
 	b := rig.PipeBroker(t)
 	one, two := startSite(t, b, nil), startSite(t, b, nil)

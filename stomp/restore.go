@@ -12,8 +12,8 @@ import (
 // restoreLimit is how long trials, and functions that are asked for entries, may keep a new session from being used.
 const restoreLimit = time.Second
 
-// begin makes s the active session. If something is held back, or a function is asked for entries of SUBSCRIBE, it leaves
-// that to a loop of the session.
+// begin makes s the active session. If something is held back, or a function is asked for entries of SUBSCRIBE, it
+// leaves that to a loop of the session.
 func (v *supervisor) begin(s *session) {
 	v.sessions++
 	s.epoch = v.sessions
@@ -35,8 +35,8 @@ func (v *supervisor) begin(s *session) {
 	s.restore = func() error { return v.restoreWithTrials(s, until) }
 }
 
-// subscribeAll sends the SUBSCRIBEs that s has not seen yet, except for those held back. until is for how long it waits for
-// functions that are asked for entries.
+// subscribeAll sends the SUBSCRIBEs that s has not seen yet, except for those held back. until is for how long it
+// waits for functions that are asked for entries.
 func (v *supervisor) subscribeAll(s *session, until time.Time) {
 	for _, sub := range v.client.openSubscriptions() {
 		if sub.wants(s) {
@@ -45,8 +45,8 @@ func (v *supervisor) subscribeAll(s *session, until time.Time) {
 	}
 }
 
-// activate restores what is not restored yet, and makes s the session that calls use. It returns false when the Client is
-// ending.
+// activate restores what is not restored yet, and makes s the session that calls use. It returns false when the
+// Client is ending.
 func (v *supervisor) activate(s *session, until time.Time) bool {
 	c := v.client
 	for restored := false; ; restored = true {

@@ -126,8 +126,8 @@ func TestWithRetry_order_over_several_sessions(t *testing.T) {
 	})
 }
 
-// retried runs a test with each call that takes WithRetry: start makes the call in a goroutine, and returns what gets its
-// result.
+// retried runs a test with each call that takes WithRetry: start makes the call in a goroutine, and returns what gets
+// its result.
 func retried(t *testing.T, test func(t *testing.T, start func(ctx context.Context, c *stomp.Client) <-chan error)) {
 	t.Helper()
 	for name, call := range map[string]func(context.Context, *stomp.Client) error{

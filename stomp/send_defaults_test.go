@@ -33,8 +33,8 @@ func TestWithSendDefaults(t *testing.T) {
 	}
 }
 
-// WithReceipt as a default makes every Send wait for its confirmation, but not those in a transaction, whose receipt may
-// not come before COMMIT. WithRetry and WithReplyTo do not count there, nor in Request.
+// WithReceipt as a default makes every Send wait for its confirmation, but not those in a transaction, whose receipt
+// may not come before COMMIT. WithRetry and WithReplyTo do not count there, nor in Request.
 func TestWithSendDefaults_that_do_not_count_everywhere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := rig.PipeBroker(t)

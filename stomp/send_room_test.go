@@ -90,7 +90,8 @@ func TestSend_allocates_nothing(t *testing.T) {
 	}
 }
 
-// A frame that was withdrawn while the write loop was busy counts as flushed, or Flush and Disconnect would wait for it.
+// A frame that was withdrawn while the write loop was busy counts as flushed, or Flush and Disconnect would wait for
+// it.
 func TestFlush_after_a_withdrawn_frame(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, client := rig.Session(t)

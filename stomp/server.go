@@ -1,11 +1,16 @@
 package stomp
 
-import "strings"
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
 
 // server is what is known of a session's broker beyond the protocol. It is parsed from CONNECTED once, and no other
 // code asks which broker it is. docs/brokers.md says where each fact comes from.
 type server struct {
-	kind serverKind
+	kind    serverKind
+	release release
 
 	// beatIntervals is how many of the agreed intervals the server may be silent (clause M7, promise 8).
 	beatIntervals int
@@ -33,9 +38,32 @@ const (
 	classic
 )
 
+// release is a server's version: major, minor, patch. All zero: not known.
+type release [3]int
+
+// releaseOf returns the three numbers behind the slash of CONNECTED's server header; what follows them does not
+// count, so that 4.3.0-rc.1 is taken for 4.3.0.
+func releaseOf(header string) (r release) {
+	_, rest, _ := strings.Cut(header, "/")
+	for i := range r {
+		digits := len(rest) - len(strings.TrimLeft(rest, "0123456789"))
+		n, err := strconv.Atoi(rest[:digits])
+		if rest = rest[digits:]; err != nil || i < len(r)-1 && !strings.HasPrefix(rest, ".") {
+			return release{}
+		}
+		r[i], rest = n, strings.TrimPrefix(rest, ".")
+	}
+	return r
+}
+
+func (r release) known() bool { return r != release{} }
+
+// isSince reports whether the version is known, and that one or later.
+func (r release) isSince(other release) bool { return r.known() && slices.Compare(r[:], other[:]) >= 0 }
+
 // parseServer identifies the server from CONNECTED. stream: it did not come over the library's own WebSocket.
 func parseServer(info Session, stream bool) server {
-	s := server{beatIntervals: 2}
+	s := server{beatIntervals: 2, release: releaseOf(info.Server)}
 	switch {
 	case info.Server == "":
 		s.kind = unnamedServer
@@ -62,32 +90,6 @@ func parseServer(info Session, stream bool) server {
 		s.beatIntervals = 3
 	}
 	return s
-}
-
-// statusTooBig is the WebSocket close code for a message above a limit.
-const statusTooBig = 1009
-
-// sizeHint names the server's limit if it closed the WebSocket because of a message's size, as far as the close
-// reason or the server's name tell (promise 13); "" otherwise.
-func (s server) sizeHint(closed *CloseError) string {
-	if closed.Code != statusTooBig {
-		return ""
-	}
-	kind := s.kind
-	if strings.Contains(closed.Reason, "output buffer") || strings.Contains(closed.Reason, "buffer too small") {
-		kind = unnamedServer // a Spring relay shows the name of the broker behind it
-	}
-	switch kind {
-	case unnamedServer:
-		return "a Spring server on Tomcat takes text messages up to 16,640 bytes and binary ones up to 8,192 by default: see WithMessageSplit"
-	case rabbitMQ:
-		return "RabbitMQ takes WebSocket messages up to web_stomp.ws_opts.max_frame_size, from 4.2.6 on 4 MiB by default"
-	case artemis:
-		return "Artemis takes WebSocket frames up to webSocketMaxFramePayloadLength, 65,536 bytes by default"
-	case classic:
-		return "ActiveMQ takes text messages up to websocket.maxTextMessageSize, 65,536 bytes by default"
-	}
-	return "a message was above a limit of the server"
 }
 
 // connectErrorText returns the message header of an ERROR that answers CONNECT. Nothing is unescaped before a version

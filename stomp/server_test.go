@@ -44,24 +44,29 @@ func TestWithEscapedConnect_on_RabbitMQ(t *testing.T) {
 	rig.Connect(t, b, over, login, stomp.WithEscapedConnect())
 }
 
-// Promise 13: long frames reach a server that takes no large fragments; one that takes no large messages says so, and the
-// error names its limit.
+// Promise 13: long frames reach a server that takes no large fragments; one that takes no large messages says so, and
+// the error names its limit.
 func TestSend_promise13_sizes(t *testing.T) {
 	for name, c := range map[string]struct {
 		profile stomptest.Profile
+		size    int
 		hint    string // "": it passes
 	}{
-		"Artemis_in_fragments": {stomptest.Artemis, ""},
-		"RabbitMQ":             {stomptest.RabbitMQ, ""},
-		"Classic":              {stomptest.Classic, "websocket.maxTextMessageSize, 65,536 bytes by default"},
-		"Spring":               {stomptest.Spring, "16,640 bytes"},
+		"Artemis_in_fragments": {stomptest.Artemis, 200_000, ""},
+		"RabbitMQ":             {stomptest.RabbitMQ, 5 << 20, ""},
+		"RabbitMQ_4":           {stomptest.RabbitMQ4, 4 << 20, ""},
+		"RabbitMQ_4_above":     {stomptest.RabbitMQ4, 5 << 20, "stomp.max_frame_size, 4 MiB by default"},
+		"Classic":              {stomptest.Classic, 200_000, "websocket.maxTextMessageSize, 65,536 bytes by default"},
+		"Spring":               {stomptest.Spring, 200_000, "16,640 bytes"},
+		"Spring_on_Jetty":      {stomptest.Spring7Jetty, 60_000, ""},
+		"Spring_on_Jetty_too":  {stomptest.Spring7Jetty, 200_000, "Jetty takes messages up to 65,536 bytes"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := rig.PipeBroker(t, stomptest.WithProfile(c.profile))
 			client := rig.Connect(t, b)
 			messages, err := client.Subscribe(t.Context(), "/topic/a")
 			rig.OK(t, err)
-			body := bytes.Repeat([]byte("0123456789"), 20_000)
+			body := bytes.Repeat([]byte("0123456789"), c.size/10)
 			rig.OK(t, client.Send(t.Context(), "/topic/a", body))
 			f, open := <-messages
 			if c.hint == "" {

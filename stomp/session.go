@@ -174,9 +174,6 @@ func (s *session) writeLoop() error {
 	return errDisconnected
 }
 
-// statusNormal is the WebSocket close code of a normal end.
-const statusNormal = 1000
-
 // lastWords is how long we go on reading from a server that accepts nothing more: it closes its end right after an
 // ERROR or a close frame, which may not have been read here yet. A local connection needs microseconds.
 const lastWords = time.Second
@@ -245,11 +242,14 @@ func (s *session) join() (left []carried, err error) {
 // endReason returns why the connection ended, from the error of a read or a write.
 func (s *session) endReason(err error) error {
 	err = publicError(err)
-	var closed *CloseError
-	if errors.As(err, &closed) {
-		if hint := s.server.sizeHint(closed); hint != "" {
-			err = fmt.Errorf("%w (%s)", err, hint)
-		}
+	hint := s.server.hint(parting{
+		err:      err,
+		stream:   s.conn.IsStream(),
+		promised: s.info.HeartBeatSend > 0,
+		longest:  s.out.Longest(),
+	})
+	if hint != "" {
+		err = fmt.Errorf("%w (%s)", err, hint)
 	}
 	if hungUp(err) {
 		if idle := s.pause.silence(s.conn.LastRead()); idle >= idleSuspected {

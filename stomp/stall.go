@@ -8,8 +8,9 @@ import (
 	"github.com/webstomp/webstomp/internal/outbox"
 )
 
-// waitForRoom stops the read loop while a queue with OverflowBlock is full (promise 2), unless a call waits for what only
-// reading can bring (receipts.isAwaited), or writing has stalled. For a receipt that is late it lets ever less through.
+// waitForRoom stops the read loop while a queue with OverflowBlock is full (promise 2), unless a call waits for what
+// only reading can bring (receipts.isAwaited), or writing has stalled. For a receipt that is late it lets ever less
+// through.
 func (s *session) waitForRoom(full *inbox.Inbox[Frame]) error {
 	s.pause.set(true)
 	defer s.pause.set(false)
@@ -32,9 +33,9 @@ func (s *session) waitForRoom(full *inbox.Inbox[Frame]) error {
 
 // overrun is the reading beyond the bound of a full queue, for the sake of answers. It is owned by the read loop.
 //
-// A receipt counts for overdueAfter: one that never comes must not suspend the bound for the rest of the session. But it may
-// be one that lies behind the messages that we do not read, and the consumer of the full queue may be waiting for it. So a
-// piece is read every now and then, after longer and longer pauses.
+// A receipt counts for overdueAfter: one that never comes must not suspend the bound for the rest of the session. But
+// it may be one that lies behind the messages that we do not read, and the consumer of the full queue may be waiting
+// for it. So a piece is read every now and then, after longer and longer pauses.
 type overrun struct {
 	since time.Time // when the reading beyond the bound began, or was looked at last
 	last  uint64    // the last receipt that had been asked for by then

@@ -17,8 +17,9 @@ import (
 // stormCuts is how often the broker cuts the connection under everybody's feet.
 const stormCuts = 30
 
-// TestClient_storm_of_cuts: 64 goroutines send, subscribe, acknowledge, unsubscribe and request while the broker cuts the connection,
-// over sockets. Then Drain. Every message sent WithRetry has arrived, and no ACK reached another session.
+// TestClient_storm_of_cuts: 64 goroutines send, subscribe, acknowledge, unsubscribe and request while the broker cuts
+// the connection, over sockets. Then Drain. Every message sent WithRetry has arrived, and no ACK reached another
+// session.
 func TestClient_storm_of_cuts(t *testing.T) {
 	b := rig.NewBroker(t)
 	c := rig.Connect(t, b, stomp.WithReconnect(rig.QuickBackoff))

@@ -23,10 +23,10 @@ var (
 	suspectRuns = flag.Int("suspect.runs", 3, "how often it throws them")
 )
 
-// Promise 5, by dice: a broker that refuses some destinations in any way, beside Clients that send, subscribe, unsubscribe,
-// reconnect and end at any time. Every call ends with its ctx; a SEND WithRetry that nobody refuses is confirmed; a
-// subscription that nobody refuses delivers in the end; those that are refused get the broker's words; there are not many
-// more sessions than refusals; and nothing is left.
+// Promise 5, by dice: a broker that refuses some destinations in any way, beside Clients that send, subscribe,
+// unsubscribe, reconnect and end at any time. Every call ends with its ctx; a SEND WithRetry that nobody refuses is
+// confirmed; a subscription that nobody refuses delivers in the end; those that are refused get the broker's words;
+// there are not many more sessions than refusals; and nothing is left.
 func TestClient_promise5_at_random(t *testing.T) {
 	seeds := []uint64{*suspectSeed}
 	if *suspectSeed == 0 {
@@ -40,7 +40,8 @@ func TestClient_promise5_at_random(t *testing.T) {
 	}
 }
 
-// What the broker may be like, in milliseconds: how long it waits before each frame that it sends, and before it refuses.
+// What the broker may be like, in milliseconds: how long it waits before each frame that it sends, and before it
+// refuses.
 const (
 	mostDelay    = 50
 	mostPatience = 180 // less than the quiet time before a trial, beyond which an answer is taken for that of another

@@ -129,8 +129,8 @@ func TestWithRetry_promise5_SEND_that_ends_every_session(t *testing.T) {
 	}
 }
 
-// The same where the server says nothing at all, as RabbitMQ does on a stream when a frame is too large for it: that is
-// believed when it has gone on for five minutes.
+// The same where the server says nothing at all, as RabbitMQ does on a stream when a frame is too large for it: that
+// is believed when it has gone on for five minutes.
 func TestWithRetry_promise5_SEND_that_ends_every_session_without_a_word(t *testing.T) {
 	for name, opts := range map[string][]stomptest.Option{"websocket": nil, "stream": {stomptest.WithTCP()}} {
 		rig.Bubble(t, name, func(t *testing.T) {

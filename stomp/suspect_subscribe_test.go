@@ -78,8 +78,8 @@ func TestSubscription_promise5_confirmed_before(t *testing.T) {
 	}
 }
 
-// A server that sends no receipts and does not end the session over a trial gets what else is held back at once, also on a
-// session that is active already.
+// A server that sends no receipts and does not end the session over a trial gets what else is held back at once, also
+// on a session that is active already.
 func TestSubscription_promise5_promise11_beside_SENDs_that_ended_sessions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := rig.PipeBroker(t, stomptest.WithProfile(stomptest.Spring))
@@ -279,8 +279,8 @@ func TestWithSubscribeHeaderFunc_ends_while_it_waits(t *testing.T) {
 	}
 }
 
-// A server that answers SEND and never SUBSCRIBE, as a relay may, is not waited for as if it would: a SUBSCRIBE that is
-// refused is found among the others within seconds, and not within minutes.
+// A server that answers SEND and never SUBSCRIBE, as a relay may, is not waited for as if it would: a SUBSCRIBE that
+// is refused is found among the others within seconds, and not within minutes.
 func TestSubscription_promise5_receipts_for_SEND_alone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := rig.PipeBroker(t)

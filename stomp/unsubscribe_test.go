@@ -334,8 +334,8 @@ func TestSubscribe_F13_in_an_outage_refuses_what_cannot_be_encoded(t *testing.T)
 	})
 }
 
-// ActiveMQ Classic ends a durable subscription only when nobody is subscribed: UNSUBSCRIBE goes out twice, by id and by
-// name. Artemis and others want one.
+// ActiveMQ Classic ends a durable subscription only when nobody is subscribed: UNSUBSCRIBE goes out twice, by id and
+// by name. Artemis and others want one.
 func TestUnsubscribe_durable_subscription(t *testing.T) {
 	for server, want := range map[string]int{"ActiveMQ/6.1.8": 2, "ActiveMQ-Artemis/2.44.0 ActiveMQ Artemis Messaging Engine": 1, "": 1} {
 		rig.Bubble(t, server, func(t *testing.T) {
@@ -358,8 +358,8 @@ func TestUnsubscribe_durable_subscription(t *testing.T) {
 	}
 }
 
-// A subscription that has ended leaves nothing behind in its session, though its server answers no receipt (Spring's simple
-// broker), or those of SEND alone (go-stomp's).
+// A subscription that has ended leaves nothing behind in its session, though its server answers no receipt (Spring's
+// simple broker), or those of SEND alone (go-stomp's).
 func TestUnsubscribe_leaves_nothing_behind(t *testing.T) {
 	rig.Bubble(t, "no_receipts", func(t *testing.T) {
 		p, c := rig.Session(t)

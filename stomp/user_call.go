@@ -17,8 +17,8 @@ var (
 	errExited = errors.New("a function that was given to an option has ended its goroutine (runtime.Goexit)")
 )
 
-// userCall is one call of a user's function, which may go on beyond its ctx. It has a goroutine of its own, so that nobody
-// waits for longer than leaveGrace after that. A function that panics ends the process with its own stack.
+// userCall is one call of a user's function, which may go on beyond its ctx. It has a goroutine of its own, so that
+// nobody waits for longer than leaveGrace after that. A function that panics ends the process with its own stack.
 type userCall[T any] struct {
 	done     chan struct{} // closed when the function has returned, unless it was left behind before
 	value    T             // set before done is closed
@@ -27,9 +27,9 @@ type userCall[T any] struct {
 	unwanted func(T)       // gets what comes from a function that was left behind; nil: that is dropped
 }
 
-// startCall calls f in a goroutine. Calls with the same turn, which has a capacity of 1, come one after the other: as long
-// as an earlier one has not returned, f waits within ctx. The caller waits for done, or whatever else ends the call, ends
-// ctx in the latter case, and then calls result.
+// startCall calls f in a goroutine. Calls with the same turn, which has a capacity of 1, come one after the other: as
+// long as an earlier one has not returned, f waits within ctx. The caller waits for done, or whatever else ends the
+// call, ends ctx in the latter case, and then calls result.
 func startCall[T any](ctx context.Context, turn chan struct{}, f func() (T, error), unwanted func(T)) *userCall[T] {
 	c := &userCall[T]{done: make(chan struct{}), err: errExited, unwanted: unwanted}
 	go func() { // joined by result, unless f goes on beyond ctx
@@ -60,8 +60,8 @@ func (c *userCall[T]) settle() {
 	}
 }
 
-// result returns what the function has returned, errLeft if it does not return within leaveGrace, or errBusy if it was not
-// called because of an earlier call.
+// result returns what the function has returned, errLeft if it does not return within leaveGrace, or errBusy if it
+// was not called because of an earlier call.
 func (c *userCall[T]) result() (T, error) {
 	grace := time.NewTimer(leaveGrace)
 	defer grace.Stop()

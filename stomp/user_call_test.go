@@ -27,8 +27,8 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// userFunctions are the options with a function that an attempt to connect calls. Each calls f before it does its work; the
-// connections are those of a broker over pipes.
+// userFunctions are the options with a function that an attempt to connect calls. Each calls f before it does its
+// work; the connections are those of a broker over pipes.
 var userFunctions = map[string]func(b dialer, f func(ctx context.Context)) []stomp.ConnectOption{
 	"WithCredentials": func(b dialer, f func(ctx context.Context)) []stomp.ConnectOption {
 		return []stomp.ConnectOption{stomp.WithDialer(b.Dial), stomp.WithCredentials(func(ctx context.Context) (login, passcode string, err error) {
@@ -77,8 +77,8 @@ type dialer interface {
 	Client() *http.Client
 }
 
-// Promise 1: Connect returns with its ctx, whatever the user's functions do. What they return later is closed, and nothing
-// else of the attempt is done.
+// Promise 1: Connect returns with its ctx, whatever the user's functions do. What they return later is closed, and
+// nothing else of the attempt is done.
 func TestConnect_promise1_function_that_ignores_its_ctx(t *testing.T) {
 	for name, option := range userFunctions {
 		rig.Bubble(t, name, func(t *testing.T) {
@@ -116,8 +116,8 @@ func TestConnect_promise1_functions_after_one_that_ignores_its_ctx(t *testing.T)
 	})
 }
 
-// A connection's methods have no ctx at all. In real time: two goroutines meet in Close, on a lock, which a bubble takes for
-// work.
+// A connection's methods have no ctx at all. In real time: two goroutines meet in Close, on a lock, which a bubble
+// takes for work.
 func TestConnect_promise1_connection_that_hangs(t *testing.T) {
 	for name, hang := range map[string]func(nc *rig.Conn, gate <-chan struct{}){
 		"Write": func(nc *rig.Conn, gate <-chan struct{}) {
@@ -196,8 +196,8 @@ func TestClient_promise1_ends_while_a_function_ignores_its_ctx(t *testing.T) {
 	}
 }
 
-// A function that hangs while the Client reconnects is not called again before it has returned: at most one is left behind.
-// The attempts say why they fail, and go on once it has returned.
+// A function that hangs while the Client reconnects is not called again before it has returned: at most one is left
+// behind. The attempts say why they fail, and go on once it has returned.
 func TestWithReconnect_function_that_ignores_its_ctx(t *testing.T) {
 	for name, option := range userFunctions {
 		rig.Bubble(t, name, func(t *testing.T) {

@@ -99,8 +99,8 @@ func TestWithCompression_compresses_both_ways(t *testing.T) {
 	}
 }
 
-// W2 and W3: one frame is one message, text where it is valid UTF-8 and else binary; an option forces either, for every
-// message. W4: a heart-beat is a message that holds one LF.
+// W2 and W3: one frame is one message, text where it is valid UTF-8 and else binary; an option forces either, for
+// every message. W4: a heart-beat is a message that holds one LF.
 func TestWebSocket_W3_W4_message_types(t *testing.T) {
 	for name, c := range map[string]struct {
 		typ                    stomp.MessageType

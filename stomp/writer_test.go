@@ -14,8 +14,8 @@ import (
 	"github.com/webstomp/webstomp/stomp"
 )
 
-// flooded is a session on a slow line (each write takes 100 ms) that four senders fill without a pause: the outbox never
-// runs empty. The server drops what it gets, but counts the heart-beats.
+// flooded is a session on a slow line (each write takes 100 ms) that four senders fill without a pause: the outbox
+// never runs empty. The server drops what it gets, but counts the heart-beats.
 func flooded(t *testing.T) (client *stomp.Client, beats func() uint64) {
 	server := rig.NewServer(t)
 	server.Wrap = func(near net.Conn) net.Conn {
@@ -89,8 +89,8 @@ func halfGone(t *testing.T) (*rig.Peer, *stomp.Client) {
 	return p, connect.Client()
 }
 
-// Promise 12: a server that closes after its last words leaves two traces, a write that fails and words that lie unread.
-// The words are what the caller gets, whichever is found first.
+// Promise 12: a server that closes after its last words leaves two traces, a write that fails and words that lie
+// unread. The words are what the caller gets, whichever is found first.
 func TestWriter_promise12_the_servers_last_words_beat_a_failed_write(t *testing.T) {
 	for name, c := range map[string]struct {
 		words string

@@ -37,6 +37,7 @@ type Outbox struct {
 	accepted uint64
 	taken    uint64
 	flushed  uint64
+	longest  int          // bytes of the longest frame accepted
 	held     bool         // see Hold
 	closed   error        // set: nothing is accepted any more
 	failed   error        // set: nothing is written any more
@@ -124,7 +125,9 @@ func (o *Outbox) addLocked(e *Entry, encode func([]byte) ([]byte, error)) (numbe
 	if err != nil {
 		return 0, err
 	}
-	o.bytes += len(buf) - len(b.buf) + len(e.Encoded)
+	size := len(buf) - len(b.buf) + len(e.Encoded)
+	o.bytes += size
+	o.longest = max(o.longest, size)
 	b.buf = buf
 	o.accepted++
 	withdrawn := e.Ticket != nil && !e.Ticket.enter(o, o.accepted)
@@ -165,6 +168,13 @@ func (o *Outbox) Last() uint64 {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.accepted
+}
+
+// Longest returns how many bytes the longest frame has that was accepted.
+func (o *Outbox) Longest() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.longest
 }
 
 // IsFlushed reports whether the frame of that number and all before it are flushed.

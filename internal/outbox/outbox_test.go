@@ -217,6 +217,30 @@ func TestOutbox_an_error_of_encode_leaves_it_as_it_was(t *testing.T) {
 	})
 }
 
+// However a frame comes: appended, or in a buffer of its own.
+func TestOutbox_Longest(t *testing.T) {
+	r, _ := onLine(t, unlimited, Options{})
+	for _, c := range []struct {
+		e       Entry
+		text    string
+		longest int
+	}{
+		{text: "four", longest: 4},
+		{text: "two", longest: 4},
+		{e: Entry{Encoded: []byte("seven!!")}, longest: 7},
+		{text: "six!!!", longest: 7},
+	} {
+		if c.e.Encoded == nil {
+			r.mustPut(t, c.e, c.text)
+		} else if _, err := r.Add(t.Context(), c.e, asIs); err != nil {
+			t.Error(err)
+		}
+		if n := r.Longest(); n != c.longest {
+			t.Errorf("the longest has %d bytes after %q, want %d", n, c.text, c.longest)
+		}
+	}
+}
+
 // What encode looks at, under no lock but the Outbox's, is so when its frame gets its place.
 func TestOutbox_encode_runs_in_the_order_of_the_frames(t *testing.T) {
 	r, l := onLine(t, unlimited, Options{})

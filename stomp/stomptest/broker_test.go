@@ -173,7 +173,8 @@ func capture(t *testing.T, do func()) string {
 	return string(said)
 }
 
-// TestBroker_many_clients_lose_and_double_nothing has many clients do everything at once, and counts that nothing is lost or doubled.
+// TestBroker_many_clients_lose_and_double_nothing has many clients do everything at once, and counts that nothing is
+// lost or doubled.
 func TestBroker_many_clients_lose_and_double_nothing(t *testing.T) {
 	const clients, each = 8, 200
 	b := stomptest.NewBroker()

@@ -33,6 +33,7 @@ type conn struct {
 	abrupt  bool         // guarded by Broker.mu; CutAfter: however it ends, it is a cut
 	early   wire.Version // guarded by Broker.mu; what an ERROR before CONNECTED is written in; "": nothing is escaped
 
+	connected atomic.Bool // CONNECTED was sent, or is about to be
 	born      time.Time
 	lastSTOMP atomic.Int64 // when STOMP's own bytes last came, in nanoseconds since born
 
@@ -40,7 +41,8 @@ type conn struct {
 	dec     *wire.Decoder
 	version wire.Version // "" before CONNECTED
 	length  int          // of the WebSocket message under way, so far
-	message []byte       // Classic: the message under way
+	pending int          // bytes of the frame under way, so far; those before its first piece do not count
+	message []byte       // wholeMessages: the message under way
 }
 
 // errEnded is the reason in the log where nothing went wrong on the wire.
@@ -57,7 +59,11 @@ func (b *Broker) serve(wc *ws.Conn, fault *faultConn) {
 		return
 	}
 	b.log.Info("connection opened", "connection", c.num, "from", fault.RemoteAddr(), "subprotocol", wc.Subprotocol())
-	c.watch(0)
+	if within := b.act.connectWithin.on(c); within > 0 {
+		c.dog.watch(within)
+	} else {
+		c.watch(0)
+	}
 	var writer sync.WaitGroup
 	writer.Go(c.writeLoop) // joined below
 	err := c.readLoop()

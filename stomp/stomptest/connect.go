@@ -8,8 +8,8 @@ import (
 	"github.com/webstomp/webstomp/internal/wire"
 )
 
-// connectLocked handles what comes before a session: CONNECT or STOMP, and nothing else. Broker.mu is held; it runs in the
-// connection's reader, which owns the decoder.
+// connectLocked handles what comes before a session: CONNECT or STOMP, and nothing else. Broker.mu is held; it runs
+// in the connection's reader, which owns the decoder.
 func (c *conn) connectLocked(f *wire.Frame) *refusal {
 	b := c.b
 	if f.Command != wire.Connect && f.Command != wire.Stomp {
@@ -43,6 +43,7 @@ func (c *conn) connectLocked(f *wire.Frame) *refusal {
 	c.session = newSession(c, version)
 	b.sessions++
 	c.version = version
+	c.connected.Store(true)
 	c.setDecoderVersion()
 	c.out.push(item{frame: b.connected(c, version, offered, agreed), version: version, beat: agreed.send})
 	c.watch(agreed.receive)

@@ -38,8 +38,8 @@ func TestCutInside_counts_the_bytes(t *testing.T) {
 	}
 }
 
-// TestBroker_cuts_everywhere_lose_and_double_nothing cuts at each place in each kind of frame, either way, and sees that the message is neither lost nor
-// doubled: it is acked, or it is back in its queue.
+// TestBroker_cuts_everywhere_lose_and_double_nothing cuts at each place in each kind of frame, either way, and sees
+// that the message is neither lost nor doubled: it is acked, or it is back in its queue.
 func TestBroker_cuts_everywhere_lose_and_double_nothing(t *testing.T) {
 	places := []stomptest.Action{stomptest.CutBefore(), stomptest.CutInside(0), stomptest.CutInside(1), stomptest.CutInside(15), stomptest.CutAfter()}
 	for _, command := range []string{

@@ -1,5 +1,6 @@
-// Package stomptest is an in-memory STOMP broker over WebSocket, for tests and demos. It is not for production: nothing
-// outlives the process, selectors are ignored, and what a slow client has not read is kept in memory without bound.
+// Package stomptest is an in-memory STOMP broker over WebSocket, for tests and demos. It is not for production:
+// nothing outlives the process, selectors are ignored, and what a slow client has not read is kept in memory without
+// bound.
 //
 // NewBroker starts one and Close stops it, as with net/http/httptest. It speaks STOMP 1.0, 1.1 and 1.2 to any client:
 //
@@ -12,17 +13,19 @@
 // /topic/… and /exchange/… are topics: every subscriber gets each message, and who is not there misses it. Everything
 // else is a queue: a message waits until one subscriber takes it, in order and round robin; NACK, UNSUBSCRIBE,
 // DISCONNECT and a lost connection put back what was not acked, marked redelivered:true, a NACKed message for another
-// subscriber if there is one, and with requeue:false for nobody. /temp-queue/… is private to a connection and ends with
-// it; a reply-to that names one is rewritten so that whoever receives the request can SEND to it, and needs no SUBSCRIBE.
+// subscriber if there is one, and with requeue:false for nobody. /temp-queue/… is private to a connection and ends
+// with it; a reply-to that names one is rewritten so that whoever receives the request can SEND to it, and needs no
+// SUBSCRIBE.
 //
 // # Faults
 //
 // A test can make the broker misbehave at any time: Cut, CloseConnections, Silence, Delay, RefuseHandshakes, SendRaw,
 // SendFrame, Cancel; Intercept decides about each frame in either direction. WithProfile makes it behave as RabbitMQ,
-// ActiveMQ Classic, ActiveMQ Artemis, Spring or OpenMQ does where they part from the specification or from each other.
+// ActiveMQ Classic, ActiveMQ Artemis, Spring or OpenMQ does where they part from the specification or from each
+// other.
 //
 // # Time
 //
-// With WithPipe the broker opens no sockets and works inside a testing/synctest bubble: Client returns an HTTP client,
-// and Dial a connection, over in-memory pipes. Time is the time package's alone.
+// With WithPipe the broker opens no sockets and works inside a testing/synctest bubble: Client returns an HTTP
+// client, and Dial a connection, over in-memory pipes. Time is the time package's alone.
 package stomptest

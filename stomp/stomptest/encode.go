@@ -16,8 +16,8 @@ func (w *writer) encode(it *item) error {
 }
 
 // bytes returns the frame of an item as it goes over the wire, valid until the next call. What cannot be said in the
-// version of the session is left out and logged: a header of a 1.2 sender that a 1.1 receiver has no escape for, or the
-// whole frame, and then bytes returns nil.
+// version of the session is left out and logged: a header of a 1.2 sender that a 1.1 receiver has no escape for, or
+// the whole frame, and then bytes returns nil.
 func (w *writer) bytes(it *item) (data []byte, binary bool) {
 	dst := w.buf[:0]
 	var err error
@@ -34,7 +34,7 @@ func (w *writer) bytes(it *item) (data []byte, binary bool) {
 		w.b.log.Error("a frame cannot be sent", "connection", w.num, "frame", it.asFrame(&w.b.act), "why", err)
 		return nil, false
 	}
-	if w.b.act.trailingLF {
+	if w.b.act.trailingLF.on(w.conn) {
 		dst = append(dst, '\n')
 	}
 	if w.buf = dst; cap(dst) > keptBuffer {

@@ -23,8 +23,8 @@ type refusedHandshake struct {
 	body   string
 }
 
-// Cut ends every connection abruptly: no close frame, and a reset where the transport knows one. When it returns, what
-// their sessions held is back in its queues.
+// Cut ends every connection abruptly: no close frame, and a reset where the transport knows one. When it returns,
+// what their sessions held is back in its queues.
 func (b *Broker) Cut() {
 	conns := b.connections()
 	b.mu.Lock()
@@ -36,8 +36,8 @@ func (b *Broker) Cut() {
 	}
 }
 
-// CloseConnections closes every connection with a WebSocket close frame of that code and reason, once what is queued has
-// been sent. Bare STOMP is closed without one.
+// CloseConnections closes every connection with a WebSocket close frame of that code and reason, once what is queued
+// has been sent. Bare STOMP is closed without one.
 func (b *Broker) CloseConnections(code int, reason string) {
 	conns := b.connections()
 	b.mu.Lock()
@@ -57,9 +57,9 @@ func sessionsOfLocked(conns []*conn) []*session {
 	return sessions
 }
 
-// Silence stops reading and writing on every connection without closing any, and lets new ones hang in their handshake;
-// Silence(false) ends that, and every FallSilent. What arrived meanwhile is then taken up, and the time does not count
-// against the clients' heart-beats.
+// Silence stops reading and writing on every connection without closing any, and lets new ones hang in their
+// handshake; Silence(false) ends that, and every FallSilent. What arrived meanwhile is then taken up, and the time
+// does not count against the clients' heart-beats.
 func (b *Broker) Silence(on bool) {
 	b.faults.silence.set(on)
 	if !on {
@@ -72,8 +72,8 @@ func (b *Broker) Silence(on bool) {
 // Delay makes every connection wait for d before each frame that it sends; heart-beats go on. 0 ends it.
 func (b *Broker) Delay(d time.Duration) { b.faults.delay.Store(int64(d)) }
 
-// RefuseHandshakes answers every upgrade with an HTTP status and body, and closes bare connections at once. A status of
-// 0 ends it.
+// RefuseHandshakes answers every upgrade with an HTTP status and body, and closes bare connections at once. A status
+// of 0 ends it.
 func (b *Broker) RefuseHandshakes(status int, body string) {
 	if status == 0 {
 		b.faults.refuse.Store(nil)
@@ -90,8 +90,8 @@ func (b *Broker) SendRaw(p []byte) {
 	}
 }
 
-// SendFrame sends a server's frame of one's own making to every connection, encoded as its version wants. It fails for a
-// frame that cannot be encoded.
+// SendFrame sends a server's frame of one's own making to every connection, encoded as its version wants. It fails
+// for a frame that cannot be encoded.
 func (b *Broker) SendFrame(command string, header [][2]string, body []byte) error {
 	f := wire.Frame{Command: command, Header: slices.Clone(header), Body: bytes.Clone(body)}
 	if _, err := (wire.Encoder{Limits: b.cfg.limits}).AppendFrame(nil, f); err != nil {

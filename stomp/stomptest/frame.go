@@ -50,8 +50,8 @@ func (d Direction) String() string {
 	return "out"
 }
 
-// Event is one frame on one connection. A frame of the broker's is shown as it was made: its content-length is written
-// later.
+// Event is one frame on one connection. A frame of the broker's is shown as it was made: its content-length is
+// written later.
 type Event struct {
 	Connection uint64 // the connections are numbered from 1, in the order in which they came
 	Direction  Direction

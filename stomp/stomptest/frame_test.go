@@ -49,7 +49,8 @@ func TestUpgrade_from_any_origin(t *testing.T) {
 	})
 }
 
-// TestUpgrade_bytes_in_the_same_write sends CONNECT in the same write as the upgrade request: net/http has read it when it hands over.
+// TestUpgrade_bytes_in_the_same_write sends CONNECT in the same write as the upgrade request: net/http has read it
+// when it hands over.
 func TestUpgrade_bytes_in_the_same_write(t *testing.T) {
 	for _, p := range []stomptest.Profile{stomptest.Generic, stomptest.Artemis} { // the latter looks at each fragment
 		inBubble(t, func(t *testing.T, b *stomptest.Broker) {

@@ -33,8 +33,8 @@ func (g *gate) state() (shut <-chan struct{}, opened time.Time) {
 	return g.shut, g.opened
 }
 
-// faultConn is the connection beneath a WebSocket or a bare STOMP stream, where the faults are real: what is held back
-// or cut here is held back or cut on the wire, control frames and all.
+// faultConn is the connection beneath a WebSocket or a bare STOMP stream, where the faults are real: what is held
+// back or cut here is held back or cut on the wire, control frames and all.
 type faultConn struct {
 	net.Conn
 	head   []byte        // what net/http had read before the upgrade; owned by the reader

@@ -97,7 +97,8 @@ func (b *Broker) serveStream(nc net.Conn) bool {
 	return true
 }
 
-// Dial opens bare STOMP over an in-memory pipe, whatever the URL: it fits stomp.WithDialer. ctx bounds the dial alone.
+// Dial opens bare STOMP over an in-memory pipe, whatever the URL: it fits stomp.WithDialer. ctx bounds the dial
+// alone.
 func (b *Broker) Dial(ctx context.Context, url string) (net.Conn, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("stomptest: dial %s: %w", url, err)
@@ -109,8 +110,8 @@ func (b *Broker) Dial(ctx context.Context, url string) (net.Conn, error) {
 	return client, nil
 }
 
-// Handler upgrades requests to WebSocket and serves STOMP on them, on any path: to be mounted in a server of one's own,
-// as one with TLS. Close ends what it serves.
+// Handler upgrades requests to WebSocket and serves STOMP on them, on any path: to be mounted in a server of one's
+// own, as one with TLS. Close ends what it serves.
 func (b *Broker) Handler() http.Handler { return http.HandlerFunc(b.upgrade) }
 
 func (b *Broker) upgrade(w http.ResponseWriter, r *http.Request) {

@@ -10,13 +10,14 @@ type message struct {
 	counted     bool // the sender gave a content-length
 }
 
-// ownEntries are the names that the broker writes into a MESSAGE itself; a sender's entries of these names are not passed on.
+// ownEntries are the names that the broker writes into a MESSAGE itself; a sender's entries of these names are not
+// passed on.
 var ownEntries = map[string]bool{
 	"destination": true, "content-length": true, "subscription": true, "message-id": true, "ack": true, "redelivered": true,
 }
 
-// newMessage makes the message of a SEND. junk passes on what belongs to the sender's dialogue with the broker alone, as
-// some servers do (BROKERS.md, rule 14).
+// newMessage makes the message of a SEND. junk passes on what belongs to the sender's dialogue with the broker alone,
+// as some servers do (BROKERS.md, rule 14).
 func newMessage(destination string, header [][2]string, body []byte, junk bool) *message {
 	m := &message{destination: destination, body: body}
 	_, m.counted = wire.Lookup(header, "content-length")

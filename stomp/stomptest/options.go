@@ -61,8 +61,8 @@ func newConfig(opts []Option) config {
 // WithPipe opens no sockets at all: Client and Dial are the only ways in, and URL names something that they take.
 func WithPipe() Option { return option(func(c *config) { c.pipe = true }) }
 
-// WithAddr listens on addr instead of a free port of the loopback: a broker that comes back on its old port, or a demo
-// on a known one. NewBroker panics when addr is taken.
+// WithAddr listens on addr instead of a free port of the loopback: a broker that comes back on its old port, or a
+// demo on a known one. NewBroker panics when addr is taken.
 func WithAddr(addr string) Option { return option(func(c *config) { c.addr = addr }) }
 
 // WithTCP also serves STOMP on a bare TCP socket, on a free port of the loopback. TCPURL says where.
@@ -102,8 +102,8 @@ func WithVersions(versions ...string) Option {
 }
 
 // WithHeartBeat sets the two numbers that CONNECTED offers: how often the broker can send, and how often it wants to
-// hear from the client (0: not at all). Without this option the broker offers 10 s each way, and less to a client that
-// asks for less, down to a millisecond.
+// hear from the client (0: not at all). Without this option the broker offers 10 s each way, and less to a client
+// that asks for less, down to a millisecond.
 func WithHeartBeat(send, receive time.Duration) Option {
 	return option(func(c *config) {
 		c.heartBeatSet, c.heartBeatSend, c.heartBeatRecv = true, send, receive
@@ -119,8 +119,8 @@ const (
 	MessageBinary                    // always binary
 )
 
-// WithMessageType sets the type of the WebSocket messages that the broker sends; the default is MessageAuto, or what the
-// profile's server does.
+// WithMessageType sets the type of the WebSocket messages that the broker sends; the default is MessageAuto, or what
+// the profile's server does.
 func WithMessageType(t MessageType) Option {
 	return option(func(c *config) { c.messageTypeSet, c.messageType = true, t })
 }
@@ -146,8 +146,8 @@ func WithLimits(l Limits) Option {
 	return option(func(c *config) { c.limits = wire.Limits(l) })
 }
 
-// WithPrefetch bounds the messages that a subscription in a client ack mode may hold without having acked them; 0, the
-// default, is no bound. A prefetch-count header on SUBSCRIBE overrides it.
+// WithPrefetch bounds the messages that a subscription in a client ack mode may hold without having acked them; 0,
+// the default, is no bound. A prefetch-count header on SUBSCRIBE overrides it.
 func WithPrefetch(n int) Option { return option(func(c *config) { c.prefetch = n }) }
 
 // WithLogger makes the broker tell what it does: connections and refusals. The default is to say nothing.

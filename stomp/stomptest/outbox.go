@@ -29,8 +29,8 @@ type outMessage struct {
 	redelivered  bool
 }
 
-// outbox is what a connection has yet to send. It is without bound, so that a slow client delays neither the others nor
-// the broker: fit for tests, not for production.
+// outbox is what a connection has yet to send. It is without bound, so that a slow client delays neither the others
+// nor the broker: fit for tests, not for production.
 type outbox struct {
 	wake chan struct{} // capacity 1: there is something in it
 

@@ -8,8 +8,8 @@ import (
 // errPiece is what a read gives after a fragment that the profile's server does not take.
 var errPiece = errors.New("stomptest: a WebSocket fragment is too long for this server")
 
-// pieces follows the frames of RFC 6455 as they arrive, for servers that bound the length of one (Artemis). It looks at
-// their headers alone. The zero value bounds nothing.
+// pieces follows the frames of RFC 6455 as they arrive, for servers that bound the length of one (Artemis). It looks
+// at their headers alone. The zero value bounds nothing.
 type pieces struct {
 	limit  int    // bytes of one frame's payload; 0: none
 	header []byte // of the next frame, as far as it has come

@@ -14,7 +14,8 @@ import (
 // write at the same time do not block each other as they would on net.Pipe.
 const pipeCapacity = 64 << 10
 
-// pipeConn is one end of an in-memory connection. It uses no goroutine and no socket, so it works in a synctest bubble.
+// pipeConn is one end of an in-memory connection. It uses no goroutine and no socket, so it works in a synctest
+// bubble.
 type pipeConn struct {
 	in, out *stream // in: what the other end writes
 	local   pipeAddr

@@ -2,44 +2,70 @@ package stomptest
 
 import "time"
 
-// Profile names a server whose habits the broker takes on. Each was observed, or read in its source; the zero Profile is
-// a strict server that keeps to the specification.
+// Profile names a server whose habits the broker takes on. Each was observed, or read in its source; the zero Profile
+// is a strict server that keeps to the specification.
 type Profile uint8
 
 const (
 	// Generic answers every mistake with ERROR (message, receipt-id where the frame asked for a receipt, and a body that
 	// explains) and closes with code 1002; heart-beats that cease are answered by a cut.
 	Generic Profile = iota
-	// RabbitMQ is Web STOMP 3.10: most mistakes, a wrong password among them, get an ERROR without a receipt-id and leave
-	// the connection open; the worse ones are a bare close 1000 "STOMP died". DISCONNECT has the same end and no RECEIPT
-	// on a WebSocket; on a bare socket the RECEIPT comes first. Every ERROR lists the versions. NUL is followed by LF,
-	// CONNECT is unescaped, heart-beats come in whole seconds, replies through /temp-queue/, and the receipts of a
-	// transaction's SENDs at its COMMIT. 60 s without an byte from the client end the connection.
+	// RabbitMQ is 3.10: most mistakes, a wrong password among them, get an ERROR without a receipt-id and leave the
+	// connection open; the worse ones are a bare close 1000 "STOMP died". DISCONNECT has the same end and no RECEIPT on
+	// a WebSocket. On a bare socket the RECEIPT to DISCONNECT, and the ERROR to a worse mistake, come before the end.
+	// Every ERROR lists the versions. NUL is followed by LF, CONNECT is unescaped, heart-beats come in whole seconds,
+	// replies through /temp-queue/, and the receipts of a transaction's SENDs at its COMMIT. 60 s without a byte from
+	// the client end a WebSocket, 10 s without CONNECT a bare socket. It stays as it is; RabbitMQ4 is what runs today.
 	RabbitMQ
-	// Classic is ActiveMQ Classic on its ws transport: one frame per WebSocket message, the rest is dropped, part of a
-	// frame closes; binary messages are ignored; what is not UTF-8 comes out as U+FFFD under the old content-length; text
-	// messages above 64 KiB are a close 1009. MESSAGE has a content-length where SEND had one. ERROR carries receipt-id and
-	// leaves the connection open.
+	// Classic is ActiveMQ Classic. On a WebSocket: one frame per message, the rest is dropped, part of a frame closes;
+	// binary messages are ignored; what is not UTF-8 comes out as U+FFFD under the old content-length; text messages
+	// above 64 KiB are a close 1009. A bare socket carries everything, and NUL is followed by LF there. MESSAGE has a
+	// content-length where SEND had one. ERROR carries receipt-id and leaves the connection open.
 	Classic
-	// Artemis sends binary messages and closes after ERROR without a close frame, except in STOMP 1.0 and 1.1. ERROR has no
-	// receipt-id where it is about a SUBSCRIBE, and escapes its header before CONNECTED already. MESSAGE has a
-	// content-length whenever its body is not empty (in STOMP 1.0 where SEND had one), and an ack that is its message-id.
-	// NACK is taken for an ACK, and acks take effect at once in a transaction. A client of STOMP 1.0 learns version and
-	// session from CONNECTED, and has no heart-beats. A WebSocket fragment above 64 KiB cuts the connection.
+	// Artemis sends binary messages and closes after ERROR without a close frame, except in STOMP 1.0 and 1.1. ERROR has
+	// no receipt-id where it is about a SUBSCRIBE, and escapes its header before CONNECTED already. MESSAGE has a
+	// content-length whenever its body is not empty (in STOMP 1.0 where SEND had one), and an ack that is its
+	// message-id. NACK is taken for an ACK, and acks take effect at once in a transaction. A client of STOMP 1.0 learns
+	// version and session from CONNECTED, and has no heart-beats. A WebSocket fragment above 64 KiB cuts the connection.
 	Artemis
 	// Spring is its simple broker on Tomcat: every destination is a topic, RECEIPT answers DISCONNECT alone and the
 	// connection stays open after it, acks and transactions mean nothing, text messages above 16,640 bytes and binary
-	// ones above 8,192 are a close 1009, bodies above 64 KiB an ERROR, and no heart-beats unless WithHeartBeat says so. A CONNECT with no version in
-	// common is not answered. What is not UTF-8 comes out as U+FFFD unless its content-type is application/octet-stream.
+	// ones above 8,192 are a close 1009, bodies above 64 KiB an ERROR, and no heart-beats unless WithHeartBeat says so.
+	// A CONNECT with no version in common is not answered. What is not UTF-8 comes out as U+FFFD unless its content-type
+	// is application/octet-stream.
 	Spring
 	// OpenMQ is 6.3 in what it does to headers: nothing is escaped and nothing unescaped, in any version. An ack is the
-	// subscription's id and the message-id, with raw colons. ERROR has no receipt-id and leaves the connection open, NACK
-	// discards, heart-beats there are none, NUL is followed by LF.
+	// subscription's id and the message-id, with raw colons. ERROR has no receipt-id and leaves the connection open,
+	// NACK discards, heart-beats there are none, NUL is followed by LF.
 	OpenMQ
+	// RabbitMQ4 is RabbitMQ as of 4.3, whose limits are the closest of all 4.x. It differs from 3.10 in these:
+	// DISCONNECT has its RECEIPT on a WebSocket, too; a SUBSCRIBE that is a worse mistake has its ERROR before the
+	// close, and its RECEIPT between them (an ACK still has no ERROR); a frame above 4 MiB + 4,096 bytes is a close
+	// 1009, over several messages 1007, and ends a bare socket above 4 MiB without a word; so does a CONNECT above 64
+	// KiB, or with 4,096 bytes more on a WebSocket; more than 100 entries of different names are a close 1007; 10 s
+	// without CONNECT end any connection.
+	RabbitMQ4
+	// Spring7 is Spring as of Framework 7 (Boot 4) on Tomcat 11. A second CONNECT is an ERROR and ends the connection,
+	// and a text message that is not UTF-8 is a close 1007.
+	Spring7
+	// Spring7Jetty is Spring7 on Jetty 12: messages above 65,536 bytes, text or binary, are a close 1009.
+	Spring7Jetty
 )
 
 func (p Profile) String() string {
-	return [...]string{"Generic", "RabbitMQ", "Classic", "Artemis", "Spring", "OpenMQ"}[p]
+	return [...]string{"Generic", "RabbitMQ", "Classic", "Artemis", "Spring", "OpenMQ", "RabbitMQ4", "Spring7", "Spring7Jetty"}[p]
+}
+
+// byWay is what differs between a WebSocket and a bare stream.
+type byWay[T any] struct{ web, stream T }
+
+func both[T any](v T) byWay[T] { return byWay[T]{v, v} }
+
+func (w byWay[T]) on(c *conn) T {
+	if c.ws.IsStream() {
+		return w.stream
+	}
+	return w.web
 }
 
 // behaviour is a profile taken apart. Fields are named so that the zero value is the strict server.
@@ -52,25 +78,30 @@ type behaviour struct {
 	beats            beatStyle
 
 	// what is taken
-	oneFramePerMessage bool
+	wholeMessages      bool // nothing of a WebSocket message counts before its end
+	oneFramePerMessage bool // likewise, and the rest of it is dropped
 	textOnly           bool // binary messages are ignored
 	checksText         bool // a text message has to be UTF-8
-	maxText, maxBinary int  // bytes of a WebSocket message; 0: no bound
+	notTextReason      string
+	maxText, maxBinary int // bytes of a WebSocket message; 0: no bound
 	tooBigText         string
 	tooBigBinary       string
-	maxBody            int64         // bytes of a frame's body; 0: as WithLimits says
-	maxPiece           int           // bytes of one fragment of a WebSocket message; 0: no bound
-	idle               time.Duration // without heart-beats: as long may pass without an byte from the client; 0: for ever
-	idleAlways         bool          // with heart-beats as well
-	pingsDoNotCount    bool          // heart-beats are STOMP's alone
-	clientPicks        bool          // the client's favourite among the subprotocols
-	unasked            string        // the subprotocol that is selected when none was offered that it knows
+	maxFrame, maxFirst byWay[int]           // bytes of a frame, and of one before CONNECTED; 0: no bound
+	maxNames           int                  // of a frame's header entries; 0: no bound
+	maxBody            int64                // bytes of a frame's body; 0: as WithLimits says
+	maxPiece           int                  // bytes of one fragment of a WebSocket message; 0: no bound
+	connectWithin      byWay[time.Duration] // 0: for ever
+	idle               byWay[time.Duration] // without heart-beats: as long may pass without a byte from the client; 0: for ever
+	idleAlways         bool                 // with heart-beats as well
+	pingsDoNotCount    bool                 // heart-beats are STOMP's alone
+	clientPicks        bool                 // the client's favourite among the subprotocols
+	unasked            string               // the subprotocol that is selected when none was offered that it knows
 
 	// what is sent
 	messageType     MessageType
 	binaryByType    bool // MessageText, but binary for application/octet-stream
 	mangles         bool // what is not UTF-8 becomes U+FFFD in text messages
-	trailingLF      bool
+	trailingLF      byWay[bool]
 	lengthAsSent    bool // MESSAGE has a content-length where SEND had one
 	lengthAsSent10  bool // in STOMP 1.0
 	lengthAlways    bool // even of an empty body
@@ -99,6 +130,7 @@ type behaviour struct {
 	nackDiscards         bool
 	acksAtOnce           bool // in a transaction, too
 	ackReceiptFirst      bool // before it is known to be wrong
+	receiptAfterError    bool // to a SUBSCRIBE that ends the connection
 	noTransactions       bool
 	beginResets          bool
 	confirmsAtCommit     bool
@@ -130,6 +162,12 @@ func (p Profile) behaviour() behaviour {
 		return spring()
 	case OpenMQ:
 		return openMQ()
+	case RabbitMQ4:
+		return rabbitMQ4()
+	case Spring7:
+		return spring7()
+	case Spring7Jetty:
+		return spring7Jetty()
 	default:
 		return generic()
 	}
@@ -148,38 +186,14 @@ func generic() behaviour {
 	return a
 }
 
-func rabbitMQ() behaviour {
-	died := closing{1000, "STOMP died"}
-	a := behaviour{
-		server: "RabbitMQ/3.10.8", session: "session-%d",
-		unescapesConnect: true, exactVersions: true,
-		beats:      beatStyle{echo: true, unit: time.Second, least: time.Second},
-		checksText: true, idle: 60 * time.Second, idleAlways: true,
-		messageType: MessageText, trailingLF: true, saysRedelivered: true, passesJunk: true,
-		ids:          idStyle{message: "T_", ack: "T_", separator: "@@", subscription: true},
-		remotePrefix: "/reply-queue/amq.gen-", tempRepliesOnly: true,
-		dropsLastReceipt: true, disconnectEnd: died,
-		noReceiptInError: true, versionsInError: true, ackReceiptFirst: true, beginResets: true, confirmsAtCommit: true,
-		idOptional: true, lenient10: true,
-		reactions: all(reaction{open: true}),
-	}
-	a.reactions[hard] = reaction{mute: true, closing: died}
-	a.reactions[badAck] = reaction{mute: true, closing: died}
-	a.reactions[silent] = reaction{mute: true, closing: died}
-	a.reactions[tooBig] = reaction{mute: true, closing: died}
-	a.reactions[again] = reaction{mute: true, closing: closing{code: 1011}}
-	a.reactions[framing] = reaction{mute: true, closing: closing{1007, "{bad_frame}"}}
-	return a
-}
-
 func classic() behaviour {
 	end := reaction{closing: closing{code: 1000}}
 	a := behaviour{
 		server: "ActiveMQ/5.17.2", session: "ID:stomptest-34589-1:%d",
 		unescapesConnect: true, beats: beatStyle{echo: true},
-		oneFramePerMessage: true, textOnly: true, pingsDoNotCount: true, unasked: "stomp",
+		wholeMessages: true, oneFramePerMessage: true, textOnly: true, pingsDoNotCount: true, unasked: "stomp",
 		maxText: 65536, tooBigText: "Text message size [%d] exceeds maximum size [65536]",
-		messageType: MessageText, mangles: true, lengthAsSent: true,
+		messageType: MessageText, mangles: true, trailingLF: byWay[bool]{stream: true}, lengthAsSent: true,
 		ids:           idStyle{message: "ID:stomptest-34589-1:", ack: "ID:ack-34589-1:", separator: ":"},
 		remotePrefix:  "/remote-temp-queue/ID:stomptest-",
 		disconnectEnd: closing{code: 1000},
@@ -196,8 +210,8 @@ func artemis() behaviour {
 	a := behaviour{
 		server: "ActiveMQ-Artemis/2.44.0 ActiveMQ Artemis Messaging Engine", session: "%d",
 		exactVersions: true, beats: beatStyle{ifAsked: true, echo: true, leastSend: 500 * time.Millisecond, otherwise: 30 * time.Second},
-		idle: 60 * time.Second, clientPicks: true, maxPiece: 65536,
-		bare10: true, messageType: MessageBinary, trailingLF: true, lengthAsSent10: true, saysRedelivered: true, passesJunk: true,
+		idle: both(60 * time.Second), clientPicks: true, maxPiece: 65536,
+		bare10: true, messageType: MessageBinary, trailingLF: both(true), lengthAsSent10: true, saysRedelivered: true, passesJunk: true,
 		ids:          idStyle{message: "", ack: "", separator: ","},
 		remotePrefix: "/remote-temp-queue/",
 		nackIsAck:    true, acksAtOnce: true,
@@ -211,27 +225,9 @@ func artemis() behaviour {
 	return a
 }
 
-func spring() behaviour {
-	a := behaviour{
-		exactVersions: true, beats: beatStyle{none: true, missed: 3},
-		pingsDoNotCount: true, clientPicks: true,
-		maxText: 16640, tooBigText: "The decoded text message was too big for the output buffer and the endpoint does not support partial messages",
-		maxBinary: 8192, tooBigBinary: "No async message support and buffer too small. Buffer size: [8,192], Message size: [%d]",
-		maxBody: 65536, messageType: MessageText, binaryByType: true, mangles: true, lengthAlways: true, passesJunk: true,
-		ids:          idStyle{message: "", ack: "", separator: "-"},
-		remotePrefix: "/remote-temp-queue/",
-		allTopics:    true, noReceipts: true, staysAfterDisconnect: true, noReceiptInError: true,
-		noAcks: true, noTransactions: true, takesDuplicates: true, ignoresBadSubscribe: true, outlivesCancel: true,
-		reactions: all(reaction{closing: closing{code: 1002}}),
-	}
-	a.reactions[badVersion] = reaction{ignore: true}
-	a.reactions[again] = reaction{ignore: true}
-	return a
-}
-
 func openMQ() behaviour {
 	a := generic()
-	a.noEscapes, a.trailingLF, a.noReceiptInError, a.nackDiscards = true, true, true, true
+	a.noEscapes, a.trailingLF, a.noReceiptInError, a.nackDiscards = true, both(true), true, true
 	a.beats = beatStyle{none: true}
 	a.remotePrefix = "/remote-temp-queue/temporary_destination://queue/"
 	a.ids = idStyle{message: "ID:20-127.0.0.1:", separator: ":", joined: true}

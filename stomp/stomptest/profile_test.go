@@ -75,6 +75,27 @@ func TestClassic_W8_U_FFFD_and_the_old_length(t *testing.T) {
 	}, stomptest.WithProfile(stomptest.Classic))
 }
 
+func TestClassic_F4_a_stream_carries_everything(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *stomptest.Broker) {
+		c := session(dialStream(t, b))
+		c.subscribe("s", "/topic/a")
+		for _, body := range []string{"a\xff\xfe", strings.Repeat("\xff\x00", 64<<10), "text"} {
+			c.send(wire.Send, body, "destination", "/topic/a")
+			c.message(body)
+		}
+		if n := c.dec.Repaired(); n != 0 {
+			t.Errorf("%d repairs: a body was changed", n)
+		}
+		b.Publish("/topic/a", nil, []byte("an end"))
+		before := c.dec.HeartBeats()
+		c.message("an end")
+		synctest.Wait()
+		if n := c.dec.HeartBeats() - before; n != 1 {
+			t.Errorf("%d EOLs behind a MESSAGE, want 1", n)
+		}
+	}, stomptest.WithProfile(stomptest.Classic))
+}
+
 func TestClassic_W6_messages_above_64_KiB(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *stomptest.Broker) {
 		c := connect(t, b)
@@ -222,6 +243,40 @@ func TestSpring_W6_sizes(t *testing.T) {
 	}, stomptest.WithProfile(stomptest.Spring))
 }
 
+func TestSpring7_a_second_CONNECT_and_text_that_is_none(t *testing.T) {
+	for profile, reason := range map[stomptest.Profile]string{
+		stomptest.Spring7:      "A WebSocket text frame was received that could not be decoded to UTF-8 because it contained invalid byte sequences",
+		stomptest.Spring7Jetty: "Invalid UTF-8",
+	} {
+		inBubble(t, func(t *testing.T, b *stomptest.Broker) {
+			c := connect(t, b)
+			c.send(wire.Connect, "", "accept-version", "1.2")
+			c.next(wire.Error)
+			c.closed(1002, "")
+			c = connect(t, b)
+			c.send(wire.Send, "\xff", "destination", "/topic/a")
+			c.closed(1007, reason)
+		}, stomptest.WithProfile(profile))
+	}
+}
+
+func TestSpring7Jetty_W6_sizes(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *stomptest.Broker) {
+		for typ, reason := range map[ws.MessageType]string{
+			ws.Text:   "Text message too large: 65537 > 65,536",
+			ws.Binary: "Binary message too large: 65537 > 65,536",
+		} {
+			c := connect(t, b)
+			frame := string(c.encode(wire.Send, strings.Repeat("x", 65_500), "destination", "/queue/a"))
+			c.rawAs(typ, frame[:65_536])
+			c.rawAs(typ, frame[65_536:])
+			c.quiet()
+			c.rawAs(typ, long(c, 65_537))
+			c.closed(1009, reason)
+		}
+	}, stomptest.WithProfile(stomptest.Spring7Jetty))
+}
+
 func TestSpring_W3_octet_stream_is_binary_and_the_rest_text(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *stomptest.Broker) {
 		c := connect(t, b)
@@ -248,4 +303,12 @@ func TestSpring_S2_a_mistake_in_framing(t *testing.T) {
 		c.next(wire.Error)
 		c.closed(1002, "")
 	}, stomptest.WithProfile(stomptest.Spring))
+}
+
+func TestProfile_String(t *testing.T) {
+	for p, want := range map[stomptest.Profile]string{stomptest.Generic: "Generic", stomptest.OpenMQ: "OpenMQ", stomptest.Spring7Jetty: "Spring7Jetty"} {
+		if s := p.String(); s != want {
+			t.Errorf("%d is %q, want %q", p, s, want)
+		}
+	}
 }

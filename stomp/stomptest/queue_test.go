@@ -153,8 +153,8 @@ func TestQueue_temporary_an_explicit_subscription_takes_over(t *testing.T) {
 	})
 }
 
-// TestBroker_keeps_no_name_that_nobody_uses sees that names which nobody uses any more are forgotten, and that a message in somebody's hands
-// keeps its queue.
+// TestBroker_keeps_no_name_that_nobody_uses sees that names which nobody uses any more are forgotten, and that a
+// message in somebody's hands keeps its queue.
 func TestBroker_keeps_no_name_that_nobody_uses(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *stomptest.Broker) {
 		x, y := connect(t, b), connect(t, b)

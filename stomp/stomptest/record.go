@@ -58,8 +58,8 @@ func (r *record) since(n uint64) (events []Event, next uint64, changed <-chan st
 	return append([]Event(nil), kept...), next, r.changed
 }
 
-// Received returns the frames that have come from clients, in order, dropped and refused ones too: the last 4,096, and
-// fewer where their bodies add up to more than 16 MiB.
+// Received returns the frames that have come from clients, in order, dropped and refused ones too: the last 4,096,
+// and fewer where their bodies add up to more than 16 MiB.
 func (b *Broker) Received() []Event {
 	events, _, _ := b.record.since(0)
 	return events

@@ -37,11 +37,12 @@ func refuse(c class, message, format string, args ...any) *refusal {
 
 // reaction is what a server does about a class of refusals.
 type reaction struct {
-	ignore  bool // nothing at all
-	mute    bool // no ERROR
-	open    bool // the connection stays open and usable
-	open11  bool // it does in STOMP 1.0 and 1.1
-	closing closing
+	ignore    bool // nothing at all
+	mute      bool // no ERROR
+	muteOnWeb bool // none on a WebSocket
+	open      bool // the connection stays open and usable
+	open11    bool // it does in STOMP 1.0 and 1.1
+	closing   closing
 }
 
 // closing is how the broker ends a connection, after all that is queued has been sent.
@@ -56,8 +57,11 @@ func (c *conn) reactLocked(f *wire.Frame, r *refusal) {
 	if act.ignore {
 		return
 	}
-	if !act.mute {
+	if !act.mute && !(act.muteOnWeb && !c.ws.IsStream()) {
 		c.sendError(f, r)
+	}
+	if c.b.act.receiptAfterError && r.class == hard {
+		c.receipt(wire.Get(f.Header, "receipt"))
 	}
 	if act.open || act.open11 && c.session != nil && c.session.version != wire.V12 {
 		return

@@ -10,7 +10,8 @@ import (
 	"github.com/webstomp/webstomp/stomp/stomptest"
 )
 
-// TestBroker_strict_about_mistakes sends frames that the strict broker refuses: ERROR that says what and names the receipt, then a close.
+// TestBroker_strict_about_mistakes sends frames that the strict broker refuses: ERROR that says what and names the
+// receipt, then a close.
 func TestBroker_strict_about_mistakes(t *testing.T) {
 	v10 := []string{"accept-version", "1.0"}
 	v11 := []string{"accept-version", "1.1"}

@@ -139,7 +139,8 @@ func (sub *subscription) detach() {
 	}
 }
 
-// giveBack returns what was not acked to the queue, for whoever comes next; on a topic it is gone with its subscription.
+// giveBack returns what was not acked to the queue, for whoever comes next; on a topic it is gone with its
+// subscription.
 func (sub *subscription) giveBack() {
 	back := sub.take(func(*delivery) bool { return true })
 	if sub.topic == nil {

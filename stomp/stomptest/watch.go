@@ -13,17 +13,21 @@ func (c *conn) watch(interval time.Duration) {
 		missed = 2
 	}
 	limit := time.Duration(missed) * interval
-	if act := &c.b.act; limit == 0 || act.idleAlways && act.idle < limit {
-		limit = act.idle
+	idle := c.b.act.idle.on(c)
+	if limit == 0 || c.b.act.idleAlways && idle > 0 && idle < limit {
+		limit = idle
 	}
 	c.dog.watch(limit)
 }
 
-// lastHeard returns when the client last gave a sign of life. While the broker is silent itself, and does not read, the
-// client is not to blame.
+// lastHeard returns when the client last gave a sign of life. While the broker is silent itself, and does not read,
+// the client is not to blame.
 func (c *conn) lastHeard() time.Time {
 	if c.busy.Load() || c.fault.silence() != nil {
 		return time.Now()
+	}
+	if !c.connected.Load() && c.b.act.connectWithin.on(c) > 0 {
+		return c.born // nothing counts but CONNECT
 	}
 	last := c.ws.LastRead()
 	if c.b.act.pingsDoNotCount {
@@ -38,8 +42,8 @@ func (c *conn) lastHeard() time.Time {
 	return last
 }
 
-// barked ends a connection whose client has fallen silent. It is called again while the connection lasts: a client that
-// does not even let the goodbye through is cut.
+// barked ends a connection whose client has fallen silent. It is called again while the connection lasts: a client
+// that does not even let the goodbye through is cut.
 func (c *conn) barked() {
 	how := c.b.act.reactions[silent]
 	if c.ending.Load() || how.mute && how.closing.code == 0 {

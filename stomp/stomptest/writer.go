@@ -225,7 +225,7 @@ func (w *writer) send(data []byte, binary bool) error {
 		switch {
 		case act.binaryByType && binary:
 			typ = ws.Binary
-		case act.mangles && !utf8.Valid(data):
+		case act.mangles && !w.ws.IsStream() && !utf8.Valid(data):
 			data = []byte(string([]rune(string(data)))) // each byte that is no rune becomes U+FFFD
 		}
 	}

@@ -443,7 +443,8 @@ var table = []mutant{
 	{
 		name: "Unmatched is not closed",
 		edits: []edit{
-			{"stomp/close.go", "\tc.unmatched.close()\n", ""},
+			{"stomp/leaving.go", "\tc.unmatched.close()\n", ""},
+			{"stomp/close.go", "\t\tc.seeOutUnmatched()\n", ""},
 		},
 	},
 	{
