@@ -109,13 +109,16 @@ func (c buildCache) get(ctx context.Context, name string, src source) (string, e
 	return final, nil
 }
 
+// cacheDir is the folder in the user's cache where servers are kept that this machine has built or downloaded.
+func cacheDir() (string, error) {
+	dir, err := os.UserCacheDir()
+	return filepath.Join(dir, "webstomp-interop"), err
+}
+
 // mavenCache is the user's cache of programs that Maven builds.
 func mavenCache() (buildCache, error) {
-	dir, err := os.UserCacheDir()
-	if err != nil {
-		return buildCache{}, err
-	}
-	return buildCache{dir: filepath.Join(dir, "webstomp-interop"), build: runMaven}, nil
+	dir, err := cacheDir()
+	return buildCache{dir: dir, build: runMaven}, err
 }
 
 // runMaven leaves the program's classes in dir/classes and the libraries in

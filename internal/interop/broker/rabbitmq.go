@@ -3,20 +3,16 @@ package broker
 import (
 	"context"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 )
 
-// rabbitHome is where Debian's package has the scripts that run as any user; those
-// in /usr/sbin change to the user rabbitmq first.
-const rabbitHome = "/usr/lib/rabbitmq"
-
-// RabbitMQ is Debian's RabbitMQ with Web STOMP. Its users guest (who may do
+// RabbitMQ is one of Debian's RabbitMQs with Web STOMP. Its users guest (who may do
 // everything) and limited (everything except the queue forbidden) have their names
 // as passcodes. max_message_size is 4 MiB, so that tests can exceed it.
 type RabbitMQ struct {
+	at   installation
 	dir  string
 	node string
 
@@ -27,21 +23,23 @@ type RabbitMQ struct {
 
 // RabbitMQOptions are settings that differ from the server's defaults.
 type RabbitMQOptions struct {
-	BinaryFrames bool // web_stomp.ws_frame = binary: the server sends binary messages
-	MaxFrame     int  // web_stomp.ws_opts.max_frame_size: bytes of a WebSocket message; 0: no limit
+	Release      RabbitMQRelease // which RabbitMQ; RabbitMQ40 by default
+	BinaryFrames bool            // web_stomp.ws_frame = binary: the server sends binary messages
+	MaxFrame     int             // bytes of a WebSocket message, by the setting that limits it in this version; 0: the default
 }
 
-// NewRabbitMQ prepares a server in dir. The error is a *Missing if the package is
-// not installed.
+// NewRabbitMQ prepares a server in dir. The error is a *Missing if the release is not
+// on this machine.
 func NewRabbitMQ(dir string, o RabbitMQOptions) (*RabbitMQ, error) {
-	if _, err := os.Stat(filepath.Join(rabbitHome, "bin", "rabbitmq-server")); err != nil {
-		return nil, &Missing{What: "RabbitMQ", How: installs, Err: err}
-	}
-	dir, err := filepath.Abs(dir) // an argument of the server, which runs there
+	at, err := o.Release.find()
 	if err != nil {
 		return nil, err
 	}
-	r := &RabbitMQ{dir: dir}
+	dir, err = filepath.Abs(dir) // an argument of the server, which runs there
+	if err != nil {
+		return nil, err
+	}
+	r := &RabbitMQ{at: at, dir: dir}
 	if err := takePorts(&r.amqp, &r.stomp, &r.web, &r.dist, &r.epmd); err != nil {
 		return nil, err
 	}
@@ -58,15 +56,8 @@ func (r *RabbitMQ) TCPURL() string { return "tcp://" + address(r.stomp) }
 
 func (r *RabbitMQ) Name() string { return "RabbitMQ" }
 
-// Version returns the version in the package's folder name; "?" if there is none.
-func (r *RabbitMQ) Version() string {
-	const prefix = "rabbitmq_server-"
-	folders, _ := filepath.Glob(filepath.Join(rabbitHome, "lib", prefix+"*"))
-	if len(folders) == 0 {
-		return "?"
-	}
-	return strings.TrimPrefix(filepath.Base(folders[0]), prefix)
-}
+// Version returns the version of what is installed, such as 4.0.5; "?" if it cannot be told.
+func (r *RabbitMQ) Version() string { return r.at.version() }
 
 func (r *RabbitMQ) Start(ctx context.Context) error {
 	if err := r.start(ctx); err != nil {
@@ -80,14 +71,14 @@ func (r *RabbitMQ) start(ctx context.Context) error {
 	// Erlang's port mapper. If it did not run, the server would start one as a daemon
 	// that Stop and Kill could not end.
 	var err error
-	if r.mapper, err = launch(r.command("epmd"), new(tail)); err != nil {
+	if r.mapper, err = launch(r.command(r.at.epmd()), new(tail)); err != nil {
 		return err
 	}
 	if err = r.mapper.await(ctx, func() bool { return accepts(r.epmd) }); err != nil {
 		return fmt.Errorf("its port mapper: %w", err)
 	}
 	console := new(tail)
-	if r.run, err = launch(r.command(filepath.Join(rabbitHome, "bin", "rabbitmq-server")), console); err != nil {
+	if r.run, err = launch(r.command(r.at.program("rabbitmq-server")), console); err != nil {
 		return err
 	}
 	// The listeners accept some time before the server serves.
@@ -143,7 +134,7 @@ func maxConnections(n int) string { return fmt.Sprintf(`{"max-connections": %d}`
 // control runs rabbitmqctl within ctx.
 func (r *RabbitMQ) control(ctx context.Context, args ...string) error {
 	args = append([]string{"-q", "-n", r.node}, args...)
-	run, err := launch(r.command(filepath.Join(rabbitHome, "bin", "rabbitmqctl"), args...), new(tail))
+	run, err := launch(r.command(r.at.program("rabbitmqctl"), args...), new(tail))
 	if err != nil {
 		return err
 	}

@@ -42,7 +42,11 @@ func (r *RabbitMQ) configure(o RabbitMQOptions) error {
 		set("web_stomp.ws_frame", "binary")
 	}
 	if o.MaxFrame > 0 {
-		set("web_stomp.ws_opts.max_frame_size", o.MaxFrame)
+		name := "web_stomp.ws_opts.max_frame_size"
+		if atLeast(r.Version(), 4, 2, 6) { // the other one has no effect any more
+			name = "stomp.max_frame_size"
+		}
+		set(name, o.MaxFrame)
 	}
 	for name, text := range map[string]string{
 		"rabbitmq.conf":    conf.String(),
@@ -60,7 +64,7 @@ func (r *RabbitMQ) configure(o RabbitMQOptions) error {
 // environ returns the environment that confines the server, its port mapper and
 // its tools to the folder and to loopback.
 func (r *RabbitMQ) environ() []string {
-	return append(os.Environ(),
+	return append(r.at.environ(),
 		"HOME="+r.dir,
 		"RABBITMQ_NODENAME="+r.node,
 		"RABBITMQ_CONF_ENV_FILE="+filepath.Join(r.dir, "env.conf"),
