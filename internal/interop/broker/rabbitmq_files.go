@@ -35,7 +35,9 @@ func (r *RabbitMQ) configure(o RabbitMQOptions) error {
 	set("stomp.listeners.tcp.1", address(r.stomp))
 	set("web_stomp.tcp.listener", address(r.web))
 	set("log.console", true)
-	set("log.file", false)
+	if r.cluster == nil {
+		set("log.file", false)
+	}
 	set("max_message_size", 4<<20)
 	set("load_definitions", filepath.Join(r.dir, "definitions.json"))
 	if o.BinaryFrames {
@@ -47,6 +49,13 @@ func (r *RabbitMQ) configure(o RabbitMQOptions) error {
 			name = "stomp.max_frame_size"
 		}
 		set(name, o.MaxFrame)
+	}
+	if r.cluster != nil {
+		r.cluster.configure(set)
+		set("log.file", r.Log())
+		if err := r.shareCookie(); err != nil {
+			return err
+		}
 	}
 	for name, text := range map[string]string{
 		"rabbitmq.conf":    conf.String(),
@@ -76,7 +85,8 @@ func (r *RabbitMQ) environ() []string {
 		"RABBITMQ_DIST_PORT="+strconv.Itoa(r.dist),
 		"ERL_EPMD_ADDRESS=127.0.0.1",
 		"ERL_EPMD_PORT="+strconv.Itoa(r.epmd),
-		"RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS=-kernel inet_dist_use_interface {127,0,0,1}",
+		// Without busy waiting: several servers share few processors here.
+		"RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS=-kernel inet_dist_use_interface {127,0,0,1} +sbwt none +sbwtdcpu none +sbwtdio none",
 		// With this the start script becomes the server instead of waiting beside it.
 		"RUNNING_UNDER_SYSTEMD=true")
 }
