@@ -35,7 +35,9 @@ func (r *RabbitMQ) configure(o RabbitMQOptions) error {
 	set("stomp.listeners.tcp.1", address(r.stomp))
 	set("web_stomp.tcp.listener", address(r.web))
 	set("log.console", true)
-	set("log.file", false)
+	if r.cluster == nil {
+		set("log.file", false)
+	}
 	set("max_message_size", 4<<20)
 	set("load_definitions", filepath.Join(r.dir, "definitions.json"))
 	if o.BinaryFrames {
@@ -51,6 +53,13 @@ func (r *RabbitMQ) configure(o RabbitMQOptions) error {
 	advanced := "[].\n"
 	if o.TLS != nil {
 		advanced = r.configureTLS(*o.TLS, set)
+	}
+	if r.cluster != nil {
+		r.cluster.configure(set)
+		set("log.file", r.Log())
+		if err := r.shareCookie(); err != nil {
+			return err
+		}
 	}
 	for name, text := range map[string]string{
 		"advanced.config":  advanced,

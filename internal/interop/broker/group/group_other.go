@@ -17,3 +17,5 @@ func interrupt(*exec.Cmd) {}
 func terminate(*exec.Cmd) {}
 func kill(*exec.Cmd)      {}
 func hangup(*exec.Cmd)    {}
+func pause(*exec.Cmd)     {}
+func resume(*exec.Cmd)    {}

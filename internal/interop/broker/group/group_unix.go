@@ -27,6 +27,8 @@ func run(cmd *exec.Cmd, started func()) error {
 func interrupt(cmd *exec.Cmd) { signal(cmd, syscall.SIGINT) }
 func terminate(cmd *exec.Cmd) { signal(cmd, syscall.SIGTERM) }
 func kill(cmd *exec.Cmd)      { signal(cmd, syscall.SIGKILL) }
+func pause(cmd *exec.Cmd)     { signal(cmd, syscall.SIGSTOP) }
+func resume(cmd *exec.Cmd)    { signal(cmd, syscall.SIGCONT) }
 
 // Its only possible error is that the process is gone.
 func hangup(cmd *exec.Cmd) { _ = cmd.Process.Signal(syscall.SIGHUP) }
