@@ -131,6 +131,7 @@ type behaviour struct {
 	acksAtOnce           bool // in a transaction, too
 	ackReceiptFirst      bool // before it is known to be wrong
 	receiptAfterError    bool // to a SUBSCRIBE that ends the connection
+	declaresOnce         bool // a connection that has named a queue takes it for there, also when it was deleted
 	noTransactions       bool
 	beginResets          bool
 	confirmsAtCommit     bool

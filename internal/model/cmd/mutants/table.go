@@ -131,7 +131,7 @@ var table = []mutant{
 	{
 		name: "a refused SUBSCRIBE does not end its subscription",
 		edits: []edit{
-			{"stomp/read.go", "\t\tp.refused(e) //", "\t\t_ = e //"},
+			{"stomp/read.go", "\t\tp.answered(e) //", "\t\t_ = e //"},
 		},
 	},
 	{
@@ -192,7 +192,7 @@ var table = []mutant{
 	{
 		name: "a RECEIPT resolves nothing",
 		edits: []edit{
-			{"stomp/read.go", "\t\tp.resolve(nil)\n", "\t\t_ = p\n"},
+			{"stomp/read.go", "\tp.resolve(nil)\n", "\t_ = p\n"},
 		},
 	},
 	{
@@ -574,7 +574,7 @@ var table = []mutant{
 	{
 		name: "a subscription that was found guilty goes on",
 		edits: []edit{
-			{"stomp/suspect.go", "\t\tx.sub.fail(err)\n\t\treturn\n\t}\n\tv.refuse(x.send, err)", "\t\treturn\n\t}\n\tv.refuse(x.send, err)"},
+			{"stomp/suspect.go", "\t\tx.sub.refuse(x.sub.current(), err, true)\n\t\treturn\n\t}\n\tv.refuse(x.send, err)", "\t\treturn\n\t}\n\tv.refuse(x.send, err)"},
 		},
 	},
 	{
@@ -774,5 +774,41 @@ var table = []mutant{
 			{"stomp/subscription.go", "\tsub.sentBefore = sub.sentBefore || sub.subscribeSent\n", ""},
 		},
 		unseen: "here once in ten thousand runs, which is how it was found; a test of stomp has the case",
+	},
+	{
+		name: "a subscription that the broker cancels is not asked for again",
+		edits: []edit{
+			{"stomp/resubscribe.go", "\t\t\ta.ask(ctx)\n", "\t\t\t_ = a.ask\n"},
+		},
+	},
+	{
+		name: "RabbitMQ is asked on the session itself",
+		edits: []edit{
+			{"stomp/scout.go", "\tif s.server.endsOverSubscribe {\n\t\treturn true\n\t}", "\tif s.server.endsOverSubscribe {\n\t\treturn false\n\t}"},
+		},
+	},
+	{
+		name: "attempts to subscribe again are not counted",
+		edits: []edit{
+			{"stomp/resubscribe.go", "\ta.attempts++\n", ""},
+		},
+	},
+	{
+		name: "a subscription that has ended is asked for again",
+		edits: []edit{
+			{"stomp/resubscribe.go", "\tif stop != nil {\n\t\tstop()\n\t}", "\t_ = stop"},
+		},
+	},
+	{
+		name: "Restored does not count",
+		edits: []edit{
+			{"stomp/resubscribe.go", "\t\ta.restored++\n", ""},
+		},
+	},
+	{
+		name: "a subscription that waits is restored with all others",
+		edits: []edit{
+			{"stomp/subscription.go", "sub.waitsFor == nil && !sub.again.waitsLocked() &&", "sub.waitsFor == nil &&"},
+		},
 	},
 }
