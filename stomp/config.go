@@ -59,6 +59,7 @@ type connectConfig struct {
 	nilFunctionOf  string // an option that was given none; "": there is none
 	sendDefaults   []SendOption
 	send           *sendConfig // sendDefaults, applied
+	sendHooks      []func(context.Context, *Outgoing) (func(error), error)
 	bound          inbox.Bound // buffer, with defaults filled in
 }
 

@@ -41,6 +41,8 @@ var (
 	ErrTransactionDone = errors.New("transaction done")
 	// ErrNoDestination is returned by Send, Subscribe and Request without a destination.
 	ErrNoDestination = errors.New("no destination")
+	// ErrNoReplyTo is returned by Reply for a request without a reply-to header.
+	ErrNoReplyTo = errors.New("the request has no reply-to")
 	// ErrNoID is returned for WithID("").
 	ErrNoID = errors.New("no subscription id")
 	// ErrDuplicateID is returned for WithID with the id of another live subscription.

@@ -40,6 +40,20 @@ const (
 	OverflowFail
 )
 
+func (o Overflow) String() string {
+	switch o {
+	case OverflowBlock:
+		return "block"
+	case OverflowDropOldest:
+		return "drop oldest"
+	case OverflowDropNewest:
+		return "drop newest"
+	case OverflowFail:
+		return "fail"
+	}
+	return fmt.Sprintf("Overflow(%d)", int(o))
+}
+
 // MessageType is the type of the WebSocket messages that carry outgoing frames.
 type MessageType int
 
@@ -50,3 +64,15 @@ const (
 	MessageText               // always text
 	MessageBinary             // always binary, which ActiveMQ Classic ignores
 )
+
+func (t MessageType) String() string {
+	switch t {
+	case MessageAuto:
+		return "auto"
+	case MessageText:
+		return "text"
+	case MessageBinary:
+		return "binary"
+	}
+	return fmt.Sprintf("MessageType(%d)", int(t))
+}

@@ -62,6 +62,21 @@ func SubscribeJSON[T any](ctx context.Context, c *Client, destination string, op
 	return sub.C, nil
 }
 
+// RequestJSON is [Client.Request] with v encoded as JSON, content-type application/json, and the reply's body decoded from
+// JSON. A reply that does not decode is an error that shows the start of it.
+func RequestJSON[T any](ctx context.Context, c *Client, destination string, v any, opts ...SendOption) (T, error) {
+	var none T
+	body, opts, err := encodeJSON("request", destination, v, opts)
+	if err != nil {
+		return none, err
+	}
+	reply, err := c.Request(ctx, destination, body, opts...)
+	if err != nil {
+		return none, err
+	}
+	return JSON[T](reply)
+}
+
 // JSON decodes the body of a frame, regardless of its content-type. Its error names the message and shows the start
 // of the body.
 func JSON[T any](f Frame) (T, error) {
