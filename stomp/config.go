@@ -219,7 +219,7 @@ func (b buffer) check() error {
 	if b.frames < 0 || b.bytes < 0 {
 		return errors.New("WithBuffer: negative bound (0 keeps the default)")
 	}
-	if b.policy < OverflowBlock || b.policy > OverflowFail {
+	if b.policy < OverflowBlock || b.policy > OverflowLatest {
 		return fmt.Errorf("WithBuffer: unknown policy %d", b.policy)
 	}
 	return nil
@@ -232,6 +232,7 @@ func (b buffer) bound() inbox.Bound {
 		OverflowDropOldest: inbox.DropOldest,
 		OverflowDropNewest: inbox.DropNewest,
 		OverflowFail:       inbox.Fail,
+		OverflowLatest:     inbox.Latest,
 	}
 	return inbox.Bound{
 		Count:  cmp.Or(b.frames, defaultFrames),

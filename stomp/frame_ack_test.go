@@ -67,7 +67,7 @@ func TestFrame_says_whose_it_is_and_whether_it_came_before(t *testing.T) {
 func TestModes_have_names(t *testing.T) {
 	for want, v := range map[string]fmt.Stringer{
 		"auto": stomp.AckAuto, "client": stomp.AckClient, "client-individual": stomp.AckClientIndividual, "AckMode(9)": stomp.AckMode(9),
-		"block": stomp.OverflowBlock, "drop oldest": stomp.OverflowDropOldest, "drop newest": stomp.OverflowDropNewest, "fail": stomp.OverflowFail,
+		"block": stomp.OverflowBlock, "drop oldest": stomp.OverflowDropOldest, "drop newest": stomp.OverflowDropNewest, "fail": stomp.OverflowFail, "latest": stomp.OverflowLatest,
 		"Overflow(-1)": stomp.Overflow(-1), "text": stomp.MessageText, "binary": stomp.MessageBinary, "MessageType(7)": stomp.MessageType(7),
 	} {
 		if v.String() != want {

@@ -38,6 +38,11 @@ const (
 	OverflowDropNewest
 	// OverflowFail ends the subscription with [ErrSlowConsumer].
 	OverflowFail
+	// OverflowLatest keeps one frame of each destination, the newest: it takes the place of the one that waits, which is
+	// dropped and counted. The destination is the MESSAGE's, so a subscription with a wildcard keeps the newest of each
+	// topic. The bound counts destinations; beyond it, the one that has waited for longest is dropped. The channel has no
+	// buffer: what it gives is the newest that has arrived. It goes with AckAuto alone.
+	OverflowLatest
 )
 
 func (o Overflow) String() string {
@@ -50,6 +55,8 @@ func (o Overflow) String() string {
 		return "drop newest"
 	case OverflowFail:
 		return "fail"
+	case OverflowLatest:
+		return "latest"
 	}
 	return fmt.Sprintf("Overflow(%d)", int(o))
 }

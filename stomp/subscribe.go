@@ -62,7 +62,7 @@ func (c *Client) subscribe(ctx context.Context, destination string, opts []Subsc
 	if cfg.buffer != nil {
 		bound = cfg.buffer.bound()
 	}
-	if cfg.ack != AckAuto && (bound.Policy == inbox.DropOldest || bound.Policy == inbox.DropNewest) {
+	if cfg.ack != AckAuto && (bound.Policy == inbox.DropOldest || bound.Policy == inbox.DropNewest || bound.Policy == inbox.Latest) {
 		return fail(fmt.Errorf("WithBuffer: a policy that drops frames excludes mode %s: what is dropped is never acknowledged, and the broker sends nothing more when its window is full", cfg.ack))
 	}
 	sub := &subscription{

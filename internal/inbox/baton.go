@@ -49,9 +49,12 @@ func (in *Inbox[T]) closeIfFreeLocked() next {
 func (in *Inbox[T]) feed() {
 	in.mu.Lock()
 	for in.state != closing && in.queue.len() > 0 && !in.yielding {
-		v := in.queue.pop()
+		v := in.popLocked()
 		size := in.owner.Size(v) // not later: once it is sent, the consumer may change it
 		in.inHand = true
+		if in.bound.Policy == Latest {
+			in.handKey = in.owner.Key(v)
+		}
 		in.mu.Unlock()
 		sent := false
 		select {
@@ -97,7 +100,7 @@ func (in *Inbox[T]) putDownLocked(v T, size int64, sent bool) (dropped bool) {
 		in.dropped++
 		return true
 	default:
-		in.queue.unpop(v)
+		in.unpopLocked(v)
 	}
 	return false
 }
@@ -164,7 +167,7 @@ func (in *Inbox[T]) dropOldest() bool {
 	case inChannel:
 		in.account.reclaimed++
 	case in.queue.len() > 0:
-		v = in.queue.pop()
+		v = in.popLocked()
 		in.account.held -= in.owner.Size(v)
 	default:
 		in.mu.Unlock()

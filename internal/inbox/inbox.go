@@ -16,6 +16,8 @@ type Owner[T any] interface {
 	// Size returns how much of the bound v uses, in bytes. It may be called more than once for a value, but not once the
 	// consumer may have it: then v is the consumer's, who may change it.
 	Size(v T) int64
+	// Key returns what makes two values compete for one place, with the policy Latest.
+	Key(v T) string
 	// Dropped is called for each value that the consumer will not receive.
 	Dropped(v T)
 	// Go runs f in a goroutine that the owner joins. f returns soon after End.
@@ -40,7 +42,7 @@ type Inbox[T any] struct {
 	cut    chan struct{} // closed by End: the feeder stops
 	closed chan struct{} // closed when ch is
 
-	// Put takes the baton from a feeder with these, see takeBaton. nil unless the policy is DropOldest.
+	// Put takes the baton from a feeder with these, see takeBaton. nil unless the policy is DropOldest or Latest.
 	yield   chan struct{} // capacity 1
 	yielded chan struct{} // capacity 1
 
@@ -53,7 +55,9 @@ type Inbox[T any] struct {
 	stalled  bool          // the bound was reached with Block, and the queue is not half empty yet
 	room     chan struct{} // capacity 1: a stall may be over; nil until the first begins
 	account  account
-	inHand   bool // the feeder has a value between queue and channel
+	inHand   bool   // the feeder has a value between queue and channel
+	handKey  string // with Latest: that value's
+	places   places
 	received uint64
 	dropped  uint64
 	stalls   uint64
@@ -83,6 +87,9 @@ const (
 func New[T any](owner Owner[T], bound Bound) *Inbox[T] {
 	// At most half of the bound lies in the channel, so that an empty queue is a half empty one (see halfEmptyLocked).
 	room := max(1, min(bound.Count/2, channelRoom))
+	if bound.Policy == Latest {
+		room = 0 // what lies in a channel could not be replaced
+	}
 	in := &Inbox[T]{
 		owner:   owner,
 		bound:   bound,
@@ -91,7 +98,10 @@ func New[T any](owner Owner[T], bound Bound) *Inbox[T] {
 		closed:  make(chan struct{}),
 		account: account{sizes: make([]int64, room)},
 	}
-	if bound.Policy == DropOldest {
+	if bound.Policy == Latest {
+		in.places.at = make(map[string]int)
+	}
+	if bound.Policy == DropOldest || bound.Policy == Latest {
 		in.yield, in.yielded = make(chan struct{}, 1), make(chan struct{}, 1)
 	}
 	return in
@@ -121,6 +131,10 @@ func (in *Inbox[T]) Put(v T) Verdict {
 		return Refused
 	}
 	if in.baton || in.queue.len() > 0 || !in.fitsLocked(size) {
+		if in.bound.Policy == Latest {
+			in.mu.Unlock()
+			return in.putLatest(v, size)
+		}
 		verdict, next := in.enqueueLocked(v, size)
 		in.mu.Unlock()
 		switch next {
@@ -204,11 +218,6 @@ func (in *Inbox[T]) stallLocked() Verdict {
 	return Filled
 }
 
-func (in *Inbox[T]) pushLocked(v T, size int64) {
-	in.queue.push(v)
-	in.account.held += size
-}
-
 // Stalled reports whether the bound was reached with Block and the queue is not half empty yet. A signal on Room means
 // that this may have changed.
 func (in *Inbox[T]) Stalled() bool {
@@ -260,7 +269,7 @@ func (in *Inbox[T]) End() {
 	in.state = closing // it may be that after Drain: then cut is for who receives from C on the consumer's behalf
 	var dropped []T
 	for in.queue.len() > 0 {
-		v := in.queue.pop()
+		v := in.popLocked()
 		in.account.held -= in.owner.Size(v)
 		in.dropped++
 		dropped = append(dropped, v)

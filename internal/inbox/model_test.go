@@ -44,6 +44,9 @@ func (m *model) put(v value) Verdict {
 		return Refused
 	}
 	verdict := Delivered
+	if m.bound.Policy == Latest {
+		return m.putLatest(v)
+	}
 	if !m.fits(v.size) {
 		switch m.bound.Policy {
 		case Block:
@@ -76,6 +79,32 @@ func (m *model) put(v value) Verdict {
 	return verdict
 }
 
+// putLatest puts v where the value of its key waits, else at the end. Beyond the bound the oldest go; if that is v itself,
+// it goes to the end.
+func (m *model) putLatest(v value) Verdict {
+	before := len(m.dropped)
+	if i := slices.IndexFunc(m.queue, func(other value) bool { return other.key == v.key }); i >= 0 {
+		m.dropped = append(m.dropped, m.queue[i].number)
+		m.queue[i] = v
+	} else {
+		m.queue = append(m.queue, v)
+	}
+	for len(m.queue) > 1 && (len(m.queue) > m.bound.Count || m.held() > m.bound.Bytes) {
+		oldest := m.queue[0]
+		m.queue = m.queue[1:]
+		if oldest == v {
+			m.queue = append(m.queue, v)
+		} else {
+			m.dropped = append(m.dropped, oldest.number)
+		}
+	}
+	m.feed()
+	if len(m.dropped) > before {
+		return Dropped
+	}
+	return Delivered
+}
+
 // feed moves what the channel has room for, as a feeder does that runs to where it has to wait.
 func (m *model) feed() {
 	for len(m.queue) > 0 && len(m.channel) < m.room {
@@ -91,6 +120,11 @@ func (m *model) receive() (v value, state string) {
 	switch {
 	case len(m.channel) > 0:
 		v, m.channel = m.channel[0], m.channel[1:]
+		m.delivered++
+		m.feed()
+		return v, "value"
+	case m.room == 0 && len(m.queue) > 0: // from the feeder's hand
+		v, m.queue = m.queue[0], m.queue[1:]
 		m.delivered++
 		m.feed()
 		return v, "value"
@@ -124,7 +158,7 @@ func (m *model) stats() Stats {
 }
 
 func TestInbox_does_what_the_model_does(t *testing.T) {
-	for _, policy := range []Policy{Block, DropOldest, DropNewest, Fail} {
+	for _, policy := range []Policy{Block, DropOldest, DropNewest, Fail, Latest} {
 		for seed := range uint64(150) {
 			synctest.Test(t, func(t *testing.T) {
 				if err := compare(policy, rand.New(rand.NewPCG(seed, uint64(policy)))); err != nil {
@@ -174,7 +208,7 @@ func compare(policy Policy, random *rand.Rand) error {
 				return fmt.Errorf("step %d, %s: %v, %s, want %v, %s", step, call, got, state, want, wantState)
 			}
 		default:
-			v := value{step, random.Int64N(bound.Bytes + 10)}
+			v := value{number: step, size: random.Int64N(bound.Bytes + 10), key: string(rune('a' + random.IntN(7)))}
 			call = fmt.Sprintf("Put(%v)", v)
 			if got, want := in.Put(v), m.put(v); got != want {
 				return fmt.Errorf("step %d, %s: verdict %d, want %d", step, call, got, want)
