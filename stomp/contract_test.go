@@ -38,11 +38,11 @@ var (
 	_ func(context.Context, *stomp.Client, string, ...stomp.SubscribeOption) (<-chan stomp.Message[int], error)                                               = stomp.SubscribeJSON[int]
 	_ func(stomp.Frame) (int, error)                                                                                                                          = stomp.JSON[int]
 
-	_ func(*stomp.Client, context.Context, stomp.Frame, []byte, ...stomp.SendOption) error                                                                    = (*stomp.Client).Reply
-	_ func(*stomp.Client, context.Context, stomp.Frame, any, ...stomp.SendOption) error                                                                       = (*stomp.Client).ReplyJSON
-	_ func(context.Context, *stomp.Client, string, any, ...stomp.SendOption) (int, error)                                                                     = stomp.RequestJSON[int]
-	_ func(func(context.Context, *stomp.Outgoing) (func(error), error)) stomp.ConnectOption                                                                   = stomp.WithSendHook
-	_                                                                                                                                                         = stomp.Outgoing{Destination: "", Header: stomp.Header{}, Body: []byte{}}
+	_ func(*stomp.Client, context.Context, stomp.Frame, []byte, ...stomp.SendOption) error  = (*stomp.Client).Reply
+	_ func(*stomp.Client, context.Context, stomp.Frame, any, ...stomp.SendOption) error     = (*stomp.Client).ReplyJSON
+	_ func(context.Context, *stomp.Client, string, any, ...stomp.SendOption) (int, error)   = stomp.RequestJSON[int]
+	_ func(func(context.Context, *stomp.Outgoing) (func(error), error)) stomp.ConnectOption = stomp.WithSendHook
+	_                                                                                       = stomp.Outgoing{Destination: "", Header: stomp.Header{}, Body: []byte{}}
 
 	_ func(stomp.Frame, context.Context, ...stomp.FrameOption) error = stomp.Frame.Ack
 	_ func(stomp.Frame, context.Context, ...stomp.FrameOption) error = stomp.Frame.Nack

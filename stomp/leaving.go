@@ -47,7 +47,7 @@ func (c *Client) leavingLocked() (subs []*subscription) {
 func (sub *subscription) leave() {
 	sub.inbox.Drain()
 	select {
-	case <-sub.consumed: // nothing waits behind the channel
+	case <-sub.inbox.Closed(): // nothing waits behind the channel
 		sub.left()
 	default:
 		if !sub.client.goJoined(sub.seeOut) { // the Client has ended
@@ -61,7 +61,7 @@ func (sub *subscription) leave() {
 func (sub *subscription) seeOut() {
 	defer sub.left()
 	select {
-	case <-sub.consumed:
+	case <-sub.inbox.Closed():
 		return
 	case <-sub.client.life.Done():
 	}
@@ -69,7 +69,7 @@ func (sub *subscription) seeOut() {
 	defer look.Stop()
 	for before := sub.inbox.Stats().Delivered; ; {
 		select {
-		case <-sub.consumed:
+		case <-sub.inbox.Closed():
 			return
 		case <-look.C:
 		}

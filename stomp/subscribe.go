@@ -43,9 +43,8 @@ func (c *Client) NewSubscription(ctx context.Context, destination string, opts .
 	return &Subscription[Frame]{C: sub.inbox.C(), sub: sub}, nil
 }
 
-// subscribe makes the subscription. converted is closed by the goroutine of SubscribeAs between inbox and consumer;
-// nil: there is none.
-func (c *Client) subscribe(ctx context.Context, destination string, opts []SubscribeOption, converted chan struct{}) (*subscription, error) {
+// subscribe makes the subscription. through is what its consumer gets the frames through; nil: the inbox's channel.
+func (c *Client) subscribe(ctx context.Context, destination string, opts []SubscribeOption, through inbox.Outlet[Frame]) (*subscription, error) {
 	op := opError{op: "subscribe", target: destination, unsent: true}
 	fail := func(err error) (*subscription, error) {
 		op.err = err
@@ -70,15 +69,15 @@ func (c *Client) subscribe(ctx context.Context, destination string, opts []Subsc
 		id:          cfg.id,
 		destination: destination,
 		cfg:         cfg,
-		inbox:       inbox.New(frameOwner{&c.env}, bound),
 		done:        make(chan struct{}),
-		consumed:    converted,
+	}
+	if through != nil {
+		sub.inbox = inbox.NewThrough(frameOwner{&c.env}, bound, through)
+	} else {
+		sub.inbox = inbox.New(frameOwner{&c.env}, bound)
 	}
 	if cfg.headerFunc != nil {
 		sub.asking = make(chan struct{}, 1)
-	}
-	if converted == nil {
-		sub.consumed = sub.inbox.Closed()
 	}
 	s, err := c.register(sub)
 	if err != nil {

@@ -72,9 +72,8 @@ type subscription struct {
 	destination string
 	cfg         *subscribeConfig
 	inbox       *inbox.Inbox[Frame]
-	done        chan struct{}   // closed by beginEnd, before the channel
-	asking      chan struct{}   // capacity 1: full while WithSubscribeHeaderFunc's function runs
-	consumed    <-chan struct{} // closed when the consumer's channel is closed: the inbox's, or that of SubscribeAs
+	done        chan struct{} // closed by beginEnd, before the channel
+	asking      chan struct{} // capacity 1: full while WithSubscribeHeaderFunc's function runs
 
 	// Owned by the supervisor.
 	suspicion *suspicion // see suspect.go; nil: none

@@ -17,7 +17,11 @@ func (in *Inbox[T]) do(n next) {
 	case startFeeder:
 		in.owner.Go(in.feed)
 	case closeChannel:
-		close(in.ch)
+		if in.outlet != nil {
+			in.outlet.Close()
+		} else {
+			close(in.ch)
+		}
 		close(in.closed)
 	}
 }
@@ -51,20 +55,10 @@ func (in *Inbox[T]) feed() {
 	for in.state != closing && in.queue.len() > 0 && !in.yielding {
 		v := in.popLocked()
 		size := in.owner.Size(v) // not later: once it is sent, the consumer may change it
-		in.inHand = true
-		if in.bound.Policy == Latest {
-			in.handKey = in.owner.Key(v)
-		}
+		in.pickUpLocked(v, size)
 		in.mu.Unlock()
-		sent := false
-		select {
-		case in.ch <- v:
-			sent = true
-		case <-in.cut:
-		case <-in.yield:
-		}
+		sent := in.handOver(v)
 		in.mu.Lock()
-		in.inHand = false
 		dropped := in.putDownLocked(v, size, sent)
 		var room chan struct{}
 		if in.stalled && in.halfEmptyLocked() {
@@ -89,9 +83,42 @@ func (in *Inbox[T]) feed() {
 	in.do(next)
 }
 
+// hand is what is known of the value in the feeder's hand.
+type hand struct {
+	size       int64
+	key        string // with Latest
+	converting bool   // the Outlet is still making of it what the consumer gets
+	revoked    bool   // it was dropped meanwhile
+}
+
+func (in *Inbox[T]) pickUpLocked(v T, size int64) {
+	in.inHand = true
+	in.hand = hand{size: size, converting: in.outlet != nil}
+	if in.bound.Policy == Latest {
+		in.hand.key = in.owner.Key(v)
+	}
+}
+
+// handOver offers a value to the consumer, until it takes it, the Inbox is ended, or Put wants the baton.
+func (in *Inbox[T]) handOver(v T) (sent bool) {
+	if in.outlet != nil {
+		return in.outlet.Send(v, in.converted, in.cut, in.yield)
+	}
+	select {
+	case in.ch <- v:
+		return true
+	case <-in.cut:
+	case <-in.yield:
+	}
+	return false
+}
+
 // putDownLocked records what happened to the value in the feeder's hand, and reports whether it is dropped.
 func (in *Inbox[T]) putDownLocked(v T, size int64, sent bool) (dropped bool) {
+	in.inHand = false
 	switch {
+	case in.hand.revoked: // and counted
+		return true
 	case sent:
 		in.account.held -= size
 		in.account.enter(size) // which adds it again

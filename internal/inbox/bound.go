@@ -100,9 +100,8 @@ func (in *Inbox[T]) Stats() Stats {
 	defer in.mu.Unlock()
 	waiting := in.waitingLocked()
 	return Stats{
-		Received: in.received,
-		// A value given to Lose may not have entered yet: the feeder is about to record it.
-		Delivered:   in.account.left - min(in.account.left, in.account.reclaimed),
+		Received:    in.received,
+		Delivered:   in.account.left - in.account.reclaimed,
 		Dropped:     in.dropped,
 		Stalls:      in.stalls,
 		Queued:      waiting,

@@ -38,7 +38,8 @@ type Owner[T any] interface {
 type Inbox[T any] struct {
 	owner  Owner[T]
 	bound  Bound
-	ch     chan T
+	ch     chan T        // nil: outlet takes its place
+	outlet Outlet[T]     // nil: there is none
 	cut    chan struct{} // closed by End: the feeder stops
 	closed chan struct{} // closed when ch is
 
@@ -55,8 +56,8 @@ type Inbox[T any] struct {
 	stalled  bool          // the bound was reached with Block, and the queue is not half empty yet
 	room     chan struct{} // capacity 1: a stall may be over; nil until the first begins
 	account  account
-	inHand   bool   // the feeder has a value between queue and channel
-	handKey  string // with Latest: that value's
+	inHand   bool // the feeder has a value between queue and channel
+	hand     hand // what is known of it
 	places   places
 	received uint64
 	dropped  uint64
@@ -90,13 +91,17 @@ func New[T any](owner Owner[T], bound Bound) *Inbox[T] {
 	if bound.Policy == Latest {
 		room = 0 // what lies in a channel could not be replaced
 	}
+	in := newInbox(owner, bound)
+	in.ch, in.account.sizes = make(chan T, room), make([]int64, room)
+	return in
+}
+
+func newInbox[T any](owner Owner[T], bound Bound) *Inbox[T] {
 	in := &Inbox[T]{
-		owner:   owner,
-		bound:   bound,
-		ch:      make(chan T, room),
-		cut:     make(chan struct{}),
-		closed:  make(chan struct{}),
-		account: account{sizes: make([]int64, room)},
+		owner:  owner,
+		bound:  bound,
+		cut:    make(chan struct{}),
+		closed: make(chan struct{}),
 	}
 	if bound.Policy == Latest {
 		in.places.at = make(map[string]int)
@@ -107,7 +112,7 @@ func New[T any](owner Owner[T], bound Bound) *Inbox[T] {
 	return in
 }
 
-// C returns the consumer's channel.
+// C returns the consumer's channel; nil if there is an Outlet.
 func (in *Inbox[T]) C() <-chan T { return in.ch }
 
 // Closed returns a channel that is closed when C has been.
@@ -131,9 +136,9 @@ func (in *Inbox[T]) Put(v T) Verdict {
 		return Refused
 	}
 	if in.baton || in.queue.len() > 0 || !in.fitsLocked(size) {
-		if in.bound.Policy == Latest {
+		if in.dropsInPlace() {
 			in.mu.Unlock()
-			return in.putLatest(v, size)
+			return in.putInPlace(v, size)
 		}
 		verdict, next := in.enqueueLocked(v, size)
 		in.mu.Unlock()
@@ -233,15 +238,6 @@ func (in *Inbox[T]) Room() <-chan struct{} {
 	return in.room
 }
 
-// Lose records that a value which was received from C on the consumer's behalf did not reach it.
-func (in *Inbox[T]) Lose(v T) {
-	in.mu.Lock()
-	in.account.reclaimed++
-	in.dropped++
-	in.mu.Unlock()
-	in.owner.Dropped(v)
-}
-
 // Drain stops taking values. The channel is closed when the consumer has received what is queued.
 func (in *Inbox[T]) Drain() {
 	in.mu.Lock()
@@ -266,7 +262,7 @@ func (in *Inbox[T]) End() {
 		return
 	}
 	in.ended = true
-	in.state = closing // it may be that after Drain: then cut is for who receives from C on the consumer's behalf
+	in.state = closing
 	var dropped []T
 	for in.queue.len() > 0 {
 		v := in.popLocked()

@@ -35,10 +35,33 @@ func (o *owner) Dropped(v value) {
 	o.dropped = append(o.dropped, v.number)
 }
 
-// receive returns what C gives at once. state is "value", "empty" or "closed".
-func receive(in *Inbox[value]) (v value, state string) {
+// outlet gives the values themselves.
+type outlet struct {
+	out     chan value
+	convert func(value) // nil: at once
+}
+
+func (o *outlet) Close() { close(o.out) }
+func (o *outlet) Send(v value, converted func() bool, cut, yield <-chan struct{}) bool {
+	if o.convert != nil {
+		o.convert(v)
+	}
+	if !converted() {
+		return false
+	}
 	select {
-	case v, ok := <-in.C():
+	case o.out <- v:
+		return true
+	case <-cut:
+	case <-yield:
+	}
+	return false
+}
+
+// receive returns what a consumer's channel gives at once. state is "value", "empty" or "closed".
+func receive(c <-chan value) (v value, state string) {
+	select {
+	case v, ok := <-c:
 		if !ok {
 			return value{}, "closed"
 		}

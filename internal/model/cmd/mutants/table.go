@@ -399,7 +399,7 @@ var table = []mutant{
 	{
 		name: "what the feeder had in its hand goes to the end of the queue",
 		edits: []edit{
-			{"internal/inbox/baton.go", "\t\tin.queue.unpop(v)", "\t\tin.queue.push(v)"},
+			{"internal/inbox/baton.go", "\t\tin.unpopLocked(v)", "\t\tin.queue.push(v)"},
 		},
 	},
 	{

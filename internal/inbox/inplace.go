@@ -1,8 +1,9 @@
 package inbox
 
+// Where the channel has no buffer, all that waits is in the queue or in the feeder's hand, where Put can reach it.
+//
 // With the policy Latest, of the values with the same key only the newest waits, in the place of the one that it
-// replaces. The channel has no buffer: all that waits is in the queue or in the feeder's hand, where Put can reach it, so
-// that the consumer never gets a value when a newer one with its key has been Put before.
+// replaces: the consumer never gets a value when a newer one with its key has been Put before.
 
 // places is where the queue has the value of each key.
 type places struct {
@@ -10,23 +11,36 @@ type places struct {
 	popped int            // values that have left the queue's front
 }
 
-// putLatest is Put for a value that others wait before.
-func (in *Inbox[T]) putLatest(v T, size int64) Verdict {
-	key := in.owner.Key(v)
+// dropsInPlace reports whether Put makes room by dropping or replacing what waits, and the channel has no buffer.
+func (in *Inbox[T]) dropsInPlace() bool {
+	return in.bound.Policy == Latest || in.bound.Policy == DropOldest && in.outlet != nil
+}
+
+// putInPlace is Put for a value that others wait before.
+func (in *Inbox[T]) putInPlace(v T, size int64) Verdict {
+	key := ""
+	if in.places.at != nil {
+		key = in.owner.Key(v)
+	}
 	in.mu.Lock()
+	verdict := Delivered
 	mine := false // the baton
 	// The value in the feeder's hand is the one to replace, or the one that has waited for longest.
-	if in.inHand && (in.handKey == key || !in.fitsInPlaceLocked(key, size)) {
-		in.yielding = true
-		in.mu.Unlock()
-		in.takeBaton()
-		mine = true
-		in.mu.Lock()
+	if in.inHand && (in.places.at != nil && in.hand.key == key || !in.fitsInPlaceLocked(key, size)) {
+		if in.hand.converting {
+			in.revokeLocked()
+			verdict = Dropped
+		} else {
+			in.yielding = true
+			in.mu.Unlock()
+			in.takeBaton()
+			mine = true
+			in.mu.Lock()
+		}
 	}
 	if !in.baton { // the feeder has just released it
 		in.baton, mine = true, true
 	}
-	verdict := Delivered
 	var dropped []T
 	if in.state == closing { // since Put looked
 		verdict, dropped = Refused, []T{v}
@@ -59,7 +73,7 @@ func (in *Inbox[T]) takeInLocked(v T, key string, size int64) (dropped []T) {
 	for in.queue.len() > 1 && (in.waitingLocked() > in.bound.Count || in.account.held > in.bound.Bytes) {
 		oldest := in.popLocked()
 		in.account.held -= in.owner.Size(oldest)
-		if in.owner.Key(oldest) == key { // v itself, in the first place
+		if in.places.at != nil && in.owner.Key(oldest) == key { // v itself, in the first place
 			in.pushLocked(oldest, size)
 			continue
 		}

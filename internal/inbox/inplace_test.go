@@ -35,7 +35,7 @@ func TestInbox_Latest_replaces_in_place(t *testing.T) {
 		put("c", 2, Dropped)  // 8, for 7: the oldest gives way
 		got := ""
 		for {
-			v, state := receive(in)
+			v, state := receive(in.C())
 			if state != "value" {
 				break
 			}
