@@ -34,7 +34,8 @@ type Owner[T any] interface {
 // Inbox is ended while the baton is held, the channel is closed when it is released. So nothing is ever sent on a closed
 // channel, and no lock is held across a channel operation.
 //
-// Values are delivered in the order of Put, which one goroutine calls. Any goroutine may call the other methods.
+// Values are delivered in the order of Put, which one goroutine calls. Any goroutine may call the other methods. An Inbox
+// may be put together of Shares, whose values wait in one queue; then Put is theirs.
 type Inbox[T any] struct {
 	owner  Owner[T]
 	bound  Bound
@@ -47,8 +48,10 @@ type Inbox[T any] struct {
 	yield   chan struct{} // capacity 1
 	yielded chan struct{} // capacity 1
 
+	retract chan struct{} // capacity 1: a Share has ended whose value the feeder may have in its hand; nil: there are none
+
 	mu       sync.Mutex // guards what follows; a leaf: nothing is locked under it
-	queue    ring[T]
+	queue    ring[item[T]]
 	baton    bool
 	yielding bool // Put wants the baton
 	state    state
@@ -56,8 +59,8 @@ type Inbox[T any] struct {
 	stalled  bool          // the bound was reached with Block, and the queue is not half empty yet
 	room     chan struct{} // capacity 1: a stall may be over; nil until the first begins
 	account  account
-	inHand   bool // the feeder has a value between queue and channel
-	hand     hand // what is known of it
+	inHand   bool    // the feeder has a value between queue and channel
+	hand     hand[T] // what is known of it
 	places   places
 	received uint64
 	dropped  uint64
@@ -71,6 +74,12 @@ const (
 	draining       // takes nothing more; the channel is closed when the queue is empty
 	closing        // the channel is closed, or is as soon as the baton is released
 )
+
+// item is a value and the share that it belongs to; nil: to none.
+type item[T any] struct {
+	v  T
+	of *tally
+}
 
 // Verdict is what happened to a value that was Put.
 type Verdict uint8
@@ -124,29 +133,37 @@ func (in *Inbox[T]) Cut() <-chan struct{} { return in.cut }
 // Bound returns what New was given.
 func (in *Inbox[T]) Bound() Bound { return in.bound }
 
+// Whole returns the Inbox itself; see Share.Whole.
+func (in *Inbox[T]) Whole() *Inbox[T] { return in }
+
 // Put offers v to the consumer. It never blocks.
-func (in *Inbox[T]) Put(v T) Verdict {
-	size := in.owner.Size(v)
+func (in *Inbox[T]) Put(v T) Verdict { return in.put(item[T]{v: v}) }
+
+func (in *Inbox[T]) put(it item[T]) Verdict {
+	size := in.owner.Size(it.v)
 	in.mu.Lock()
 	in.received++
-	if in.state != open {
-		in.dropped++
+	if it.of != nil {
+		it.of.received++
+	}
+	if in.state != open || it.of != nil && it.of.state != open {
+		in.countDroppedLocked(it)
 		in.mu.Unlock()
-		in.owner.Dropped(v)
+		in.owner.Dropped(it.v)
 		return Refused
 	}
 	if in.baton || in.queue.len() > 0 || !in.fitsLocked(size) {
 		if in.dropsInPlace() {
 			in.mu.Unlock()
-			return in.putInPlace(v, size)
+			return in.putInPlace(it, size)
 		}
-		verdict, next := in.enqueueLocked(v, size)
+		verdict, next := in.enqueueLocked(it, size)
 		in.mu.Unlock()
 		switch next {
 		case displaceOldest:
-			return in.displace(v, size)
+			return in.displace(it, size)
 		case dropIt:
-			in.owner.Dropped(v)
+			in.owner.Dropped(it.v)
 		default:
 			in.do(next)
 		}
@@ -157,7 +174,7 @@ func (in *Inbox[T]) Put(v T) Verdict {
 
 	sent := false
 	select {
-	case in.ch <- v:
+	case in.ch <- it.v:
 		sent = true
 	default: // the channel is full, the bound is not reached
 	}
@@ -167,34 +184,45 @@ func (in *Inbox[T]) Put(v T) Verdict {
 	switch {
 	case sent:
 		in.account.enter(size)
-	case in.state == closing:
-		in.dropped++
+		if it.of != nil {
+			it.of.delivered++
+		}
+	case in.state == closing || it.of != nil && it.of.state != open:
+		in.countDroppedLocked(it)
 		verdict = Refused
 	default:
-		in.pushLocked(v, size)
+		in.pushLocked(it, size)
 	}
 	next := in.releaseLocked()
 	in.mu.Unlock()
 	if verdict == Refused {
-		in.owner.Dropped(v)
+		in.owner.Dropped(it.v)
 	}
 	in.do(next)
 	return verdict
 }
 
-// enqueueLocked takes a value that cannot go straight into the channel. If it returns displaceOldest, v was not taken yet;
-// if it returns dropIt, v was not taken.
-func (in *Inbox[T]) enqueueLocked(v T, size int64) (Verdict, next) {
+// countDroppedLocked counts a value that is dropped.
+func (in *Inbox[T]) countDroppedLocked(it item[T]) {
+	in.dropped++
+	if it.of != nil {
+		it.of.dropped++
+	}
+}
+
+// enqueueLocked takes a value that cannot go straight into the channel. If it returns displaceOldest, it was not taken yet;
+// if it returns dropIt, it was not taken.
+func (in *Inbox[T]) enqueueLocked(it item[T], size int64) (Verdict, next) {
 	verdict := Delivered
 	if !in.fitsLocked(size) {
 		switch in.bound.Policy {
 		case Block:
 			verdict = in.stallLocked()
 		case DropNewest:
-			in.dropped++
+			in.countDroppedLocked(it)
 			return Dropped, dropIt
 		case Fail:
-			in.dropped++
+			in.countDroppedLocked(it)
 			return Overflowed, dropIt
 		case DropOldest:
 			in.yielding = in.baton // a feeder has it, and has to hand it over
@@ -202,9 +230,9 @@ func (in *Inbox[T]) enqueueLocked(v T, size int64) (Verdict, next) {
 			return Dropped, displaceOldest
 		}
 	}
-	in.pushLocked(v, size)
+	in.pushLocked(it, size)
 	if in.baton {
-		return verdict, nothing // its holder will find v in the queue
+		return verdict, nothing // its holder will find it in the queue
 	}
 	in.baton = true
 	return verdict, startFeeder
@@ -263,17 +291,12 @@ func (in *Inbox[T]) End() {
 	}
 	in.ended = true
 	in.state = closing
-	var dropped []T
+	var d drops[T]
 	for in.queue.len() > 0 {
-		v := in.popLocked()
-		in.account.held -= in.owner.Size(v)
-		in.dropped++
-		dropped = append(dropped, v)
+		in.dropLocked(in.popLocked(), &d)
 	}
 	in.mu.Unlock()
-	for _, v := range dropped {
-		in.owner.Dropped(v)
-	}
+	d.tell(in.owner)
 	close(in.cut)
 	in.mu.Lock()
 	next := in.closeIfFreeLocked()
