@@ -141,6 +141,7 @@ func (c *Client) closeAll(err error) {
 	wanted := c.endReason != nil
 	c.mu.Unlock()
 	c.receipts.close(errClosedBy(err))
+	groups := c.endGroups(wanted, err)
 	if wanted {
 		c.log.Info("stomp: closed", "reason", err)
 		c.dropLeaving()
@@ -156,6 +157,9 @@ func (c *Client) closeAll(err error) {
 		for _, sub := range c.openSubscriptions() {
 			sub.finish(err)
 		}
+	}
+	for _, g := range groups {
+		g.close()
 	}
 	c.unmatched.close()
 	c.mu.Lock()

@@ -44,6 +44,22 @@ var (
 	_ func(func(context.Context, *stomp.Outgoing) (func(error), error)) stomp.ConnectOption = stomp.WithSendHook
 	_                                                                                       = stomp.Outgoing{Destination: "", Header: stomp.Header{}, Body: []byte{}}
 
+	_ func(*stomp.Client, context.Context, ...stomp.GroupOption) (*stomp.Group, error)             = (*stomp.Client).NewGroup
+	_ func(*stomp.Group, context.Context, string, ...stomp.SubscribeOption) (*stomp.Member, error) = (*stomp.Group).Add
+	_ func(*stomp.Group) <-chan *stomp.Member                                                      = (*stomp.Group).Failed
+	_ func(*stomp.Group, context.Context, ...stomp.FrameOption) error                              = (*stomp.Group).Unsubscribe
+	_ func(*stomp.Group) error                                                                     = (*stomp.Group).Err
+	_ func(*stomp.Group) stomp.SubscriptionStats                                                   = (*stomp.Group).Stats
+	_ <-chan stomp.Frame                                                                           = stomp.Group{}.C
+	_ func(*stomp.Member) string                                                                   = (*stomp.Member).ID
+	_ func(*stomp.Member) string                                                                   = (*stomp.Member).Destination
+	_ func(*stomp.Member) <-chan struct{}                                                          = (*stomp.Member).Done
+	_ func(*stomp.Member) error                                                                    = (*stomp.Member).Err
+	_ func(*stomp.Member, context.Context) error                                                   = (*stomp.Member).Confirmed
+	_ func(*stomp.Member, context.Context, ...stomp.FrameOption) error                             = (*stomp.Member).Unsubscribe
+	_ func(*stomp.Member) stomp.SubscriptionStats                                                  = (*stomp.Member).Stats
+	_ stomp.GroupOption                                                                            = stomp.WithBuffer(0, 0, stomp.OverflowLatest)
+
 	_ func(stomp.Frame, context.Context, ...stomp.FrameOption) error = stomp.Frame.Ack
 	_ func(stomp.Frame, context.Context, ...stomp.FrameOption) error = stomp.Frame.Nack
 	_ func(stomp.Frame) bool                                         = stomp.Frame.Redelivered

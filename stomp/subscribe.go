@@ -36,15 +36,34 @@ func (c *Client) Subscribe(ctx context.Context, destination string, opts ...Subs
 // NewSubscription is Subscribe, but returns a [Subscription], which adds to the channel why it closed, a gentle end,
 // and counters.
 func (c *Client) NewSubscription(ctx context.Context, destination string, opts ...SubscribeOption) (*Subscription[Frame], error) {
-	sub, err := c.subscribe(ctx, destination, opts, nil)
+	sub, err := c.subscribe(ctx, destination, opts, target{})
 	if err != nil {
 		return nil, err
 	}
-	return &Subscription[Frame]{C: sub.inbox.C(), sub: sub}, nil
+	return &Subscription[Frame]{C: sub.inbox.Whole().C(), sub: sub}, nil
 }
 
-// subscribe makes the subscription. through is what its consumer gets the frames through; nil: the inbox's channel.
-func (c *Client) subscribe(ctx context.Context, destination string, opts []SubscribeOption, through inbox.Outlet[Frame]) (*subscription, error) {
+// target is where a subscription's frames go to, if it is not a channel of frames of its own.
+type target struct {
+	through inbox.Outlet[Frame] // what makes something else of them; nil: nothing
+	group   *Group              // nil: none
+}
+
+// open makes the queue of a subscription.
+func (to target) open(c *Client, sub *subscription, bound inbox.Bound) {
+	switch {
+	case to.group != nil:
+		sub.member = newMember(to.group, sub)
+		sub.inbox = to.group.inbox.NewShare(sub.member.came)
+	case to.through != nil:
+		sub.inbox = inbox.NewThrough(frameOwner{&c.env}, bound, to.through)
+	default:
+		sub.inbox = inbox.New(frameOwner{&c.env}, bound)
+	}
+}
+
+// subscribe makes the subscription.
+func (c *Client) subscribe(ctx context.Context, destination string, opts []SubscribeOption, to target) (*subscription, error) {
 	op := opError{op: "subscribe", target: destination, unsent: true}
 	fail := func(err error) (*subscription, error) {
 		op.err = err
@@ -58,7 +77,12 @@ func (c *Client) subscribe(ctx context.Context, destination string, opts []Subsc
 		return fail(ctxError(ctx))
 	}
 	bound := c.cfg.bound
-	if cfg.buffer != nil {
+	switch {
+	case to.group != nil && cfg.buffer != nil:
+		return fail(errGroupBuffer)
+	case to.group != nil:
+		bound = to.group.inbox.Bound()
+	case cfg.buffer != nil:
 		bound = cfg.buffer.bound()
 	}
 	if cfg.ack != AckAuto && (bound.Policy == inbox.DropOldest || bound.Policy == inbox.DropNewest || bound.Policy == inbox.Latest) {
@@ -71,11 +95,7 @@ func (c *Client) subscribe(ctx context.Context, destination string, opts []Subsc
 		cfg:         cfg,
 		done:        make(chan struct{}),
 	}
-	if through != nil {
-		sub.inbox = inbox.NewThrough(frameOwner{&c.env}, bound, through)
-	} else {
-		sub.inbox = inbox.New(frameOwner{&c.env}, bound)
-	}
+	to.open(c, sub, bound)
 	if cfg.headerFunc != nil {
 		sub.asking = make(chan struct{}, 1)
 	}
@@ -97,8 +117,11 @@ func (c *Client) subscribe(ctx context.Context, destination string, opts []Subsc
 		if err == nil {
 			err = sub.sendSubscribe(ctx, s, more, false)
 		}
-		if errors.Is(err, errEnded) { // ended by Drain, Disconnect or Close
+		if errors.Is(err, errEnded) { // ended by Drain, Disconnect or Close, or with its Group
 			op.err, err = ErrClosed, &op
+			if to.group != nil && c.endingOrDraining() == nil {
+				op.err = ErrGroupEnded
+			}
 		}
 		if err != nil && !errors.Is(err, errSessionOver) {
 			sub.end(err, true)
@@ -113,7 +136,9 @@ func (c *Client) subscribe(ctx context.Context, destination string, opts []Subsc
 			return nil, sub.withSent(err)
 		}
 	}
-	sub.endWith(ctx)
+	if to.group == nil {
+		sub.endWith(ctx)
+	}
 	return sub, nil
 }
 
@@ -148,6 +173,11 @@ func (c *Client) register(sub *subscription) (*session, error) {
 		return nil, notConnected(c.sess.cutErr)
 	case sub.id != "" && c.subs[sub.id] != nil:
 		return nil, fmt.Errorf("%w: %q", ErrDuplicateID, sub.id)
+	}
+	if sub.member != nil {
+		if err := sub.member.group.join(sub); err != nil {
+			return nil, err
+		}
 	}
 	if sub.id == "" {
 		sub.id = c.nextIDLocked()

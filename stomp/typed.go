@@ -24,7 +24,7 @@ func SubscribeAs[T any](ctx context.Context, c *Client, destination string, deco
 		return nil, &opError{op: "subscribe", target: destination, err: nilFunction("SubscribeAs"), unsent: true}
 	}
 	out := &decoder[T]{decode: decode, out: make(chan Message[T])}
-	sub, err := c.subscribe(ctx, destination, opts, out)
+	sub, err := c.subscribe(ctx, destination, opts, target{through: out})
 	if err != nil {
 		return nil, err
 	}

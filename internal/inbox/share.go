@@ -17,6 +17,7 @@ type tally struct {
 	state  state
 	over   bool          // closed is closed, or is as soon as the lock is released
 	closed chan struct{} // closed when the share has ended and nothing of it is queued
+	told   func()        // called then; nil: nothing is
 }
 
 // NewShared returns an open Inbox for Shares. Its channel has no buffer, so that it is known at any time which values the
@@ -27,9 +28,10 @@ func NewShared[T any](owner Owner[T], bound Bound) *Inbox[T] {
 	return in
 }
 
-// NewShare returns an open Share of an Inbox that NewShared has made. Its caller has to End it.
-func (in *Inbox[T]) NewShare() *Share[T] {
-	return &Share[T]{in: in, tally: tally{closed: make(chan struct{})}}
+// NewShare returns an open Share of an Inbox that NewShared has made. Its caller has to End it. told, unless it is nil, is
+// called when Closed has been closed.
+func (in *Inbox[T]) NewShare(told func()) *Share[T] {
+	return &Share[T]{in: in, tally: tally{closed: make(chan struct{}), told: told}}
 }
 
 // Whole returns the Inbox that the Share is a part of.
@@ -94,7 +96,7 @@ func (s *Share[T]) End() {
 // drops is what was dropped, and which shares have ended, under the lock; they are told when it is released.
 type drops[T any] struct {
 	values []T
-	closed []chan struct{}
+	closed []*tally
 }
 
 func (d *drops[T]) none() bool { return len(d.values) == 0 && len(d.closed) == 0 }
@@ -103,8 +105,11 @@ func (d *drops[T]) tell(owner Owner[T]) {
 	for _, v := range d.values {
 		owner.Dropped(v)
 	}
-	for _, c := range d.closed {
-		close(c)
+	for _, t := range d.closed {
+		close(t.closed)
+		if t.told != nil {
+			t.told()
+		}
 	}
 }
 
@@ -131,6 +136,6 @@ func (d *drops[T]) leave(t *tally, size int64) {
 func (d *drops[T]) closeIfEmpty(t *tally) {
 	if t.state != open && t.queued == 0 && !t.over {
 		t.over = true
-		d.closed = append(d.closed, t.closed)
+		d.closed = append(d.closed, t)
 	}
 }

@@ -84,7 +84,7 @@ func compareShares(policy Policy, random *rand.Rand) error {
 	m := &parts{model: model{bound: bound}, of: make(map[int]int), ended: make([]bool, n), stats: make([]Stats, n)}
 	var shares []*Share[value]
 	for range n {
-		shares = append(shares, in.NewShare())
+		shares = append(shares, in.NewShare(nil))
 	}
 	defer o.feeders.Wait()
 	defer in.End()
@@ -157,7 +157,7 @@ func TestShare_ends_beside_others_that_run(t *testing.T) {
 			in := NewShared(o, Bound{Count: 1 + random.IntN(10), Bytes: 1000, Policy: policy})
 			all := make([]*Share[value], shares)
 			for i := range all {
-				all[i] = in.NewShare()
+				all[i] = in.NewShare(nil)
 			}
 			ends := random.Perm(n)[:shares]
 			go func() { // ends with in
