@@ -10,29 +10,40 @@ import (
 	"github.com/webstomp/webstomp/internal/wire"
 )
 
-// Ack acknowledges a frame that a subscription in a client mode delivered (STOMP 1.2, ACK; clause M3). With AckClient
+// Ack acknowledges a frame that a subscription in a client mode delivered (STOMP 1.2, ACK; clause M3). With [AckClient]
 // it covers all earlier frames of that subscription as well. Ack returns when the ACK is accepted for sending, and
 // with [WithReceipt] when the broker has confirmed it. ctx bounds either wait.
 //
 // The ACK goes out on the session that delivered the frame, or not at all. [ErrStale] means that this session or the
 // subscription has ended: nothing was written, and the broker delivers the message again. [ErrNotAckable] means that
-// no subscription of this Client delivered f, that it was delivered in auto mode, that it has been acknowledged
-// already (RabbitMQ closes the connection on a second ACK), or that it lacks the ack or message-id header that an ACK
-// needs.
-func (c *Client) Ack(ctx context.Context, f Frame, opts ...FrameOption) error {
-	return c.acknowledge(ctx, wire.Ack, f, opts, nil)
+// no subscription delivered f (it was made by [NewFrame] or [ParseFrame], or decoded from JSON, say), that it was
+// delivered in auto mode, that it or a copy of it has been acknowledged already (RabbitMQ closes the connection on a
+// second ACK), or that it lacks the ack or message-id header that an ACK needs.
+func (f Frame) Ack(ctx context.Context, opts ...FrameOption) error {
+	return f.acknowledge(ctx, wire.Ack, opts, nil, nil)
 }
 
 // Nack refuses a frame; everything else is as with Ack. What happens next depends on the broker: RabbitMQ delivers
 // the message again at once (WithHeader("requeue", "false") drops it), ActiveMQ moves it to a dead letter queue,
 // Artemis drops it. STOMP 1.0 has no NACK: Nack returns a [*ProtocolError].
-func (c *Client) Nack(ctx context.Context, f Frame, opts ...FrameOption) error {
-	return c.acknowledge(ctx, wire.Nack, f, opts, nil)
+func (f Frame) Nack(ctx context.Context, opts ...FrameOption) error {
+	return f.acknowledge(ctx, wire.Nack, opts, nil, nil)
 }
 
-// acknowledge sends ACK or NACK, as part of tx unless that is nil.
-func (c *Client) acknowledge(ctx context.Context, command string, frame Frame, opts []FrameOption, tx *Transaction) error {
-	f := outgoing{op: strings.ToLower(command), target: frame.MessageID(), command: command}
+// Ack is [Frame.Ack]. A frame that another Client delivered is [ErrNotAckable].
+func (c *Client) Ack(ctx context.Context, f Frame, opts ...FrameOption) error {
+	return f.acknowledge(ctx, wire.Ack, opts, c.mark, nil)
+}
+
+// Nack is [Frame.Nack]. A frame that another Client delivered is [ErrNotAckable].
+func (c *Client) Nack(ctx context.Context, f Frame, opts ...FrameOption) error {
+	return f.acknowledge(ctx, wire.Nack, opts, c.mark, nil)
+}
+
+// acknowledge sends ACK or NACK. client has to be the one that delivered the f, unless it is nil. The frame is part of
+// tx, unless that is nil.
+func (f Frame) acknowledge(ctx context.Context, command string, opts []FrameOption, client *clientMark, tx *Transaction) error {
+	out := outgoing{op: strings.ToLower(command), target: f.MessageID(), command: command}
 	cfg, err := newFrameConfig(opts)
 	if err == nil && ctx.Err() != nil {
 		err = ctxError(ctx)
@@ -40,42 +51,42 @@ func (c *Client) acknowledge(ctx context.Context, command string, frame Frame, o
 	var r *route
 	var s *session
 	if err == nil {
-		r, s, err = c.routeOf(frame)
+		r, s, err = f.route(client)
 	}
 	if err == nil {
-		err = r.identify(&f, frame)
+		err = r.identify(&out, f)
 	}
 	if err == nil && tx != nil {
-		err = tx.enter(&f, s)
+		err = tx.enter(&out, s)
 	}
 	if err != nil {
-		return f.notSent(err)
+		return out.notSent(err)
 	}
-	f.header, f.receipt = cfg.header, receiptIf(cfg.receipt)
-	// Checked again, and taken, as the frame gets its place in the outbox: after UNSUBSCRIBE or COMMIT, or after
+	out.header, out.receipt = cfg.header, receiptIf(cfg.receipt)
+	// Checked again, and taken, as it gets its place in the outbox: after UNSUBSCRIBE or COMMIT, or after
 	// another ACK that covers it, the broker would refuse it and end the session.
 	var taken []ackset.Span
-	f.admit = func() error {
+	out.admit = func() error {
 		if r.isOver() {
 			return ErrStale
 		}
 		if err := tx.admit(); err != nil {
 			return err
 		}
-		if taken = r.acks.Take(frame.number, r.ack == AckClient); taken == nil {
+		if taken = r.acks.Take(f.number, r.ack == AckClient); taken == nil {
 			return fmt.Errorf("%w: acknowledged already", ErrNotAckable)
 		}
 		return nil
 	}
-	receipt, _, err := s.submit(ctx, &f)
+	receipt, _, err := s.submit(ctx, &out)
 	if err != nil {
 		if r.isOver() || errors.Is(err, errSessionOver) {
-			return f.notSent(ErrStale)
+			return out.notSent(ErrStale)
 		}
 		return err
 	}
 	if receipt != nil {
-		err = c.receipts.wait(ctx, receipt)
+		err = s.env.receipts.wait(ctx, receipt)
 	}
 	switch {
 	case Unsent(err): // the ACK was withdrawn
@@ -88,13 +99,13 @@ func (c *Client) acknowledge(ctx context.Context, command string, frame Frame, o
 	return err
 }
 
-// routeOf returns the route that delivered the frame and its session, or why the frame cannot be acknowledged.
-func (c *Client) routeOf(frame Frame) (*route, *session, error) {
-	from, delivered := frame.from.(*origin)
+// route returns the route that delivered the frame and its session, or why the frame cannot be acknowledged.
+func (f Frame) route(client *clientMark) (*route, *session, error) {
+	from, delivered := f.from.(*origin)
 	switch {
 	case !delivered:
 		return nil, nil, fmt.Errorf("%w: no subscription delivered it", ErrNotAckable)
-	case from.client != c.mark:
+	case client != nil && from.client != client:
 		return nil, nil, fmt.Errorf("%w: another Client delivered it", ErrNotAckable)
 	case from.auto:
 		return nil, nil, fmt.Errorf("%w: delivered in auto mode (see WithAck)", ErrNotAckable)

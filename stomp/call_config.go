@@ -13,10 +13,14 @@ type (
 	SubscribeOption interface{ applySubscribe(*subscribeConfig) }
 	// SendOption is an option of Send, SendJSON, SendAsync and Request.
 	SendOption interface{ applySend(*sendConfig) }
+	// GroupOption is an option of NewGroup.
+	GroupOption interface{ applyGroup(*groupConfig) }
 	// FrameOption is an option of the calls that send one frame without a body: Ack, Nack, Begin, Commit, Abort and
 	// Unsubscribe.
 	FrameOption interface{ applyFrame(*frameConfig) }
 )
+
+type groupConfig struct{ buffer *buffer }
 
 type subscribeConfig struct {
 	header     Header

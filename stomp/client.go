@@ -35,6 +35,7 @@ type Client struct {
 	past            Stats        // of sessions that have ended
 	subs            map[string]*subscription
 	leaving         map[*subscription]bool // see leaving.go; nil until the first one
+	groups          map[*Group]bool        // whose channels are not closed; nil until the first one
 	dropping        bool                   // nothing waits for consumers any more
 	subscriptionIDs uint64
 	subsMade        uint64

@@ -141,6 +141,7 @@ func (c *Client) closeAll(err error) {
 	wanted := c.endReason != nil
 	c.mu.Unlock()
 	c.receipts.close(errClosedBy(err))
+	groups := c.endGroups(wanted, err)
 	if wanted {
 		c.log.Info("stomp: closed", "reason", err)
 		c.dropLeaving()
@@ -157,6 +158,9 @@ func (c *Client) closeAll(err error) {
 			sub.finish(err)
 		}
 		c.seeOutUnmatched()
+	}
+	for _, g := range groups {
+		g.close()
 	}
 	c.mu.Lock()
 	c.joining = true

@@ -59,6 +59,7 @@ type connectConfig struct {
 	nilFunctionOf  string // an option that was given none; "": there is none
 	sendDefaults   []SendOption
 	send           *sendConfig // sendDefaults, applied
+	sendHooks      []func(context.Context, *Outgoing) (func(error), error)
 	bound          inbox.Bound // buffer, with defaults filled in
 }
 
@@ -220,7 +221,7 @@ func (b buffer) check() error {
 	if b.frames < 0 || b.bytes < 0 {
 		return errors.New("WithBuffer: negative bound (0 keeps the default)")
 	}
-	if b.policy < OverflowBlock || b.policy > OverflowFail {
+	if b.policy < OverflowBlock || b.policy > OverflowLatest {
 		return fmt.Errorf("WithBuffer: unknown policy %d", b.policy)
 	}
 	return nil
@@ -233,6 +234,7 @@ func (b buffer) bound() inbox.Bound {
 		OverflowDropOldest: inbox.DropOldest,
 		OverflowDropNewest: inbox.DropNewest,
 		OverflowFail:       inbox.Fail,
+		OverflowLatest:     inbox.Latest,
 	}
 	return inbox.Bound{
 		Count:  cmp.Or(b.frames, defaultFrames),

@@ -38,6 +38,33 @@ var (
 	_ func(context.Context, *stomp.Client, string, ...stomp.SubscribeOption) (<-chan stomp.Message[int], error)                                               = stomp.SubscribeJSON[int]
 	_ func(stomp.Frame) (int, error)                                                                                                                          = stomp.JSON[int]
 
+	_ func(*stomp.Client, context.Context, stomp.Frame, []byte, ...stomp.SendOption) error  = (*stomp.Client).Reply
+	_ func(*stomp.Client, context.Context, stomp.Frame, any, ...stomp.SendOption) error     = (*stomp.Client).ReplyJSON
+	_ func(context.Context, *stomp.Client, string, any, ...stomp.SendOption) (int, error)   = stomp.RequestJSON[int]
+	_ func(func(context.Context, *stomp.Outgoing) (func(error), error)) stomp.ConnectOption = stomp.WithSendHook
+	_                                                                                       = stomp.Outgoing{Destination: "", Header: stomp.Header{}, Body: []byte{}}
+
+	_ func(*stomp.Client, context.Context, ...stomp.GroupOption) (*stomp.Group, error)             = (*stomp.Client).NewGroup
+	_ func(*stomp.Group, context.Context, string, ...stomp.SubscribeOption) (*stomp.Member, error) = (*stomp.Group).Add
+	_ func(*stomp.Group) <-chan *stomp.Member                                                      = (*stomp.Group).Failed
+	_ func(*stomp.Group, context.Context, ...stomp.FrameOption) error                              = (*stomp.Group).Unsubscribe
+	_ func(*stomp.Group) error                                                                     = (*stomp.Group).Err
+	_ func(*stomp.Group) stomp.SubscriptionStats                                                   = (*stomp.Group).Stats
+	_ <-chan stomp.Frame                                                                           = stomp.Group{}.C
+	_ func(*stomp.Member) string                                                                   = (*stomp.Member).ID
+	_ func(*stomp.Member) string                                                                   = (*stomp.Member).Destination
+	_ func(*stomp.Member) <-chan struct{}                                                          = (*stomp.Member).Done
+	_ func(*stomp.Member) error                                                                    = (*stomp.Member).Err
+	_ func(*stomp.Member, context.Context) error                                                   = (*stomp.Member).Confirmed
+	_ func(*stomp.Member, context.Context, ...stomp.FrameOption) error                             = (*stomp.Member).Unsubscribe
+	_ func(*stomp.Member) stomp.SubscriptionStats                                                  = (*stomp.Member).Stats
+	_ stomp.GroupOption                                                                            = stomp.WithBuffer(0, 0, stomp.OverflowLatest)
+
+	_ func(stomp.Frame, context.Context, ...stomp.FrameOption) error = stomp.Frame.Ack
+	_ func(stomp.Frame, context.Context, ...stomp.FrameOption) error = stomp.Frame.Nack
+	_ func(stomp.Frame) bool                                         = stomp.Frame.Redelivered
+	_ func(stomp.Frame) string                                       = stomp.Frame.SubscriptionID
+
 	_ <-chan int                                                                  = stomp.Subscription[int]{}.C
 	_ func(*stomp.Subscription[int]) string                                       = (*stomp.Subscription[int]).ID
 	_ func(*stomp.Subscription[int]) string                                       = (*stomp.Subscription[int]).Destination

@@ -74,6 +74,9 @@ func (o frameOwner) Size(f Frame) int64 {
 	return int64(n)
 }
 
+// Key returns where f was sent: OverflowLatest keeps one frame of each destination.
+func (o frameOwner) Key(f Frame) string { return f.Destination() }
+
 // Dropped counts a frame that its consumer does not get, and stops waiting for its acknowledgement.
 func (o frameOwner) Dropped(f Frame) {
 	o.env.counters.dropped.Add(1)

@@ -41,6 +41,10 @@ var (
 	ErrTransactionDone = errors.New("transaction done")
 	// ErrNoDestination is returned by Send, Subscribe and Request without a destination.
 	ErrNoDestination = errors.New("no destination")
+	// ErrGroupEnded is returned by Group.Add after the Group's end.
+	ErrGroupEnded = errors.New("the group has ended")
+	// ErrNoReplyTo is returned by Reply for a request without a reply-to header.
+	ErrNoReplyTo = errors.New("the request has no reply-to")
 	// ErrNoID is returned for WithID("").
 	ErrNoID = errors.New("no subscription id")
 	// ErrDuplicateID is returned for WithID with the id of another live subscription.

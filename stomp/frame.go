@@ -14,7 +14,7 @@ import (
 //
 // A delivered Frame belongs to its receiver: the Client keeps no reference to its header or body, and both may be
 // changed. Copies of a Frame share them. It may be kept: it holds neither the connection nor the Client once they have
-// ended. [Client.Ack] and [Client.Nack] accept delivered frames only.
+// ended. [Frame.Ack] and [Frame.Nack] are for delivered frames only.
 type Frame struct {
 	Command string
 	Header  Header
@@ -32,6 +32,8 @@ type Frame struct {
 
 // deliverer leads to the subscription on one session that has delivered a frame, for as long as both last.
 type deliverer interface {
+	// subscriptionID returns the subscription's id.
+	subscriptionID() string
 	// forget is called when the consumer will not get the frame of that number, and so cannot acknowledge it.
 	forget(number uint64)
 }
@@ -100,6 +102,19 @@ func (f Frame) MessageID() string { return f.Header.Get("message-id") }
 
 // ContentType returns the content-type header: the MIME type of the body, or "" if the sender set none.
 func (f Frame) ContentType() string { return f.Header.Get("content-type") }
+
+// Redelivered reports whether the broker says, in the redelivered header, that it has sent this MESSAGE before. It is
+// false as well where the broker does not say: Spring's simple broker never does.
+func (f Frame) Redelivered() bool { return f.Header.Get("redelivered") == "true" }
+
+// SubscriptionID returns the id of the subscription that delivered the frame, as [Subscription.ID] does; of a frame that
+// none delivered, its subscription header.
+func (f Frame) SubscriptionID() string {
+	if f.from != nil {
+		return f.from.subscriptionID()
+	}
+	return f.Header.Get("subscription")
+}
 
 // bodyShown is how many bytes of a body String shows: enough to tell messages apart in a log, too few to fill it.
 const bodyShown = 64

@@ -1,10 +1,6 @@
 package stomp
 
-import (
-	"time"
-
-	"github.com/webstomp/webstomp/internal/inbox"
-)
+import "time"
 
 // A subscription that ends by itself, because its session is lost, the broker cancels it or the Client fails, is
 // leaving until its consumer has taken what had arrived. That holds up the Client's end for as long as consumers go
@@ -52,7 +48,7 @@ func (c *Client) leavingLocked() (subs []*subscription) {
 func (sub *subscription) leave() {
 	sub.inbox.Drain()
 	select {
-	case <-sub.consumed: // nothing waits behind the channel
+	case <-sub.inbox.Closed(): // nothing waits behind the channel
 		sub.left()
 	default:
 		if !sub.client.goJoined(sub.seeOut) { // the Client has ended
@@ -66,11 +62,11 @@ func (sub *subscription) leave() {
 func (sub *subscription) seeOut() {
 	defer sub.left()
 	select {
-	case <-sub.consumed:
+	case <-sub.inbox.Closed():
 		return
 	case <-sub.client.life.Done():
 	}
-	if left := awaitConsumer(sub.inbox, sub.consumed); left > 0 {
+	if left := awaitConsumer(sub.inbox); left > 0 {
 		sub.client.log.Warn("stomp: a consumer takes nothing any more; what had arrived for it is dropped",
 			"id", sub.id, "destination", sub.destination, "frames", left)
 	}
@@ -82,29 +78,29 @@ func (c *Client) seeOutUnmatched() {
 	for _, in := range c.unmatched.leave() {
 		c.running.Go(func() { // closeAll has not begun to wait
 			defer c.unmatched.left(in)
-			if left := awaitConsumer(in, in.Closed()); left > 0 {
+			if left := awaitConsumer(in); left > 0 {
 				c.log.Warn("stomp: a consumer takes nothing any more; what had arrived for it is dropped", "of", "Unmatched", "frames", left)
 			}
 		})
 	}
 }
 
-// awaitConsumer waits until the consumer of in has taken everything, which closes consumed, or takes nothing any
-// more. It returns how many frames are left then.
-func awaitConsumer(in *inbox.Inbox[Frame], consumed <-chan struct{}) (left int) {
+// awaitConsumer waits until the consumer has taken everything from in, or takes nothing any more, also of what waits
+// before it in a Group. It returns how many frames are left then.
+func awaitConsumer(in queue) (left int) {
 	look := time.NewTicker(consumerPatience)
 	defer look.Stop()
-	for before := in.Stats().Delivered; ; {
+	for before := in.Whole().Stats().Delivered; ; {
 		select {
-		case <-consumed:
+		case <-in.Closed():
 			return 0
 		case <-look.C:
 		}
-		now := in.Stats()
-		if now.Delivered == before {
-			return now.Queued
+		now := in.Whole().Stats().Delivered
+		if now == before {
+			return in.Stats().Queued
 		}
-		before = now.Delivered
+		before = now
 	}
 }
 

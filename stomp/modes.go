@@ -38,7 +38,28 @@ const (
 	OverflowDropNewest
 	// OverflowFail ends the subscription with [ErrSlowConsumer].
 	OverflowFail
+	// OverflowLatest keeps one frame of each destination, the newest: it takes the place of the one that waits, which is
+	// dropped and counted. The destination is the MESSAGE's, so a subscription with a wildcard keeps the newest of each
+	// topic. The bound counts destinations; beyond it, the one that has waited for longest is dropped. The channel has no
+	// buffer: what it gives is the newest that has arrived. It goes with AckAuto alone.
+	OverflowLatest
 )
+
+func (o Overflow) String() string {
+	switch o {
+	case OverflowBlock:
+		return "block"
+	case OverflowDropOldest:
+		return "drop oldest"
+	case OverflowDropNewest:
+		return "drop newest"
+	case OverflowFail:
+		return "fail"
+	case OverflowLatest:
+		return "latest"
+	}
+	return fmt.Sprintf("Overflow(%d)", int(o))
+}
 
 // MessageType is the type of the WebSocket messages that carry outgoing frames.
 type MessageType int
@@ -50,3 +71,15 @@ const (
 	MessageText               // always text
 	MessageBinary             // always binary, which ActiveMQ Classic ignores
 )
+
+func (t MessageType) String() string {
+	switch t {
+	case MessageAuto:
+		return "auto"
+	case MessageText:
+		return "text"
+	case MessageBinary:
+		return "binary"
+	}
+	return fmt.Sprintf("MessageType(%d)", int(t))
+}

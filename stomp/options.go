@@ -23,10 +23,12 @@ type (
 		SendOption
 		FrameOption
 	}
-	// BufferOption is an option of Connect, as the default of all subscriptions, and of a single subscription.
+	// BufferOption is an option of Connect, as the default of all subscriptions and Groups, of a single subscription, and of
+	// a Group.
 	BufferOption interface {
 		ConnectOption
 		SubscribeOption
+		GroupOption
 	}
 )
 
@@ -272,8 +274,9 @@ type bufferOption struct{ b buffer }
 
 func (o bufferOption) applyConnect(c *connectConfig)     { c.buffer = o.b }
 func (o bufferOption) applySubscribe(c *subscribeConfig) { c.buffer = &o.b }
+func (o bufferOption) applyGroup(c *groupConfig)         { c.buffer = &o.b }
 
-// WithBuffer bounds what a subscription holds for its consumer, queue and channel together, in frames and in bytes of
+// WithBuffer bounds what a subscription or a Group holds for its consumer, queue and channel together, in frames and in bytes of
 // memory, and sets what happens beyond. A frame counts as its body, the text of its header, 32 bytes for each header
 // entry, and 192 bytes. A single frame larger than the bytes is accepted when nothing else
 // waits. The default is 65,536 frames, 64 MiB and OverflowBlock; 0 keeps that bound.

@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 
 	"github.com/webstomp/webstomp/internal/rig"
+	"github.com/webstomp/webstomp/internal/wire"
 	"github.com/webstomp/webstomp/stomp"
 )
 
@@ -197,6 +198,7 @@ func TestWithBuffer_promise2_bound_in_bytes(t *testing.T) {
 func TestWithBuffer_promise2_single_big_frame_is_let_in(t *testing.T) {
 	for name, policy := range map[string]stomp.Overflow{
 		"Block": stomp.OverflowBlock, "DropOldest": stomp.OverflowDropOldest, "DropNewest": stomp.OverflowDropNewest, "Fail": stomp.OverflowFail,
+		"Latest": stomp.OverflowLatest,
 	} {
 		rig.Bubble(t, "single_big_frame_is_let_in_"+name, func(t *testing.T) {
 			b, c := rig.Pair(t)
@@ -238,7 +240,7 @@ func TestWithBuffer_of_Connect(t *testing.T) {
 // are refused, wherever they were set.
 func TestWithBuffer_promise2_dropping_excludes_the_client_modes(t *testing.T) {
 	b := rig.NewBroker(t)
-	for _, policy := range []stomp.Overflow{stomp.OverflowDropOldest, stomp.OverflowDropNewest} {
+	for _, policy := range []stomp.Overflow{stomp.OverflowDropOldest, stomp.OverflowDropNewest, stomp.OverflowLatest} {
 		c := rig.Connect(t, b, stomp.WithBuffer(2, 0, policy))
 		for _, mode := range []stomp.AckMode{stomp.AckClient, stomp.AckClientIndividual} {
 			_, err := c.Subscribe(t.Context(), "/queue/a", stomp.WithAck(mode))
@@ -252,5 +254,47 @@ func TestWithBuffer_promise2_dropping_excludes_the_client_modes(t *testing.T) {
 		}
 		_, err := c.Subscribe(t.Context(), "/queue/a")
 		rig.OK(t, err)
+	}
+}
+
+// Of each topic below a wildcard the newest waits, in the place of the one that it replaces, and the consumer gets what had
+// arrived last when it asks. What is replaced is counted.
+func TestWithBuffer_promise2_Latest_keeps_the_newest_of_each_destination(t *testing.T) {
+	for name, subscribe := range map[string]func(*testing.T, *stomp.Client) (next func() string, stats func() stomp.SubscriptionStats){
+		"frames": func(t *testing.T, c *stomp.Client) (func() string, func() stomp.SubscriptionStats) {
+			sub, err := c.NewSubscription(t.Context(), "/topic/*", stomp.WithBuffer(3, 0, stomp.OverflowLatest))
+			rig.OK(t, err)
+			return func() string { f := <-sub.C; return f.Destination() + string(f.Body) }, sub.Stats
+		},
+		"typed": func(t *testing.T, c *stomp.Client) (func() string, func() stomp.SubscriptionStats) {
+			sub, err := stomp.SubscribeAs(t.Context(), c, "/topic/*", func(f stomp.Frame) (string, error) { return f.Destination() + string(f.Body), nil },
+				stomp.WithBuffer(3, 0, stomp.OverflowLatest))
+			rig.OK(t, err)
+			return func() string { return (<-sub.C).Value }, sub.Stats
+		},
+	} {
+		rig.Bubble(t, name, func(t *testing.T) {
+			p, c := rig.NewServer(t).Session("version:1.2")
+			next, stats := subscribe(t, c)
+			p.Want(wire.Subscribe)
+			arrive := func(prices ...string) {
+				for _, s := range prices {
+					p.Send(wire.Message, s[1:], "subscription", "s1", "message-id", "m", "destination", "/topic/"+s[:1])
+				}
+				synctest.Wait()
+			}
+			arrive("a1", "b1", "a2", "c1", "a3", "b2")
+			rig.Equal(t, "the newest, where the first waited", []string{next(), next()}, []string{"/topic/a3", "/topic/b2"})
+			synctest.Wait()
+			arrive("c2", "a4", "b3", "d1", "a5") // c has waited for longest when d comes
+			rig.Equal(t, "within the bound", []string{next(), next(), next()}, []string{"/topic/a5", "/topic/b3", "/topic/d1"})
+			synctest.Wait()
+			if s, want := stats(), (stomp.SubscriptionStats{Received: 11, Delivered: 5, Dropped: 6}); s != want {
+				t.Errorf("%+v, want %+v", s, want)
+			}
+			if n := c.Stats().Dropped; n != 6 {
+				t.Errorf("the Client has counted %d as dropped", n)
+			}
+		})
 	}
 }

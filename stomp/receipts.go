@@ -65,11 +65,12 @@ type pendingReceipt struct {
 
 	suspicion *suspicion // WithRetry: nil until a session has ended while it was unanswered; owned by the supervisor
 
-	held    bool     // its frame waits for a trial, see suspect.go; guarded by receipts.mu
-	late    bool     // see giveUpWaiting; guarded by receipts.mu
-	overdue overdue  // of a frame WithRetry; guarded by receipts.mu
-	resend  *carried // what to send again WithRetry; nil: nothing. Set before the entry is added, then guarded by receipts.mu
-	unwatch func()   // stops watching the ctx of SendAsync; nil: not watched. Guarded by receipts.mu
+	held    bool        // its frame waits for a trial, see suspect.go; guarded by receipts.mu
+	late    bool        // see giveUpWaiting; guarded by receipts.mu
+	overdue overdue     // of a frame WithRetry; guarded by receipts.mu
+	resend  *carried    // what to send again WithRetry; nil: nothing. Set before the entry is added, then guarded by receipts.mu
+	unwatch func()      // stops watching the ctx of SendAsync; nil: not watched. Guarded by receipts.mu
+	told    func(error) // of the hooks of SendAsync, called with the outcome; nil: there are none. Guarded by receipts.mu
 }
 
 // carried is a frame that goes out on the next session (promise 7): one that was accepted but not written, or one
@@ -172,11 +173,14 @@ func (p *pendingReceipt) resolve(err error) {
 	p.err = err
 	p.resend = nil // a Receipt that is kept must not keep the frame, nor the session
 	p.ticket.Release()
-	unwatch := p.unwatch
-	p.unwatch = nil
+	unwatch, told := p.unwatch, p.told
+	p.unwatch, p.told = nil, nil
 	close(p.done)
 	if unwatch != nil {
 		unwatch()
+	}
+	if told != nil {
+		told(err)
 	}
 }
 
@@ -219,6 +223,20 @@ func (t *receipts) endWith(ctx context.Context, p *pendingReceipt, whenDone func
 	t.mu.Unlock()
 	if !pending { // resolved already, before unwatch was set
 		unwatch()
+	}
+}
+
+// tell has told called with the outcome of an entry that no call waits for.
+func (t *receipts) tell(p *pendingReceipt, told func(error)) {
+	t.mu.Lock()
+	pending := t.pending[p.number] == p
+	if pending {
+		p.told = told
+	}
+	t.mu.Unlock()
+	if !pending { // removed already, before told was set
+		<-p.done
+		told(p.err)
 	}
 }
 

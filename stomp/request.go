@@ -24,21 +24,37 @@ func (c *Client) Request(ctx context.Context, destination string, body []byte, o
 	if err == nil && cfg.retry {
 		err = errors.New("WithRetry excludes Request: its reply queue ends with the session")
 	}
-	var reply Frame
-	if err == nil {
-		err = c.onSession(ctx, cfg.noWait, func(s *session) error {
-			reply, err = s.request(ctx, destination, body, cfg)
-			return err
-		})
-	}
+	failed := opError{op: "request", target: destination, err: err, unsent: true}
 	if err != nil {
-		f := outgoing{op: "request", target: destination}
-		if failed, ok := err.(*opError); ok { // it has op and target already
-			return Frame{}, failed
-		}
-		return Frame{}, f.notSent(err)
+		return Frame{}, &failed
 	}
-	return reply, nil
+	if c.cfg.sendHooks == nil {
+		return c.requestHooked(ctx, destination, body, cfg)
+	}
+	var reply Frame
+	body, told, err := c.cfg.runSendHooks(ctx, destination, body, &cfg)
+	if err == nil {
+		reply, err = c.requestHooked(ctx, destination, body, cfg)
+	} else {
+		failed.err, err = err, &failed
+	}
+	told(err)
+	return reply, err
+}
+
+// requestHooked is Request after the hooks.
+func (c *Client) requestHooked(ctx context.Context, destination string, body []byte, cfg sendConfig) (reply Frame, err error) {
+	err = c.onSession(ctx, cfg.noWait, func(s *session) error {
+		reply, err = s.request(ctx, destination, body, cfg)
+		return err
+	})
+	switch failed := err.(type) {
+	case nil:
+		return reply, nil
+	case *opError: // it has op and target already
+		return Frame{}, failed
+	}
+	return Frame{}, &opError{op: "request", target: destination, err: err, unsent: true}
 }
 
 func (s *session) request(ctx context.Context, destination string, body []byte, cfg sendConfig) (Frame, error) {

@@ -306,8 +306,7 @@ func (sub *subscription) awaitAnswer(ctx context.Context, s *session) {
 
 // stats returns a snapshot of the counters.
 func (sub *subscription) stats() SubscriptionStats {
-	n := sub.inbox.Stats()
-	stats := SubscriptionStats{Received: n.Received, Delivered: n.Delivered, Dropped: n.Dropped, Stalls: n.Stalls, Queued: n.Queued, QueuedBytes: n.QueuedBytes}
+	stats := statsOf(sub.inbox.Stats())
 	if sub.again != nil {
 		sub.mu.Lock()
 		defer sub.mu.Unlock()

@@ -44,15 +44,18 @@ type consumer interface {
 // neither the session nor the subscription.
 type origin struct {
 	client *clientMark
+	id     string                // the subscription's
 	auto   bool                  // delivered in auto mode
 	live   atomic.Pointer[route] // nil: the session or the subscription has ended
 }
 
 func newOrigin(r *route, client *clientMark) *origin {
-	o := &origin{client: client, auto: r.ack == AckAuto}
+	o := &origin{client: client, id: r.id, auto: r.ack == AckAuto}
 	o.live.Store(r)
 	return o
 }
+
+func (o *origin) subscriptionID() string { return o.id }
 
 // forget notes that a frame was not delivered (see deliverer).
 func (o *origin) forget(number uint64) {

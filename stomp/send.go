@@ -2,8 +2,6 @@ package stomp
 
 import (
 	"context"
-	"encoding/json"
-
 	"github.com/webstomp/webstomp/internal/wire"
 )
 
@@ -22,12 +20,11 @@ func (c *Client) Send(ctx context.Context, destination string, body []byte, opts
 
 // SendJSON is Send with v encoded as JSON and content-type application/json.
 func (c *Client) SendJSON(ctx context.Context, destination string, v any, opts ...SendOption) error {
-	body, err := json.Marshal(v)
+	body, opts, err := encodeJSON("send", destination, v, opts)
 	if err != nil {
-		return &opError{op: "send", target: destination, step: "encoding JSON", err: err, unsent: true}
+		return err
 	}
-	asJSON := append([]SendOption{WithContentType("application/json")}, opts...)
-	return c.Send(ctx, destination, body, asJSON...)
+	return c.Send(ctx, destination, body, opts...)
 }
 
 // SendAsync is Send with a receipt, without the wait for it: it returns when the frame is accepted, and the [Receipt]
@@ -35,13 +32,24 @@ func (c *Client) SendJSON(ctx context.Context, destination string, v any, opts .
 func (c *Client) SendAsync(ctx context.Context, destination string, body []byte, opts ...SendOption) (*Receipt, error) {
 	cfg, err := c.cfg.send.with(destination, opts)
 	cfg.receipt = true
+	var told func(error) // of the hooks; nil: there are none
+	if err == nil && c.cfg.sendHooks != nil {
+		body, told, err = c.cfg.runSendHooks(ctx, destination, body, &cfg)
+	}
 	f := newSend("send", destination, body, &cfg)
 	var r *pendingReceipt
 	if err == nil {
 		r, err = c.submit(ctx, &f, cfg.noWait)
 	}
 	if err != nil {
-		return nil, f.notSent(err)
+		err = f.notSent(err)
+		if told != nil {
+			told(err)
+		}
+		return nil, err
+	}
+	if told != nil {
+		c.receipts.tell(r, told)
 	}
 	if cfg.retry {
 		c.receipts.endWith(ctx, r, c.whenDone)
@@ -67,13 +75,29 @@ func (c *Client) send(ctx context.Context, destination string, body []byte, opts
 		defaults = defaults.inTransaction()
 	}
 	cfg, err := defaults.with(destination, opts)
-	f := newSend("send", destination, body, &cfg)
+	if err != nil {
+		return &opError{op: "send", target: destination, err: err, unsent: true}
+	}
+	if c.cfg.sendHooks == nil {
+		return c.sendHooked(ctx, destination, body, &cfg, tx)
+	}
+	body, told, err := c.cfg.runSendHooks(ctx, destination, body, &cfg)
+	if err == nil {
+		err = c.sendHooked(ctx, destination, body, &cfg, tx)
+	} else {
+		err = &opError{op: "send", target: destination, err: err, unsent: true}
+	}
+	told(err)
+	return err
+}
+
+// sendHooked is send after the hooks.
+func (c *Client) sendHooked(ctx context.Context, destination string, body []byte, cfg *sendConfig, tx *Transaction) (err error) {
+	f := newSend("send", destination, body, cfg)
 	var r *pendingReceipt
-	switch {
-	case err != nil:
-	case tx == nil:
+	if tx == nil {
 		r, err = c.submit(ctx, &f, cfg.noWait)
-	default:
+	} else {
 		r, err = tx.submit(ctx, &f)
 	}
 	if err != nil {

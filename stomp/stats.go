@@ -1,5 +1,7 @@
 package stomp
 
+import "github.com/webstomp/webstomp/internal/inbox"
+
 // Stats counts what a Client has done since Connect, over all its sessions.
 type Stats struct {
 	Sessions                           uint64 // established so far
@@ -31,6 +33,10 @@ type SubscriptionStats struct {
 	// (WithResubscribe): messages may be missing each time. It is counted before the first frame that comes after. A
 	// restore on a new session is not counted, which Frame.Epoch shows.
 	Restored uint64
+}
+
+func statsOf(n inbox.Stats) SubscriptionStats {
+	return SubscriptionStats{Received: n.Received, Delivered: n.Delivered, Dropped: n.Dropped, Stalls: n.Stalls, Queued: n.Queued, QueuedBytes: n.QueuedBytes}
 }
 
 // Stats returns a snapshot. It may be called at any time, also after Close.

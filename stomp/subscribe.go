@@ -36,16 +36,34 @@ func (c *Client) Subscribe(ctx context.Context, destination string, opts ...Subs
 // NewSubscription is Subscribe, but returns a [Subscription], which adds to the channel why it closed, a gentle end,
 // and counters.
 func (c *Client) NewSubscription(ctx context.Context, destination string, opts ...SubscribeOption) (*Subscription[Frame], error) {
-	sub, err := c.subscribe(ctx, destination, opts, nil)
+	sub, err := c.subscribe(ctx, destination, opts, target{})
 	if err != nil {
 		return nil, err
 	}
-	return &Subscription[Frame]{C: sub.inbox.C(), sub: sub}, nil
+	return &Subscription[Frame]{C: sub.inbox.Whole().C(), sub: sub}, nil
 }
 
-// subscribe makes the subscription. converted is closed by the goroutine of SubscribeAs between inbox and consumer;
-// nil: there is none.
-func (c *Client) subscribe(ctx context.Context, destination string, opts []SubscribeOption, converted chan struct{}) (*subscription, error) {
+// target is where a subscription's frames go to, if it is not a channel of frames of its own.
+type target struct {
+	through inbox.Outlet[Frame] // what makes something else of them; nil: nothing
+	group   *Group              // nil: none
+}
+
+// open makes the queue of a subscription.
+func (to target) open(c *Client, sub *subscription, bound inbox.Bound) {
+	switch {
+	case to.group != nil:
+		sub.member = newMember(to.group, sub)
+		sub.inbox = to.group.inbox.NewShare(sub.member.came)
+	case to.through != nil:
+		sub.inbox = inbox.NewThrough(frameOwner{&c.env}, bound, to.through)
+	default:
+		sub.inbox = inbox.New(frameOwner{&c.env}, bound)
+	}
+}
+
+// subscribe makes the subscription.
+func (c *Client) subscribe(ctx context.Context, destination string, opts []SubscribeOption, to target) (*subscription, error) {
 	op := opError{op: "subscribe", target: destination, unsent: true}
 	fail := func(err error) (*subscription, error) {
 		op.err = err
@@ -59,10 +77,15 @@ func (c *Client) subscribe(ctx context.Context, destination string, opts []Subsc
 		return fail(ctxError(ctx))
 	}
 	bound := c.cfg.bound
-	if cfg.buffer != nil {
+	switch {
+	case to.group != nil && cfg.buffer != nil:
+		return fail(errGroupBuffer)
+	case to.group != nil:
+		bound = to.group.inbox.Bound()
+	case cfg.buffer != nil:
 		bound = cfg.buffer.bound()
 	}
-	if cfg.ack != AckAuto && (bound.Policy == inbox.DropOldest || bound.Policy == inbox.DropNewest) {
+	if cfg.ack != AckAuto && (bound.Policy == inbox.DropOldest || bound.Policy == inbox.DropNewest || bound.Policy == inbox.Latest) {
 		return fail(fmt.Errorf("WithBuffer: a policy that drops frames excludes mode %s: what is dropped is never acknowledged, and the broker sends nothing more when its window is full", cfg.ack))
 	}
 	sub := &subscription{
@@ -70,18 +93,14 @@ func (c *Client) subscribe(ctx context.Context, destination string, opts []Subsc
 		id:          cfg.id,
 		destination: destination,
 		cfg:         cfg,
-		inbox:       inbox.New(frameOwner{&c.env}, bound),
 		done:        make(chan struct{}),
-		consumed:    converted,
 	}
+	to.open(c, sub, bound)
 	if cfg.headerFunc != nil {
 		sub.asking = make(chan struct{}, 1)
 	}
 	if cfg.again != nil {
 		sub.again = newResubscription(*cfg.again)
-	}
-	if converted == nil {
-		sub.consumed = sub.inbox.Closed()
 	}
 	s, err := c.register(sub)
 	if err != nil {
@@ -98,8 +117,11 @@ func (c *Client) subscribe(ctx context.Context, destination string, opts []Subsc
 		if err == nil {
 			err = sub.sendSubscribe(ctx, s, more, false)
 		}
-		if errors.Is(err, errEnded) { // ended by Drain, Disconnect or Close
+		if errors.Is(err, errEnded) { // ended by Drain, Disconnect or Close, or with its Group
 			op.err, err = ErrClosed, &op
+			if to.group != nil && c.endingOrDraining() == nil {
+				op.err = ErrGroupEnded
+			}
 		}
 		if err != nil && !errors.Is(err, errSessionOver) {
 			sub.end(err, true)
@@ -114,7 +136,9 @@ func (c *Client) subscribe(ctx context.Context, destination string, opts []Subsc
 			return nil, sub.withSent(err)
 		}
 	}
-	sub.endWith(ctx)
+	if to.group == nil {
+		sub.endWith(ctx)
+	}
 	return sub, nil
 }
 
@@ -149,6 +173,11 @@ func (c *Client) register(sub *subscription) (*session, error) {
 		return nil, notConnected(c.sess.cutErr)
 	case sub.id != "" && c.subs[sub.id] != nil:
 		return nil, fmt.Errorf("%w: %q", ErrDuplicateID, sub.id)
+	}
+	if sub.member != nil {
+		if err := sub.member.group.join(sub); err != nil {
+			return nil, err
+		}
 	}
 	if sub.id == "" {
 		sub.id = c.nextIDLocked()

@@ -71,11 +71,11 @@ type subscription struct {
 	order       uint64 // in which subscriptions were made; set by register
 	destination string
 	cfg         *subscribeConfig
-	inbox       *inbox.Inbox[Frame]
+	inbox       queue
+	member      *Member         // of the Group that it belongs to; nil: of none
 	done        chan struct{}   // closed by beginEnd, before the channel
 	asking      chan struct{}   // capacity 1: full while WithSubscribeHeaderFunc's function runs
 	again       *resubscription // of WithResubscribe; nil: without
-	consumed    <-chan struct{} // closed when the consumer's channel is closed: the inbox's, or that of SubscribeAs
 
 	// Owned by the supervisor.
 	suspicion *suspicion // see suspect.go; nil: none
@@ -99,6 +99,16 @@ type subscription struct {
 	renewed       notify.Event    // confirm has been set again
 	unwatched     bool            // the ctx it was made with does not matter any more
 	unwatch       func()          // stops watching that; nil: not watched
+}
+
+// queue is what holds the frames that wait for a subscription's consumer: an inbox of its own, or its share of a Group's.
+type queue interface {
+	Put(Frame) inbox.Verdict
+	Drain()
+	End()
+	Closed() <-chan struct{}
+	Stats() inbox.Stats
+	Whole() *inbox.Inbox[Frame]
 }
 
 // farewell is how far UNSUBSCRIBE has come.
@@ -162,6 +172,9 @@ func (sub *subscription) beginEnd(err error, overThere bool) bool {
 	sub.mu.Unlock()
 	close(sub.done)
 	sub.stopAsking()
+	if sub.member != nil {
+		sub.member.came()
+	}
 	return true
 }
 
@@ -312,17 +325,21 @@ func (sub *subscription) deliver(r *route, f Frame) (full *inbox.Inbox[Frame]) {
 		if now := time.Now(); sub.stallLogged.IsZero() || now.Sub(sub.stallLogged) >= stallLogEvery {
 			sub.stallLogged = now
 			sub.client.log.Warn("stomp: reading stops until a slow consumer has caught up; further times within a minute are counted only",
-				"id", sub.id, "destination", sub.destination, "stalls", sub.inbox.Stats().Stalls)
+				"id", sub.id, "destination", sub.destination, "stalls", sub.inbox.Whole().Stats().Stalls)
 		}
-		return sub.inbox
+		return sub.inbox.Whole()
 	case inbox.Full:
-		return sub.inbox
+		return sub.inbox.Whole()
 	case inbox.Overflowed:
-		bound := sub.inbox.Bound()
+		bound := sub.inbox.Whole().Bound()
 		err := fmt.Errorf("%w: %d frames or %d bytes wait in subscription %q to %s (see WithBuffer)",
 			ErrSlowConsumer, bound.Count, bound.Bytes, sub.id, sub.destination)
 		sub.logFailure(err)
-		sub.end(err, true)
+		if sub.member != nil {
+			sub.member.group.end(err)
+		} else {
+			sub.end(err, true)
+		}
 	}
 	return nil
 }

@@ -90,14 +90,14 @@ func (tx *Transaction) submit(ctx context.Context, f *outgoing) (*pendingReceipt
 	return r, err
 }
 
-// Ack is [Client.Ack] within the transaction. Artemis acknowledges at once, without waiting for Commit.
+// Ack is [Frame.Ack] within the transaction. Artemis acknowledges at once, without waiting for Commit.
 func (tx *Transaction) Ack(ctx context.Context, f Frame, opts ...FrameOption) error {
-	return tx.client.acknowledge(ctx, wire.Ack, f, opts, tx)
+	return f.acknowledge(ctx, wire.Ack, opts, tx.client.mark, tx)
 }
 
-// Nack is [Client.Nack] within the transaction.
+// Nack is [Frame.Nack] within the transaction.
 func (tx *Transaction) Nack(ctx context.Context, f Frame, opts ...FrameOption) error {
-	return tx.client.acknowledge(ctx, wire.Nack, f, opts, tx)
+	return f.acknowledge(ctx, wire.Nack, opts, tx.client.mark, tx)
 }
 
 // Commit makes the transaction take effect. It returns when COMMIT is accepted for sending; use [WithReceipt] to know

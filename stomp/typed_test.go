@@ -274,3 +274,27 @@ func TestJSON_decodes_and_cuts_its_error(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A typed subscription has a goroutine only while messages wait.
+func TestSubscribeAs_has_no_goroutine_while_nothing_waits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, c := rig.Pair(t)
+		before := runtime.NumGoroutine()
+		var subs []*stomp.Subscription[stomp.Message[int]]
+		for range 50 {
+			subs = append(subs, typed(t, t.Context(), b, c, 0))
+		}
+		synctest.Wait()
+		if n := runtime.NumGoroutine() - before; n != 0 {
+			t.Errorf("%d goroutines for 50 subscriptions", n)
+		}
+		rig.Publish(b, "/queue/a", rig.Numbers(1, 50)...)
+		for _, sub := range subs {
+			<-sub.C
+		}
+		synctest.Wait()
+		if n := runtime.NumGoroutine() - before; n != 0 {
+			t.Errorf("%d goroutines when all is read", n)
+		}
+	})
+}

@@ -140,7 +140,7 @@ func (sub *subscription) leaveAuto(ctx context.Context, cfg *frameConfig) error 
 // awaitConsumer waits, within ctx, until the consumer has taken everything.
 func (sub *subscription) awaitConsumer(ctx context.Context) error {
 	select {
-	case <-sub.consumed:
+	case <-sub.inbox.Closed():
 		return nil
 	case <-ctx.Done():
 		return &opError{op: "unsubscribe", target: sub.destination, step: "waiting for the consumer", err: ctxError(ctx), hint: "what it had not taken is dropped"}

@@ -17,7 +17,11 @@ func (in *Inbox[T]) do(n next) {
 	case startFeeder:
 		in.owner.Go(in.feed)
 	case closeChannel:
-		close(in.ch)
+		if in.outlet != nil {
+			in.outlet.Close()
+		} else {
+			close(in.ch)
+		}
 		close(in.closed)
 	}
 }
@@ -49,29 +53,18 @@ func (in *Inbox[T]) closeIfFreeLocked() next {
 func (in *Inbox[T]) feed() {
 	in.mu.Lock()
 	for in.state != closing && in.queue.len() > 0 && !in.yielding {
-		v := in.queue.pop()
-		size := in.owner.Size(v) // not later: once it is sent, the consumer may change it
-		in.inHand = true
+		it := in.popLocked()
+		size := in.owner.Size(it.v) // not later: once it is sent, the consumer may change it
+		in.pickUpLocked(it, size)
 		in.mu.Unlock()
-		sent := false
-		select {
-		case in.ch <- v:
-			sent = true
-		case <-in.cut:
-		case <-in.yield:
-		}
+		sent := in.handOver(it.v)
 		in.mu.Lock()
-		in.inHand = false
-		dropped := in.putDownLocked(v, size, sent)
-		var room chan struct{}
-		if in.stalled && in.halfEmptyLocked() {
-			in.stalled, room = false, in.room
-		}
-		if dropped || room != nil {
+		var d drops[T]
+		in.putDownLocked(it, size, sent, &d)
+		room := in.relieveLocked()
+		if room != nil || !d.none() {
 			in.mu.Unlock()
-			if dropped {
-				in.owner.Dropped(v)
-			}
+			d.tell(in.owner)
 			signal(room)
 			in.mu.Lock()
 		}
@@ -86,39 +79,84 @@ func (in *Inbox[T]) feed() {
 	in.do(next)
 }
 
-// putDownLocked records what happened to the value in the feeder's hand, and reports whether it is dropped.
-func (in *Inbox[T]) putDownLocked(v T, size int64, sent bool) (dropped bool) {
-	switch {
-	case sent:
-		in.account.held -= size
-		in.account.enter(size) // which adds it again
-	case in.state == closing:
-		in.account.held -= size
-		in.dropped++
+// hand is what is known of the value in the feeder's hand.
+type hand[T any] struct {
+	of         *tally // the share that it belongs to
+	size       int64
+	key        string // with Latest
+	converting bool   // the Outlet is still making of it what the consumer gets
+	revoked    bool   // it was dropped meanwhile
+	retracted  bool   // it is to be dropped, unless the consumer has it
+}
+
+func (in *Inbox[T]) pickUpLocked(it item[T], size int64) {
+	in.inHand = true
+	in.hand = hand[T]{of: it.of, size: size, converting: in.outlet != nil}
+	if in.bound.Policy == Latest {
+		in.hand.key = in.owner.Key(it.v)
+	}
+}
+
+// handOver offers a value to the consumer, until it takes it, the Inbox is ended, or Put wants the baton.
+func (in *Inbox[T]) handOver(v T) (sent bool) {
+	if in.outlet != nil {
+		return in.outlet.Send(v, in.converted, in.cut, in.yield)
+	}
+	select {
+	case in.ch <- v:
 		return true
-	default:
-		in.queue.unpop(v)
+	case <-in.cut:
+	case <-in.yield:
+	case <-in.retract: // it may be about another value: then this one is offered again
 	}
 	return false
 }
 
-// displace drops the oldest values and takes v. enqueueLocked has taken the baton, or asked the feeder for it.
-func (in *Inbox[T]) displace(v T, size int64) Verdict {
+// putDownLocked records what happened to the value in the feeder's hand, and adds it to d if it is dropped.
+func (in *Inbox[T]) putDownLocked(it item[T], size int64, sent bool, d *drops[T]) {
+	in.inHand = false
+	switch {
+	case in.hand.revoked: // and counted
+		d.values = append(d.values, it.v)
+	case sent:
+		in.account.held -= size
+		in.account.enter(size) // which adds it again
+		if it.of != nil {
+			it.of.delivered++
+			d.leave(it.of, size)
+		}
+	case in.state == closing || in.hand.retracted:
+		in.dropLocked(it, d)
+	default:
+		in.unpopLocked(it)
+	}
+}
+
+// relieveLocked ends a stall if the queue is half empty, and returns the channel to signal then.
+func (in *Inbox[T]) relieveLocked() (room chan struct{}) {
+	if in.stalled && in.halfEmptyLocked() {
+		in.stalled, room = false, in.room
+	}
+	return room
+}
+
+// displace drops the oldest values and takes it. enqueueLocked has taken the baton, or asked the feeder for it.
+func (in *Inbox[T]) displace(it item[T], size int64) Verdict {
 	in.takeBaton()
 	for !in.fits(size) && in.dropOldest() {
 	}
 	in.mu.Lock()
 	verdict := Dropped
 	if in.state == closing { // since Put looked
-		in.dropped++
+		in.countDroppedLocked(it)
 		verdict = Refused
 	} else {
-		in.pushLocked(v, size)
+		in.pushLocked(it, size)
 	}
 	next := in.releaseLocked() // to a feeder
 	in.mu.Unlock()
 	if verdict == Refused {
-		in.owner.Dropped(v)
+		in.owner.Dropped(it.v)
 	}
 	in.do(next)
 	return verdict
@@ -159,19 +197,17 @@ func (in *Inbox[T]) dropOldest() bool {
 	case v, inChannel = <-in.ch:
 	default:
 	}
+	var d drops[T]
 	in.mu.Lock()
 	switch {
-	case inChannel:
+	case inChannel: // which only an Inbox without shares has
 		in.account.reclaimed++
+		in.dropped++
+		d.values = append(d.values, v)
 	case in.queue.len() > 0:
-		v = in.queue.pop()
-		in.account.held -= in.owner.Size(v)
-	default:
-		in.mu.Unlock()
-		return false
+		in.dropLocked(in.popLocked(), &d)
 	}
-	in.dropped++
 	in.mu.Unlock()
-	in.owner.Dropped(v)
-	return true
+	d.tell(in.owner)
+	return !d.none()
 }

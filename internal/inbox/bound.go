@@ -16,6 +16,7 @@ const (
 	DropOldest               // the oldest ones are dropped to make room for it
 	DropNewest               // it is dropped
 	Fail                     // it is dropped, and the owner is told to end the Inbox
+	Latest                   // it takes the place of one with the same key (Owner.Key); else as DropOldest. See latest.go
 )
 
 // account counts how much an Inbox holds. What a consumer has received shows only in the length of the channel, so it is
@@ -30,6 +31,11 @@ type account struct {
 
 // enter records that a value of that size has entered the channel.
 func (a *account) enter(size int64) {
+	if len(a.sizes) == 0 { // the channel has no buffer: what has entered has left
+		a.entered++
+		a.left++
+		return
+	}
 	// At most cap(ch) values are in the channel, so the one that the slot belongs to has left it.
 	for a.left+uint64(len(a.sizes)) <= a.entered {
 		a.releaseOne()
@@ -94,9 +100,8 @@ func (in *Inbox[T]) Stats() Stats {
 	defer in.mu.Unlock()
 	waiting := in.waitingLocked()
 	return Stats{
-		Received: in.received,
-		// A value given to Lose may not have entered yet: the feeder is about to record it.
-		Delivered:   in.account.left - min(in.account.left, in.account.reclaimed),
+		Received:    in.received,
+		Delivered:   in.account.left - in.account.reclaimed,
 		Dropped:     in.dropped,
 		Stalls:      in.stalls,
 		Queued:      waiting,

@@ -16,6 +16,8 @@ type Owner[T any] interface {
 	// Size returns how much of the bound v uses, in bytes. It may be called more than once for a value, but not once the
 	// consumer may have it: then v is the consumer's, who may change it.
 	Size(v T) int64
+	// Key returns what makes two values compete for one place, with the policy Latest.
+	Key(v T) string
 	// Dropped is called for each value that the consumer will not receive.
 	Dropped(v T)
 	// Go runs f in a goroutine that the owner joins. f returns soon after End.
@@ -32,20 +34,24 @@ type Owner[T any] interface {
 // Inbox is ended while the baton is held, the channel is closed when it is released. So nothing is ever sent on a closed
 // channel, and no lock is held across a channel operation.
 //
-// Values are delivered in the order of Put, which one goroutine calls. Any goroutine may call the other methods.
+// Values are delivered in the order of Put, which one goroutine calls. Any goroutine may call the other methods. An Inbox
+// may be put together of Shares, whose values wait in one queue; then Put is theirs.
 type Inbox[T any] struct {
 	owner  Owner[T]
 	bound  Bound
-	ch     chan T
+	ch     chan T        // nil: outlet takes its place
+	outlet Outlet[T]     // nil: there is none
 	cut    chan struct{} // closed by End: the feeder stops
 	closed chan struct{} // closed when ch is
 
-	// Put takes the baton from a feeder with these, see takeBaton. nil unless the policy is DropOldest.
+	// Put takes the baton from a feeder with these, see takeBaton. nil unless the policy is DropOldest or Latest.
 	yield   chan struct{} // capacity 1
 	yielded chan struct{} // capacity 1
 
+	retract chan struct{} // capacity 1: a Share has ended whose value the feeder may have in its hand; nil: there are none
+
 	mu       sync.Mutex // guards what follows; a leaf: nothing is locked under it
-	queue    ring[T]
+	queue    ring[item[T]]
 	baton    bool
 	yielding bool // Put wants the baton
 	state    state
@@ -53,7 +59,9 @@ type Inbox[T any] struct {
 	stalled  bool          // the bound was reached with Block, and the queue is not half empty yet
 	room     chan struct{} // capacity 1: a stall may be over; nil until the first begins
 	account  account
-	inHand   bool // the feeder has a value between queue and channel
+	inHand   bool    // the feeder has a value between queue and channel
+	hand     hand[T] // what is known of it
+	places   places
 	received uint64
 	dropped  uint64
 	stalls   uint64
@@ -66,6 +74,12 @@ const (
 	draining       // takes nothing more; the channel is closed when the queue is empty
 	closing        // the channel is closed, or is as soon as the baton is released
 )
+
+// item is a value and the share that it belongs to; nil: to none.
+type item[T any] struct {
+	v  T
+	of *tally
+}
 
 // Verdict is what happened to a value that was Put.
 type Verdict uint8
@@ -83,21 +97,31 @@ const (
 func New[T any](owner Owner[T], bound Bound) *Inbox[T] {
 	// At most half of the bound lies in the channel, so that an empty queue is a half empty one (see halfEmptyLocked).
 	room := max(1, min(bound.Count/2, channelRoom))
-	in := &Inbox[T]{
-		owner:   owner,
-		bound:   bound,
-		ch:      make(chan T, room),
-		cut:     make(chan struct{}),
-		closed:  make(chan struct{}),
-		account: account{sizes: make([]int64, room)},
+	if bound.Policy == Latest {
+		room = 0 // what lies in a channel could not be replaced
 	}
-	if bound.Policy == DropOldest {
+	in := newInbox(owner, bound)
+	in.ch, in.account.sizes = make(chan T, room), make([]int64, room)
+	return in
+}
+
+func newInbox[T any](owner Owner[T], bound Bound) *Inbox[T] {
+	in := &Inbox[T]{
+		owner:  owner,
+		bound:  bound,
+		cut:    make(chan struct{}),
+		closed: make(chan struct{}),
+	}
+	if bound.Policy == Latest {
+		in.places.at = make(map[string]int)
+	}
+	if bound.Policy == DropOldest || bound.Policy == Latest {
 		in.yield, in.yielded = make(chan struct{}, 1), make(chan struct{}, 1)
 	}
 	return in
 }
 
-// C returns the consumer's channel.
+// C returns the consumer's channel; nil if there is an Outlet.
 func (in *Inbox[T]) C() <-chan T { return in.ch }
 
 // Closed returns a channel that is closed when C has been.
@@ -109,25 +133,37 @@ func (in *Inbox[T]) Cut() <-chan struct{} { return in.cut }
 // Bound returns what New was given.
 func (in *Inbox[T]) Bound() Bound { return in.bound }
 
+// Whole returns the Inbox itself; see Share.Whole.
+func (in *Inbox[T]) Whole() *Inbox[T] { return in }
+
 // Put offers v to the consumer. It never blocks.
-func (in *Inbox[T]) Put(v T) Verdict {
-	size := in.owner.Size(v)
+func (in *Inbox[T]) Put(v T) Verdict { return in.put(item[T]{v: v}) }
+
+func (in *Inbox[T]) put(it item[T]) Verdict {
+	size := in.owner.Size(it.v)
 	in.mu.Lock()
 	in.received++
-	if in.state != open {
-		in.dropped++
+	if it.of != nil {
+		it.of.received++
+	}
+	if in.state != open || it.of != nil && it.of.state != open {
+		in.countDroppedLocked(it)
 		in.mu.Unlock()
-		in.owner.Dropped(v)
+		in.owner.Dropped(it.v)
 		return Refused
 	}
 	if in.baton || in.queue.len() > 0 || !in.fitsLocked(size) {
-		verdict, next := in.enqueueLocked(v, size)
+		if in.dropsInPlace() {
+			in.mu.Unlock()
+			return in.putInPlace(it, size)
+		}
+		verdict, next := in.enqueueLocked(it, size)
 		in.mu.Unlock()
 		switch next {
 		case displaceOldest:
-			return in.displace(v, size)
+			return in.displace(it, size)
 		case dropIt:
-			in.owner.Dropped(v)
+			in.owner.Dropped(it.v)
 		default:
 			in.do(next)
 		}
@@ -138,7 +174,7 @@ func (in *Inbox[T]) Put(v T) Verdict {
 
 	sent := false
 	select {
-	case in.ch <- v:
+	case in.ch <- it.v:
 		sent = true
 	default: // the channel is full, the bound is not reached
 	}
@@ -148,34 +184,45 @@ func (in *Inbox[T]) Put(v T) Verdict {
 	switch {
 	case sent:
 		in.account.enter(size)
-	case in.state == closing:
-		in.dropped++
+		if it.of != nil {
+			it.of.delivered++
+		}
+	case in.state == closing || it.of != nil && it.of.state != open:
+		in.countDroppedLocked(it)
 		verdict = Refused
 	default:
-		in.pushLocked(v, size)
+		in.pushLocked(it, size)
 	}
 	next := in.releaseLocked()
 	in.mu.Unlock()
 	if verdict == Refused {
-		in.owner.Dropped(v)
+		in.owner.Dropped(it.v)
 	}
 	in.do(next)
 	return verdict
 }
 
-// enqueueLocked takes a value that cannot go straight into the channel. If it returns displaceOldest, v was not taken yet;
-// if it returns dropIt, v was not taken.
-func (in *Inbox[T]) enqueueLocked(v T, size int64) (Verdict, next) {
+// countDroppedLocked counts a value that is dropped.
+func (in *Inbox[T]) countDroppedLocked(it item[T]) {
+	in.dropped++
+	if it.of != nil {
+		it.of.dropped++
+	}
+}
+
+// enqueueLocked takes a value that cannot go straight into the channel. If it returns displaceOldest, it was not taken yet;
+// if it returns dropIt, it was not taken.
+func (in *Inbox[T]) enqueueLocked(it item[T], size int64) (Verdict, next) {
 	verdict := Delivered
 	if !in.fitsLocked(size) {
 		switch in.bound.Policy {
 		case Block:
 			verdict = in.stallLocked()
 		case DropNewest:
-			in.dropped++
+			in.countDroppedLocked(it)
 			return Dropped, dropIt
 		case Fail:
-			in.dropped++
+			in.countDroppedLocked(it)
 			return Overflowed, dropIt
 		case DropOldest:
 			in.yielding = in.baton // a feeder has it, and has to hand it over
@@ -183,9 +230,9 @@ func (in *Inbox[T]) enqueueLocked(v T, size int64) (Verdict, next) {
 			return Dropped, displaceOldest
 		}
 	}
-	in.pushLocked(v, size)
+	in.pushLocked(it, size)
 	if in.baton {
-		return verdict, nothing // its holder will find v in the queue
+		return verdict, nothing // its holder will find it in the queue
 	}
 	in.baton = true
 	return verdict, startFeeder
@@ -204,11 +251,6 @@ func (in *Inbox[T]) stallLocked() Verdict {
 	return Filled
 }
 
-func (in *Inbox[T]) pushLocked(v T, size int64) {
-	in.queue.push(v)
-	in.account.held += size
-}
-
 // Stalled reports whether the bound was reached with Block and the queue is not half empty yet. A signal on Room means
 // that this may have changed.
 func (in *Inbox[T]) Stalled() bool {
@@ -222,15 +264,6 @@ func (in *Inbox[T]) Room() <-chan struct{} {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	return in.room
-}
-
-// Lose records that a value which was received from C on the consumer's behalf did not reach it.
-func (in *Inbox[T]) Lose(v T) {
-	in.mu.Lock()
-	in.account.reclaimed++
-	in.dropped++
-	in.mu.Unlock()
-	in.owner.Dropped(v)
 }
 
 // Drain stops taking values. The channel is closed when the consumer has received what is queued.
@@ -257,18 +290,13 @@ func (in *Inbox[T]) End() {
 		return
 	}
 	in.ended = true
-	in.state = closing // it may be that after Drain: then cut is for who receives from C on the consumer's behalf
-	var dropped []T
+	in.state = closing
+	var d drops[T]
 	for in.queue.len() > 0 {
-		v := in.queue.pop()
-		in.account.held -= in.owner.Size(v)
-		in.dropped++
-		dropped = append(dropped, v)
+		in.dropLocked(in.popLocked(), &d)
 	}
 	in.mu.Unlock()
-	for _, v := range dropped {
-		in.owner.Dropped(v)
-	}
+	d.tell(in.owner)
 	close(in.cut)
 	in.mu.Lock()
 	next := in.closeIfFreeLocked()

@@ -16,6 +16,7 @@ func TestMain(m *testing.M) { leak.Main(m) }
 type value struct {
 	number int
 	size   int64
+	key    string
 }
 
 // owner joins feeders and remembers what was dropped.
@@ -26,6 +27,7 @@ type owner struct {
 }
 
 func (o *owner) Size(v value) int64 { return v.size }
+func (o *owner) Key(v value) string { return v.key }
 func (o *owner) Go(f func())        { o.feeders.Go(f) }
 func (o *owner) Dropped(v value) {
 	o.mu.Lock()
@@ -33,10 +35,33 @@ func (o *owner) Dropped(v value) {
 	o.dropped = append(o.dropped, v.number)
 }
 
-// receive returns what C gives at once. state is "value", "empty" or "closed".
-func receive(in *Inbox[value]) (v value, state string) {
+// outlet gives the values themselves.
+type outlet struct {
+	out     chan value
+	convert func(value) // nil: at once
+}
+
+func (o *outlet) Close() { close(o.out) }
+func (o *outlet) Send(v value, converted func() bool, cut, yield <-chan struct{}) bool {
+	if o.convert != nil {
+		o.convert(v)
+	}
+	if !converted() {
+		return false
+	}
 	select {
-	case v, ok := <-in.C():
+	case o.out <- v:
+		return true
+	case <-cut:
+	case <-yield:
+	}
+	return false
+}
+
+// receive returns what a consumer's channel gives at once. state is "value", "empty" or "closed".
+func receive(c <-chan value) (v value, state string) {
+	select {
+	case v, ok := <-c:
 		if !ok {
 			return value{}, "closed"
 		}
@@ -59,7 +84,7 @@ func TestInbox_puts_straight_into_the_channel_while_that_has_room(t *testing.T) 
 	o := new(owner)
 	in := New(o, Bound{Count: 100, Bytes: 1000})
 	for i := range channelRoom {
-		if got := in.Put(value{i, 1}); got != Delivered {
+		if got := in.Put(value{number: i, size: 1}); got != Delivered {
 			t.Fatalf("Put %d: verdict %d", i, got)
 		}
 	}
@@ -68,7 +93,7 @@ func TestInbox_puts_straight_into_the_channel_while_that_has_room(t *testing.T) 
 	}
 	if n := testing.AllocsPerRun(100, func() {
 		<-in.C()
-		in.Put(value{0, 1})
+		in.Put(value{number: 0, size: 1})
 	}); n != 0 {
 		t.Fatalf("%v allocations for a value that goes straight into the channel", n)
 	}
@@ -81,11 +106,11 @@ func TestInbox_stall_ends_when_the_queue_is_half_empty(t *testing.T) {
 		o := new(owner)
 		in := New(o, Bound{Count: 40, Bytes: 1000})
 		for i := range 40 {
-			if got := in.Put(value{i, 1}); got != Delivered {
+			if got := in.Put(value{number: i, size: 1}); got != Delivered {
 				t.Fatalf("Put %d: verdict %d", i, got)
 			}
 		}
-		if in.Put(value{40, 1}) != Filled || in.Put(value{41, 1}) != Full || !in.Stalled() {
+		if in.Put(value{number: 40, size: 1}) != Filled || in.Put(value{number: 41, size: 1}) != Full || !in.Stalled() {
 			t.Fatal("the bound is reached and nobody is told")
 		}
 		for range 21 {
@@ -121,7 +146,7 @@ func TestInbox_stall_ends_however_the_consumer_and_the_feeder_interleave(t *test
 		}
 	})
 	for i := range n {
-		in.Put(value{i, 51})
+		in.Put(value{number: i, size: 51})
 		for in.Stalled() {
 			<-in.Room()
 		}
@@ -147,7 +172,7 @@ func TestInbox_end_while_it_is_used_loses_no_value_uncounted(t *testing.T) {
 			const n = 300
 			all.Go(func() {
 				for i := range n {
-					in.Put(value{i, 1 + random.Int64N(20)})
+					in.Put(value{number: i, size: 1 + random.Int64N(20)})
 				}
 				in.Drain()
 			})
@@ -179,6 +204,7 @@ func TestInbox_end_while_it_is_used_loses_no_value_uncounted(t *testing.T) {
 type lengths struct{ owner }
 
 func (*lengths) Size(v *int64) int64 { return *v }
+func (*lengths) Key(*int64) string   { return "" }
 func (*lengths) Dropped(*int64)      {}
 
 // A value is its consumer's as soon as it is in the channel: whatever it does to it, the bound stays what it is.

@@ -27,6 +27,17 @@ func (r *ring[T]) unpop(v T) {
 	r.n++
 }
 
+// at returns the value in that place, counted from the front.
+func (r *ring[T]) at(i int) T { return r.items[(r.head+i)%len(r.items)] }
+
+// swap puts v into that place and returns what was there.
+func (r *ring[T]) swap(i int, v T) T {
+	place := &r.items[(r.head+i)%len(r.items)]
+	old := *place
+	*place = v
+	return old
+}
+
 // grow makes room for one more.
 func (r *ring[T]) grow() {
 	if r.n < len(r.items) {

@@ -393,19 +393,19 @@ var table = []mutant{
 	{
 		name: "a stall never ends",
 		edits: []edit{
-			{"internal/inbox/baton.go", "\t\t\tin.stalled, room = false, in.room\n", "\t\t\troom = in.room\n"},
+			{"internal/inbox/baton.go", "\t\tin.stalled, room = false, in.room\n", "\t\t\troom = in.room\n"},
 		},
 	},
 	{
 		name: "what the feeder had in its hand goes to the end of the queue",
 		edits: []edit{
-			{"internal/inbox/baton.go", "\t\tin.queue.unpop(v)", "\t\tin.queue.push(v)"},
+			{"internal/inbox/baton.go", "\t\tin.unpopLocked(it)", "\t\tin.queue.push(it)"},
 		},
 	},
 	{
 		name: "what is dropped is not counted",
 		edits: []edit{
-			{"internal/inbox/inbox.go", "\t\tcase DropNewest:\n\t\t\tin.dropped++\n", "\t\tcase DropNewest:\n"},
+			{"internal/inbox/inbox.go", "\t\tcase DropNewest:\n\t\t\tin.countDroppedLocked(it)\n", "\t\tcase DropNewest:\n"},
 		},
 	},
 	{
@@ -673,7 +673,7 @@ var table = []mutant{
 	{
 		name: "the Client waits for ever for a consumer that takes nothing",
 		edits: []edit{
-			{"stomp/leaving.go", "\t\tif now.Delivered == before {", "\t\tif now.Delivered < before {"},
+			{"stomp/leaving.go", "\t\tif now == before {", "\t\tif now < before {"},
 		},
 	},
 	{
