@@ -23,12 +23,12 @@ type Result struct {
 	Took     time.Duration
 }
 
-// How many servers, those that belong together counted as one, run at a time, and how many start. There are more
-// than processors because they are waited for most of the time: an idle minute, a restart. A starting one keeps a
-// processor busy.
+// How many servers run at a time, and how many of them are started, worked with or restarted. Those that belong
+// together count as one. The others pass their idle minute, which takes memory alone; more work at a time than this would
+// only make each take longer, on two processors.
 const (
-	runAtOnce   = 10
-	startAtOnce = 2
+	runAtOnce  = 10
+	workAtOnce = 4
 )
 
 // Run starts the servers, runs every scenario on every endpoint, and stops the servers, some at a time. It calls
@@ -45,7 +45,7 @@ func Run(ctx context.Context, endpoints []*Endpoint, scenarios []Scenario, repor
 	}()
 	groups, ctx := errgroup.WithContext(ctx)
 	groups.SetLimit(runAtOnce)
-	r := runner{scenarios: scenarios, starting: make(chan struct{}, startAtOnce), results: results}
+	r := runner{scenarios: scenarios, working: make(chan struct{}, workAtOnce), results: results}
 	for _, together := range grouped(endpoints) {
 		groups.Go(func() error { return r.run(ctx, together) })
 	}
@@ -58,7 +58,7 @@ func Run(ctx context.Context, endpoints []*Endpoint, scenarios []Scenario, repor
 // runner is one Run.
 type runner struct {
 	scenarios []Scenario
-	starting  chan struct{} // has one element for each server that starts
+	working   chan struct{} // has one element for each group of endpoints that is worked with
 	results   chan<- Result
 }
 
@@ -90,51 +90,87 @@ func (r runner) run(ctx context.Context, endpoints []*Endpoint) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
+	defer func() {
+		for _, b := range brokersOf(endpoints) {
+			b.Stop()
+		}
+	}()
+	var idle sync.WaitGroup
+	var err error
+	r.work(func() {
+		if err = startAll(ctx, endpoints); err != nil {
+			return
+		}
+		r.idle(ctx, endpoints, &idle)
+		r.inTurn(ctx, endpoints)
+	})
+	if err != nil {
+		if ctx.Err() == nil && becameAbsent(endpoints, err) {
+			return nil
+		}
+		return err
+	}
+	idle.Wait()
+	r.work(func() { r.exclusive(ctx, endpoints) })
+	return context.Cause(ctx)
+}
+
+// work does what keeps processors busy, when it is its turn.
+func (r runner) work(what func()) {
+	r.working <- struct{}{}
+	defer func() { <-r.working }()
+	what()
+}
+
+// startAll starts the endpoints' servers.
+func startAll(ctx context.Context, endpoints []*Endpoint) error {
 	for _, b := range brokersOf(endpoints) {
-		defer b.Stop()
-		if err := r.start(ctx, b); err != nil {
-			if ctx.Err() == nil && becameAbsent(endpoints, err) {
-				return nil
-			}
+		if err := b.Start(ctx); err != nil {
 			return fmt.Errorf("%s %s: %w", b.Name(), b.Version(), err)
 		}
 	}
-	var together sync.WaitGroup
-	for _, e := range endpoints {
-		inTurn := make([]*Scenario, 0, len(r.scenarios))
-		for i := range r.scenarios {
-			switch sc := &r.scenarios[i]; {
-			case sc.Exclusive:
-			case sc.Parallel:
-				together.Go(func() { r.try(ctx, e, sc) })
-			default:
-				inTurn = append(inTurn, sc)
+	return nil
+}
+
+// idle starts the scenarios that mostly idle; they are joined through all.
+func (r runner) idle(ctx context.Context, endpoints []*Endpoint, all *sync.WaitGroup) {
+	for i := range r.scenarios {
+		if sc := &r.scenarios[i]; sc.Parallel {
+			for _, e := range endpoints {
+				all.Go(func() { r.try(ctx, e, sc) })
 			}
 		}
-		together.Go(func() {
-			for _, sc := range inTurn {
-				r.try(ctx, e, sc)
+	}
+}
+
+// inTurn runs what is neither idle nor exclusive: one scenario at a time on each endpoint, on all endpoints at the same
+// time.
+func (r runner) inTurn(ctx context.Context, endpoints []*Endpoint) {
+	var all sync.WaitGroup
+	for _, e := range endpoints {
+		all.Go(func() {
+			for i := range r.scenarios {
+				if sc := &r.scenarios[i]; !sc.Parallel && !sc.Exclusive {
+					r.try(ctx, e, sc)
+				}
 			}
 		})
 	}
-	together.Wait()
-	for _, relay := range []bool{true, false} { // relays first: they notice a restart of their backend only later
+	all.Wait()
+}
+
+// exclusive runs the scenarios that stop servers, one at a time. Relays come first: they notice a restart of their
+// backend only later.
+func (r runner) exclusive(ctx context.Context, endpoints []*Endpoint) {
+	for _, relay := range []bool{true, false} {
 		for _, e := range endpoints {
 			for i := range r.scenarios {
-				if r.scenarios[i].Exclusive && (e.Backend != nil) == relay {
-					r.try(ctx, e, &r.scenarios[i])
+				if sc := &r.scenarios[i]; sc.Exclusive && (e.Backend != nil) == relay {
+					r.try(ctx, e, sc)
 				}
 			}
 		}
 	}
-	return context.Cause(ctx)
-}
-
-// start starts one server, when it is its turn.
-func (r runner) start(ctx context.Context, b broker.Broker) error {
-	r.starting <- struct{}{}
-	defer func() { <-r.starting }()
-	return b.Start(ctx)
 }
 
 // becameAbsent makes the endpoints absent, if all of them move.

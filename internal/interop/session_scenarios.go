@@ -14,15 +14,19 @@ import (
 // idle is longer than any of the servers waits for a byte from a silent client.
 const idle = 65 * time.Second
 
+// promisedBeat is short for a minute, and long for a server that shares two processors with nine others: it must not
+// skip two.
+const promisedBeat = 5 * time.Second
+
 // heartBeats keeps two clients idle for a minute, one with the defaults and one
-// that promises and wants a heart-beat every two seconds. Both keep their session.
+// that promises and wants heart-beats. Both keep their session.
 func heartBeats(ctx context.Context, s *scene) error {
 	byDefault, err := s.connect(ctx)
 	if err != nil {
 		return err
 	}
 	defer byDefault.Close()
-	promised, err := s.connect(ctx, stomp.WithHeartBeat(2*time.Second, 2*time.Second))
+	promised, err := s.connect(ctx, stomp.WithHeartBeat(promisedBeat, promisedBeat))
 	if err != nil {
 		return err
 	}
