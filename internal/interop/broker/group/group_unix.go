@@ -33,5 +33,7 @@ func resume(cmd *exec.Cmd)    { signal(cmd, syscall.SIGCONT) }
 // Its only possible error is that the process is gone.
 func hangup(cmd *exec.Cmd) { _ = cmd.Process.Signal(syscall.SIGHUP) }
 
+// Its only possible error is that the process is gone.
+
 // signal ignores its only possible error: the group is gone.
 func signal(cmd *exec.Cmd, sig syscall.Signal) { syscall.Kill(-cmd.Process.Pid, sig) }
