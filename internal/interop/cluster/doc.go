@@ -7,5 +7,5 @@
 //
 //	WEBSTOMP_INTEROP=1 go test -v -timeout 30m ./internal/interop/cluster -cluster.full
 //
-// What they found is in docs/interop.md.
+// With -artifacts the nodes' folders stay, with node.log in each. What the tests found is in docs/interop.md.
 package cluster

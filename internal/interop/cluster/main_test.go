@@ -24,7 +24,7 @@ func TestMain(m *testing.M) { leak.Main(m) }
 // three starts a cluster of three nodes that ends with the test.
 func three(t *testing.T) *broker.Cluster {
 	t.Helper()
-	c, err := broker.NewCluster(t.TempDir(), 3, rabbitMQ())
+	c, err := broker.NewCluster(t.ArtifactDir(), 3, rabbitMQ())
 	requireServers(t, err)
 	t.Cleanup(c.Kill) // there is nothing that it had to save
 	start(t, c)
