@@ -30,7 +30,7 @@ import (
 // The lock order of a Client: the holder of a lock may lock those to the right of it, and no others.
 //
 //	outbox   → subscription, transaction, ack set, ticket
-//	Client   → subscription
+//	Client   → subscription, Group
 //	receipts → ticket
 //
 // The last ones of each line are leaves. So are all locks not listed here, and those are held alone.

@@ -11,6 +11,7 @@ var order = []string{
 	"outbox.Outbox → outbox.Ticket",      // the ticket learns where its frame is, unless it was withdrawn
 
 	"stomp.Client → stomp.subscription", // a session is used when it has restored every subscription
+	"stomp.Client → stomp.Group",        // a member joins its Group as it gets its id
 	"stomp.receipts → outbox.Ticket",    // at the end of a session: which entries stay for the next one
 }
 
@@ -18,6 +19,7 @@ var order = []string{
 var names = map[string]string{
 	"Client":       "stomp.Client",
 	"ack set":      "ackset.Set",
+	"Group":        "stomp.Group",
 	"inbox":        "inbox.Inbox",
 	"outbox":       "outbox.Outbox",
 	"receipts":     "stomp.receipts",
