@@ -11,8 +11,8 @@ import (
 )
 
 // How much is published at once, and by how many where the server is known for the fault of promisedBeatsName. With
-// that much, and promises, 148 of 174 publishers lost their session on 3.10.8, 4.0.5 and 4.3.6, and at least one in each
-// of 39 rounds; the lowest was one of five.
+// that much, and promises, 148 of 174 publishers lost their session on 3.10.8, 4.0.5 and 4.3.6, and at least one in
+// each of 39 rounds; the lowest was one of five.
 const (
 	fastMessages   = 15_000
 	fastBody       = 256 // bytes

@@ -67,7 +67,7 @@ func (e *Endpoint) notOffered(scenario string) string {
 // the build once it passes, unless the server moves: then the fault is mended, and its line here can go.
 var faults = map[string]map[string]string{
 	promisedBeatsName: {
-		rabbitMQ: "its Web STOMP drops fast publishers that have promised heart-beats, which the client does not by default",
+		rabbitMQ: "its Web STOMP drops fast publishers that have promised heart-beats, as the client does only if it is told to",
 	},
 }
 

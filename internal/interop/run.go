@@ -244,7 +244,7 @@ func faulty(e *Endpoint, fault string, err error) (string, error) {
 	case errors.Is(err, errSessionLost) && !errors.As(err, &refused):
 		return fault, nil
 	case err == nil && !e.Moves:
-		return "", fmt.Errorf("good news: %s has it no more that %s. Take it out of faults (internal/interop/offers.go), and say in docs/brokers.md since when", e.version(), fault)
+		return "", fmt.Errorf("good news: %s %s no longer has this fault: %s. Take it out of faults (internal/interop/offers.go), and say in docs/brokers.md since when it is mended", e.name, e.version(), fault)
 	}
 	return "", err
 }
