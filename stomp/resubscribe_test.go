@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -378,9 +379,10 @@ func TestWithResubscribe_home_node_is_down(t *testing.T) {
 	} {
 		for _, before := range []bool{true, false} {
 			rig.Bubble(t, fmt.Sprint(name, "/there_before=", before), func(t *testing.T) {
-				down := !before
+				var down atomic.Bool
+				down.Store(!before)
 				b := refusing(t, way.profile, func(stomptest.Event) stomptest.Action {
-					if down {
+					if down.Load() {
 						return way.answer
 					}
 					return stomptest.Pass()
@@ -397,7 +399,7 @@ func TestWithResubscribe_home_node_is_down(t *testing.T) {
 				time.Sleep(time.Minute)
 				epoch := uint64(1)
 				if before {
-					down = true
+					down.Store(true)
 					b.Cut()
 					epoch++
 				}
@@ -417,7 +419,7 @@ func TestWithResubscribe_home_node_is_down(t *testing.T) {
 					t.Errorf("then it cost %d sessions more", n-epoch)
 				}
 				restored(t, bad, 0)
-				down = false
+				down.Store(false)
 				time.Sleep(2 * time.Second)
 				if way.profile == stomptest.Spring {
 					time.Sleep(15 * time.Second) // which confirms nothing

@@ -265,11 +265,6 @@ func (s *session) endReason(err error) error {
 			err = fmt.Errorf("%w (nothing had come for %v: if it is so each time, something on the way closes idle connections, as a proxy does; see WithHeartBeat)", err, idle.Round(100*time.Millisecond))
 		}
 	}
-	if hungUp(err) {
-		if idle := s.pause.silence(s.conn.LastRead()); idle >= idleSuspected {
-			err = fmt.Errorf("%w (nothing had come for %v: if it is so each time, something on the way closes idle connections, as a proxy does; see WithHeartBeat)", err, idle.Round(100*time.Millisecond))
-		}
-	}
 	return &lostError{err}
 }
 

@@ -142,6 +142,11 @@ func (sub *subscription) leaveAuto(ctx context.Context, cfg *frameConfig) error 
 // awaitConsumer waits, within ctx, until the consumer has taken everything.
 func (sub *subscription) awaitConsumer(ctx context.Context) error {
 	select {
+	case <-sub.inbox.Closed(): // also where ctx has ended: the consumer is not to blame
+		return nil
+	default:
+	}
+	select {
 	case <-sub.inbox.Closed():
 		return nil
 	case <-ctx.Done():
