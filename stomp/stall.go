@@ -33,12 +33,14 @@ func (s *session) waitForRoom(full *inbox.Inbox[Frame]) error {
 
 // overrun is the reading beyond the bound of a full queue, for the sake of answers. It is owned by the read loop.
 //
-// A receipt counts for overdueAfter: one that never comes must not suspend the bound for the rest of the session. But
-// it may be one that lies behind the messages that we do not read, and the consumer of the full queue may be waiting
-// for it. So a piece is read every now and then, after longer and longer pauses.
+// A receipt counts for overdueAfter, and until overrunAllowance was read beyond the bound: one that never comes must not
+// suspend the bound for the rest of the session, and one of a slow server, or for a slow process, lies behind what is
+// still on its way to us. But even then it may be one that lies behind the messages that we do not read, and the
+// consumer of the full queue may be waiting for it. So a piece is read every now and then, after longer and longer pauses.
 type overrun struct {
 	since time.Time // when the reading beyond the bound began, or was looked at last
 	last  uint64    // the last receipt that had been asked for by then
+	begun uint64    // bytes that had been read by then
 
 	pause time.Duration // before the next piece is read for those that are late; 0: none is
 	next  time.Time     // when that is
@@ -49,19 +51,22 @@ const (
 	firstOverrun   = time.Second
 	longestOverrun = 4 * time.Minute
 	overrunPiece   = 64 << 10 // bytes
+
+	// overrunAllowance is more than the buffers of the connection hold, and less than a queue may by default.
+	overrunAllowance = 16 << 20 // bytes
 )
 
 // goesOn reports whether reading goes on now although a queue is full.
 func (o *overrun) goesOn(s *session) bool {
 	receipts := s.env.receipts
-	now := time.Now()
+	now, read := time.Now(), s.conn.BytesRead()
 	if receipts.isAwaited() {
-		switch {
-		case o.since.IsZero():
-			o.since, o.last = now, s.env.counters.receiptIDs.Load()
-		case now.Sub(o.since) >= overdueAfter:
+		enough := now.Sub(o.since) >= overdueAfter && read-o.begun >= overrunAllowance
+		if enough && !o.since.IsZero() {
 			receipts.giveUpWaiting(o.last)
-			o.since, o.last = now, s.env.counters.receiptIDs.Load()
+		}
+		if enough || o.since.IsZero() {
+			o.since, o.last, o.begun = now, s.env.counters.receiptIDs.Load(), read
 		}
 		if receipts.isAwaited() {
 			return true
@@ -71,7 +76,6 @@ func (o *overrun) goesOn(s *session) bool {
 		o.pause = 0
 		return false
 	}
-	read := s.conn.BytesRead()
 	switch {
 	case o.pause == 0:
 		o.pause, o.next, o.until = firstOverrun, now.Add(firstOverrun), read
