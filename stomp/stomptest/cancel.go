@@ -5,7 +5,8 @@ import "strings"
 // Cancel deletes a queue or topic under its subscriptions, with all that waits in it or is not acked. What they hear of
 // it is the profile's affair:
 //   - Generic and RabbitMQ end each with an ERROR that names it, "Server cancelled subscription"; Generic closes the
-//     connection behind it.
+//     connection behind it. In RabbitMQ's, whoever names the queue next makes it anew, but not a connection that had named it
+//     before: a SUBSCRIBE to it there is the end of that connection, and a SEND goes nowhere.
 //   - Artemis ends each with an ERROR that names nobody and has no message, and closes a connection of STOMP 1.2 behind it.
 //   - Classic makes the queue anew for its subscriptions, and Spring has no queues that could be deleted: nothing is said,
 //     and they go on.
@@ -25,6 +26,9 @@ func (b *Broker) Cancel(destination string) {
 	}
 	delete(b.queues, destination)
 	delete(b.topics, destination)
+	if b.act.declaresOnce && !b.isTopic(destination) {
+		b.gone[destination] = true
+	}
 	for _, sub := range subs {
 		b.cancelLocked(sub)
 	}

@@ -94,6 +94,32 @@ func TestBroker_Cancel_takes_all_that_is_in_it(t *testing.T) {
 	}
 }
 
+// RabbitMQ declares a queue for the first frame of a connection that names it, and does not notice that it is gone.
+func TestRabbitMQ_a_queue_that_was_deleted(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *stomptest.Broker) {
+		c := connect(t, b)
+		for _, id := range []string{"s", "t"} {
+			c.subscribe(id, "/queue/"+id)
+			b.Cancel("/queue/" + id)
+			c.next(wire.Error, "subscription", id)
+		}
+		c.send(wire.Send, "nowhere", "destination", "/queue/s", "receipt", "r")
+		c.next(wire.Receipt, "receipt-id", "r")
+		if n := b.QueueLen("/queue/s"); n != 0 {
+			t.Errorf("%d messages wait", n)
+		}
+		other := connect(t, b)
+		other.subscribe("s", "/queue/s") // and has declared it
+		c.subscribe("u", "/queue/s")
+		c.sent("/topic/a", "goes on")
+		c.send(wire.Subscribe, "", "id", "t", "destination", "/queue/t", "receipt", "r")
+		died(c)
+		b.Publish("/queue/t", nil, []byte("somebody else has declared it"))
+		other.subscribe("t", "/queue/t")
+		other.message("somebody else has declared it")
+	}, stomptest.WithProfile(stomptest.RabbitMQ))
+}
+
 func TestBroker_Cancel_without_a_subscription(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *stomptest.Broker) {
 		b.Publish("/queue/a", nil, []byte("waits"))

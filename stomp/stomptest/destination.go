@@ -54,9 +54,29 @@ func (b *Broker) routeLocked(s *session, m *message) {
 	if strings.HasPrefix(name, b.act.remotePrefix) && b.queues[name] == nil {
 		return // its owner has gone: nobody will ever read it
 	}
+	if s == nil {
+		delete(b.gone, name) // somebody else has declared it
+	} else if !s.declare(name) {
+		return
+	}
 	q := b.queueLocked(name)
 	q.push(m)
 	q.dispatch()
+}
+
+// declare makes a queue, as a server does for the first frame of a connection that names it. It returns false when the
+// connection has named it before, and it was deleted since.
+func (s *session) declare(name string) bool {
+	b := s.b
+	if !b.act.declaresOnce || b.isTopic(name) || strings.HasPrefix(name, tempPrefix) || strings.HasPrefix(name, b.act.remotePrefix) {
+		return true
+	}
+	if s.declared[name] {
+		return !b.gone[name]
+	}
+	s.declared[name] = true
+	delete(b.gone, name)
+	return true
 }
 
 // checkSend refuses destinations that this server does not take.
@@ -93,6 +113,9 @@ func (s *session) attach(sub *subscription, destination string) *refusal {
 	}
 	if q := b.queues[destination]; q != nil && q.owner != nil && q.owner != s {
 		return refuse(soft, "Access refused", "%s is the temporary queue of another connection", destination)
+	}
+	if !s.declare(destination) {
+		return refuse(hard, "not_found", "no queue '%s' in vhost '/'", destination)
 	}
 	b.queueLocked(destination).attach(sub)
 	return nil

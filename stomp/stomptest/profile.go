@@ -99,6 +99,7 @@ type behaviour struct {
 	nackDiscards         bool
 	acksAtOnce           bool // in a transaction, too
 	ackReceiptFirst      bool // before it is known to be wrong
+	declaresOnce         bool // a connection that has named a queue takes it for there, also when it was deleted
 	noTransactions       bool
 	beginResets          bool
 	confirmsAtCommit     bool
@@ -160,7 +161,7 @@ func rabbitMQ() behaviour {
 		remotePrefix: "/reply-queue/amq.gen-", tempRepliesOnly: true,
 		dropsLastReceipt: true, disconnectEnd: died,
 		noReceiptInError: true, versionsInError: true, ackReceiptFirst: true, beginResets: true, confirmsAtCommit: true,
-		idOptional: true, lenient10: true,
+		idOptional: true, lenient10: true, declaresOnce: true,
 		reactions: all(reaction{open: true}),
 	}
 	a.reactions[hard] = reaction{mute: true, closing: died}

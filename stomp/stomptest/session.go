@@ -15,6 +15,8 @@ type session struct {
 	unacked map[uint64]*delivery       // by number
 	txs     map[string]*transaction
 	temps   []*queue // the temporary queues that it owns
+
+	declared map[string]bool // the queues that it has named, where a server declares each once a connection
 }
 
 func newSession(c *conn, version wire.Version) *session {
@@ -23,6 +25,8 @@ func newSession(c *conn, version wire.Version) *session {
 		subs:    make(map[string][]*subscription),
 		unacked: make(map[uint64]*delivery),
 		txs:     make(map[string]*transaction),
+
+		declared: make(map[string]bool),
 	}
 }
 
