@@ -42,14 +42,15 @@ func (b Backoff) withDefaults() Backoff {
 	return b
 }
 
-func (b Backoff) check() error {
+// check returns what makes no sense in the Backoff of that option.
+func (b Backoff) check(option string) error {
 	switch {
 	case b.Min < 0 || b.Max < 0 || b.Attempts < 0:
-		return errors.New("WithReconnect: negative value in Backoff (0 keeps the default)")
+		return errors.New(option + ": negative value in Backoff (0 keeps the default)")
 	case b.Max != 0 && b.Max < b.Min:
-		return errors.New("WithReconnect: Backoff.Max is below Min")
+		return errors.New(option + ": Backoff.Max is below Min")
 	case b.Factor != 0 && !(b.Factor >= 1):
-		return errors.New("WithReconnect: Backoff.Factor is below 1")
+		return errors.New(option + ": Backoff.Factor is below 1")
 	}
 	return nil
 }

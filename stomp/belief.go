@@ -26,6 +26,10 @@ const (
 	sendBelieved = 30 * time.Second
 	manyBelieved = time.Minute
 	manyCosts    = 10
+
+	// scoutBelieved is for how long no connection can be had for asking alone (see scout.go), until the session is put at
+	// risk instead.
+	scoutBelieved = time.Minute
 )
 
 // doubt is something that failures suggest, and that is believed when it has lasted.

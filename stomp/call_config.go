@@ -2,6 +2,7 @@ package stomp
 
 import (
 	"context"
+	"errors"
 	"fmt"
 )
 
@@ -28,6 +29,7 @@ type subscribeConfig struct {
 
 	noWait      bool
 	sessionOnly bool
+	again       *Backoff // of WithResubscribe; nil: without
 
 	headerFuncSet bool // by an option, be it to nil
 }
@@ -52,6 +54,14 @@ func newSubscribeConfig(destination string, opts []SubscribeOption) (*subscribeC
 	}
 	if c.buffer != nil {
 		if err := c.buffer.check(); err != nil {
+			return nil, err
+		}
+	}
+	if c.again != nil {
+		if c.sessionOnly {
+			return nil, errors.New("WithResubscribe and WithoutResubscribe exclude each other")
+		}
+		if err := c.again.check("WithResubscribe"); err != nil {
 			return nil, err
 		}
 	}

@@ -26,6 +26,7 @@ type Client struct {
 	quit        func()        // cancels life
 	endGoodbyes func()        // cancels goodbyes
 	hurry       chan struct{} // capacity 1: the next attempt to connect is to start at once
+	scouting    chan struct{} // capacity 1: full while a connection is in use that asks for a subscription; see scout.go
 
 	mu              sync.Mutex // guards what follows; locked before a subscription's
 	status          Status
@@ -74,6 +75,7 @@ func Connect(ctx context.Context, url string, opts ...ConnectOption) (*Client, e
 	c.mark, c.cfg, c.log = new(clientMark), cfg, cfg.logger
 	c.receipts, c.newSubscriptionID = newReceipts(), c.newID
 	c.attempting = make(chan struct{}, 1)
+	c.scouting = make(chan struct{}, 1)
 	c.life, c.quit = context.WithCancel(context.WithoutCancel(ctx))
 	c.goodbyes, c.endGoodbyes = context.WithCancel(context.Background())
 	v := &supervisor{client: c, endpoints: newEndpoints(cfg.backoff, len(cfg.urls)), trialSize: 1}

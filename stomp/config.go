@@ -134,13 +134,15 @@ func (c *connectConfig) check() error {
 	case c.logger == nil:
 		return errors.New("WithLogger: nil logger")
 	}
-	for _, check := range []func() error{c.checkDialer, c.checkFailover, c.beats.check, c.buffer.check, c.backoff.check} {
+	for _, check := range []func() error{c.checkDialer, c.checkFailover, c.beats.check, c.buffer.check, c.checkBackoff} {
 		if err := check(); err != nil {
 			return err
 		}
 	}
 	return checkHeader(c.header)
 }
+
+func (c *connectConfig) checkBackoff() error { return c.backoff.check("WithReconnect") }
 
 // checkDialer rejects options that would silently do nothing on a stream that is not the library's own WebSocket.
 func (c *connectConfig) checkDialer() error {

@@ -32,6 +32,9 @@ func (sub *subscription) confirmed(ctx context.Context) error {
 					sub.accept(r)
 					return nil
 				}
+				if sub.isAskedAgain(r) {
+					continue
+				}
 				if !errors.Is(r.err, ErrConnectionLost) {
 					return r.err
 				}
@@ -63,6 +66,9 @@ func (sub *subscription) confirmed(ctx context.Context) error {
 func (sub *subscription) whyUnconfirmed() error {
 	sub.mu.Lock()
 	why := sub.waitsFor
+	if sub.again.waitsLocked() {
+		why = sub.again.refusal
+	}
 	sub.mu.Unlock()
 	if why == nil {
 		if st := sub.client.Status(); st.State == StateReconnecting {

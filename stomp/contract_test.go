@@ -104,7 +104,7 @@ var (
 	_ = []stomp.SubscribeOption{
 		stomp.WithHeader("", ""), stomp.WithReceipt(), stomp.WithBuffer(1, 1, stomp.OverflowFail), stomp.WithAck(stomp.AckClientIndividual),
 		stomp.WithID(""), stomp.WithSelector(""), stomp.WithSubscribeHeaderFunc(func(context.Context) (stomp.Header, error) { return nil, nil }),
-		stomp.WithoutResubscribe(), stomp.WithoutWaiting(),
+		stomp.WithoutResubscribe(), stomp.WithResubscribe(stomp.Backoff{}), stomp.WithoutWaiting(),
 	}
 	_ = []stomp.SendOption{
 		stomp.WithHeader("", ""), stomp.WithReceipt(), stomp.WithContentType(""), stomp.WithoutContentLength(), stomp.WithReplyTo(""),
@@ -113,7 +113,7 @@ var (
 	_ = []stomp.FrameOption{stomp.WithHeader("", ""), stomp.WithReceipt(), stomp.WithoutWaiting()}
 	_ = stomp.Status{State: stomp.StateReconnecting, Epoch: 1, Attempt: 1, RetryAt: time.Time{}, Since: time.Time{}, Err: nil,
 		Session: stomp.Session{URL: "", Subprotocol: "", Server: "", ID: "", Version: stomp.V12, HeartBeatSend: 0, HeartBeatReceive: 0, Header: nil}}
-	_ = stomp.SubscriptionStats{Received: 0, Delivered: 0, Dropped: 0, Stalls: 0, Queued: 0, QueuedBytes: 0}
+	_ = stomp.SubscriptionStats{Received: 0, Delivered: 0, Dropped: 0, Stalls: 0, Queued: 0, QueuedBytes: 0, Restored: 0}
 	_ = []stomp.State{stomp.StateConnecting, stomp.StateConnected, stomp.StateReconnecting, stomp.StateClosed}
 	_ = []stomp.Overflow{stomp.OverflowBlock, stomp.OverflowDropOldest, stomp.OverflowDropNewest, stomp.OverflowFail}
 	_ = []stomp.MessageType{stomp.MessageAuto, stomp.MessageText, stomp.MessageBinary}

@@ -314,8 +314,37 @@ func WithSubscribeHeaderFunc(f func(ctx context.Context) (Header, error)) Subscr
 	})
 }
 
+// WithResubscribe keeps a subscription open that the broker refuses or cancels, and asks for it again by b: for a queue
+// that comes back, such as a classic queue of RabbitMQ whose home node restarts, or one that an operator deletes and
+// declares anew. Without it such a subscription ends alone. What ends a session is not its business: all subscriptions are
+// restored then, unless [WithoutResubscribe] says otherwise, which excludes this option.
+//
+// The delays are those of [Backoff], without rounds: the n-th refusal in a row is followed by one drawn evenly between 0 and
+// Min·Factor^(n-1), at most Max, and n starts again at 1 after a subscription that lasted longer than the largest delay it
+// could have waited for. After b.Attempts refusals since the broker accepted it last, not counting the first, the
+// subscription ends, and Err is the last one; 0 is no limit. b.Refused does not matter. What fails without a word of the
+// broker, a session that is lost, a connection that cannot be had, or the function of [WithSubscribeHeaderFunc], does not
+// count. [Client.Reconnect] has it asked for at once.
+//
+// Meanwhile the channel stays open, what had arrived is delivered, [Subscription.Confirmed] and Subscribe [WithReceipt] wait
+// within their ctx, and everything that ends a subscription ends it at once, without UNSUBSCRIBE. Frames that were handed
+// out before are [ErrStale]. What may be missing shows in [SubscriptionStats].Restored, and in the log: a warning when it
+// begins to wait, and a line when it is back.
+//
+// RabbitMQ ends the session over a SUBSCRIBE that it refuses, and over one to a queue that was deleted in that session. So
+// there, and on a server that has ended a session over this subscription, it is asked for on a connection of its own first,
+// with the URL of the session, all options of Connect and their functions (the Number of [WithBeforeConnect]'s Attempt is
+// 1, and Err is the refusal), and mode client: a message that waits may come as redelivered. What comes of that ends no
+// session. Only when no such connection can be had for a minute, or CONNECT has a client-id that forbids a second one, the
+// session itself is put at risk. A queue that is exclusive is asked for by a new session, as Reconnect makes it; with
+// [WithoutReconnect] such a subscription ends.
+func WithResubscribe(b Backoff) SubscribeOption {
+	return subscribeOption(func(c *subscribeConfig) { c.again = &b })
+}
+
 // WithoutResubscribe ends the subscription with its session: its channel closes, in auto mode when everything that
-// had arrived is delivered, and Err matches [ErrConnectionLost].
+// had arrived is delivered, and Err matches [ErrConnectionLost]. [WithResubscribe] is about something else, a broker that
+// refuses or cancels one subscription, and excludes this option.
 func WithoutResubscribe() SubscribeOption {
 	return subscribeOption(func(c *subscribeConfig) { c.sessionOnly = true })
 }

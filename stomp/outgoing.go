@@ -29,8 +29,8 @@ type outgoing struct {
 	// admit is the last check, called as the frame gets its place in the outbox, with the outbox's lock held:
 	// whatever is sent later is written after it. Its error is returned by submit. nil: no check.
 	admit func() error
-	// refused is called when an ERROR answers the receipt; nil: nothing more to do.
-	refused func(*Error)
+	// answered is called when the receipt is answered, with the ERROR or with nil; nil: nothing more to do.
+	answered func(*Error)
 }
 
 // entries are the header entries that the library writes into one frame. They allocate nothing.
@@ -43,6 +43,15 @@ type entries struct {
 func (e *entries) add(name, value string) {
 	e.all[e.n] = [2]string{name, value}
 	e.n++
+}
+
+// set replaces the value of an entry that is there.
+func (e *entries) set(name, value string) {
+	for i := range e.all[:e.n] {
+		if e.all[i][0] == name {
+			e.all[i][1] = value
+		}
+	}
 }
 
 // addRaw adds an entry whose value the server wrote itself, as it came (see Frame.asCame).
@@ -142,12 +151,12 @@ func (s *session) accept(ctx context.Context, f *outgoing, r *pendingReceipt) (n
 // newReceipt makes the frame's receipt. It is not pending until it is added.
 func (f *outgoing) newReceipt(number uint64) *pendingReceipt {
 	return &pendingReceipt{
-		Receipt: Receipt{done: make(chan struct{}), op: f.op, target: f.target, number: number},
-		asked:   f.receipt == askedReceipt,
-		command: commandOf(f.command),
-		forced:  f.forced,
-		last:    f.last,
-		refused: f.refused,
+		Receipt:  Receipt{done: make(chan struct{}), op: f.op, target: f.target, number: number},
+		asked:    f.receipt == askedReceipt,
+		command:  commandOf(f.command),
+		forced:   f.forced,
+		last:     f.last,
+		answered: f.answered,
 	}
 }
 

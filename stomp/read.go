@@ -132,9 +132,14 @@ func (s *session) unmatched(f Frame) {
 
 // receipt resolves the receipt of that id. Without an entry the waiter has given up, and there is nothing to do.
 func (s *session) receipt(id string) {
-	if p := s.env.receipts.answer(receiptNumber(id)); p != nil {
-		p.resolve(nil)
+	p := s.env.receipts.answer(receiptNumber(id))
+	if p == nil {
+		return
 	}
+	if p.answered != nil {
+		p.answered(nil)
+	}
+	p.resolve(nil)
 }
 
 // brokerError attributes an ERROR to the receipt or subscription that it names. One that names neither ends the session
@@ -189,8 +194,8 @@ func (s *session) refuse(id string, e *Error) bool {
 	if p == nil {
 		return false
 	}
-	if p.refused != nil {
-		p.refused(e) // a SUBSCRIBE: it alone ends (promise 5), before its waiter could unsubscribe
+	if p.answered != nil {
+		p.answered(e) // a SUBSCRIBE: it alone ends (promise 5), before its waiter could unsubscribe
 	}
 	p.resolve(p.failed(e, "", false))
 	return true

@@ -56,12 +56,12 @@ func commandOf(command string) commands {
 // pendingReceipt is one entry. Once it is removed, the fields guarded by receipts.mu are owned by whoever removed it.
 type pendingReceipt struct {
 	Receipt
-	asked   bool         // a caller asked for it, not the library itself
-	command commands     // of its frame
-	forced  bool         // its frame is written even if its sender gives up
-	last    bool         // it is that of DISCONNECT
-	refused func(*Error) // called when an ERROR answers it; nil: nothing more to do
-	ticket  outbox.Ticket
+	asked    bool         // a caller asked for it, not the library itself
+	command  commands     // of its frame
+	forced   bool         // its frame is written even if its sender gives up
+	last     bool         // it is that of DISCONNECT
+	answered func(*Error) // called when it is answered, with the ERROR or with nil; nil: nothing more to do
+	ticket   outbox.Ticket
 
 	suspicion *suspicion // WithRetry: nil until a session has ended while it was unanswered; owned by the supervisor
 

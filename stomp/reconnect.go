@@ -43,7 +43,9 @@ func (c *Client) renew(ctx context.Context) error {
 		return err
 	case s == nil:
 		notify.Signal(c.hurry)
+		c.hurryAsking()
 	case s.renewing.CompareAndSwap(false, true):
+		c.hurryAsking()
 		if err := s.disconnect(ctx); err != nil && c.ending() == nil { // else Disconnect goes on with it
 			s.abort(errRenewed)
 		}

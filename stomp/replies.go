@@ -167,7 +167,11 @@ func (rs *replies) subscribe(ctx context.Context, q *replyQueue) error {
 		return nil
 	}
 	f := outgoing{op: "subscribe", target: q.name, command: wire.Subscribe, receipt: ownReceipt,
-		refused: func(e *Error) { rs.cancel(r, e) }}
+		answered: func(e *Error) {
+			if e != nil {
+				rs.cancel(r, e)
+			}
+		}}
 	f.entries.add("id", r.id)
 	f.entries.add("destination", q.name)
 	f.entries.add("ack", AckAuto.String())

@@ -26,6 +26,7 @@ type route struct {
 	to          consumer
 	origin      *origin         // of the frames that it delivers to a subscription; nil: replies
 	ended       <-chan struct{} // closed when the subscription has ended; nil: replies, which are not acknowledged
+	dropped     chan struct{}   // closed when the broker has ended it, and the subscription is asked for again; nil: that cannot be
 	acks        ackset.Set      // used in the client modes
 	doubted     *Error          // has named it, and may end it; owned by the read loop
 }
@@ -84,10 +85,12 @@ func (r *route) canAck(f Frame) bool {
 // isOver reports whether the consumer or the session has ended, so that no ACK may go out.
 func (r *route) isOver() bool { return r.hasEnded() || r.session.isOver() }
 
-// hasEnded reports whether the subscription has ended.
+// hasEnded reports whether the subscription has ended, for good or on this session.
 func (r *route) hasEnded() bool {
 	select {
 	case <-r.ended:
+		return true
+	case <-r.dropped:
 		return true
 	default:
 		return false

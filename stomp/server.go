@@ -21,6 +21,8 @@ type server struct {
 	hidesRejections bool
 	// namesWhatItCancels: an ERROR with a subscription says that this has been cancelled, and nothing else.
 	namesWhatItCancels bool
+	// endsOverSubscribe: a SUBSCRIBE that it refuses ends the session, and so does one to a queue that was deleted in it.
+	endsOverSubscribe bool
 }
 
 type serverKind uint8
@@ -44,6 +46,7 @@ func parseServer(info Session, stream bool) server {
 		s.makesReplyQueues = true
 		s.hidesRejections = true
 		s.namesWhatItCancels = true
+		s.endsOverSubscribe = true
 	case strings.HasPrefix(info.Server, "ActiveMQ-Artemis"):
 		s.kind = artemis
 		s.acksAtOnce = true

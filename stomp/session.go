@@ -37,6 +37,7 @@ import (
 type session struct {
 	env    *env
 	ref    *sessionRef
+	url    string // the endpoint's, as it was given
 	info   Session
 	server server
 	epoch  uint64

@@ -27,6 +27,10 @@ type SubscriptionStats struct {
 	Received, Delivered, Dropped, Stalls uint64
 	Queued                               int   // frames waiting for the consumer, in queue and channel
 	QueuedBytes                          int64 // memory that those frames take, as WithBuffer counts it
+	// Restored is how often the broker has accepted the subscription again after it had refused or cancelled it
+	// (WithResubscribe): messages may be missing each time. It is counted before the first frame that comes after. A
+	// restore on a new session is not counted, which Frame.Epoch shows.
+	Restored uint64
 }
 
 // Stats returns a snapshot. It may be called at any time, also after Close.

@@ -18,8 +18,8 @@ import (
 // bounds that wait as well. During an outage it returns at once, and SUBSCRIBE goes out with the next session.
 //
 // The channel is closed for three reasons: ctx ended, the Client ended ([Client.Err]), or the subscription alone
-// failed: the broker refused or cancelled it, or the consumer was too slow ([OverflowFail]). The Err of a
-// [Client.NewSubscription] tells which. In auto mode, what had arrived when the Client or the subscription failed is
+// failed: the broker refused or cancelled it (unless [WithResubscribe] is used), or the consumer was too slow
+// ([OverflowFail]). The Err of a [Client.NewSubscription] tells which. In auto mode, what had arrived when the Client or the subscription failed is
 // delivered before, except with OverflowFail.
 //
 // The errors are [ErrNoDestination], [ErrNoID], [ErrDuplicateID], [ErrClosed], ctx's own, a [*ProtocolError] for an
@@ -76,6 +76,9 @@ func (c *Client) subscribe(ctx context.Context, destination string, opts []Subsc
 	}
 	if cfg.headerFunc != nil {
 		sub.asking = make(chan struct{}, 1)
+	}
+	if cfg.again != nil {
+		sub.again = newResubscription(*cfg.again)
 	}
 	if converted == nil {
 		sub.consumed = sub.inbox.Closed()
@@ -191,11 +194,20 @@ func (sub *subscription) sendSubscribe(ctx context.Context, s *session, more Hea
 	}
 	f.header = append(slices.Clip(f.header), more...)
 	f.admit = sub.admitSubscribe
-	f.refused = func(e *Error) { sub.fail(e) }
 
 	r := &route{session: s.ref, epoch: s.epoch, version: s.info.Version,
 		id: sub.id, destination: sub.destination, ack: cfg.ack, made: time.Now(), to: sub, ended: sub.done}
 	r.origin = newOrigin(r, s.env.mark)
+	if sub.again != nil {
+		r.dropped = make(chan struct{})
+	}
+	f.answered = func(e *Error) {
+		if e != nil {
+			sub.refuse(r, e, false)
+		} else {
+			sub.accepted(r)
+		}
+	}
 	if !sub.enter(r) {
 		return f.notSent(errSessionOver)
 	}
@@ -235,5 +247,6 @@ func (sub *subscription) admitSubscribe() error {
 		return errEnded
 	}
 	sub.subscribeSent = true
+	sub.again.sentLocked()
 	return nil
 }

@@ -33,11 +33,11 @@ func (s *Subscription[T]) Done() <-chan struct{} { return s.sub.done }
 func (s *Subscription[T]) Err() error { return s.sub.failure() }
 
 // Stats returns a snapshot of the subscription's counters.
-func (s *Subscription[T]) Stats() SubscriptionStats { return SubscriptionStats(s.sub.inbox.Stats()) }
+func (s *Subscription[T]) Stats() SubscriptionStats { return s.sub.stats() }
 
 // Confirmed waits, within ctx, until the broker has accepted the subscription. It returns an [*Error] if the broker
-// refuses. SUBSCRIBE always carries a receipt for this. Spring's simple broker sends none: Confirmed then waits until
-// ctx ends. If the session ends first, it waits for the answer on the next.
+// refuses, and waits on [WithResubscribe]. SUBSCRIBE always carries a receipt for this. Spring's simple broker sends none:
+// Confirmed then waits until ctx ends. If the session ends first, it waits for the answer on the next.
 func (s *Subscription[T]) Confirmed(ctx context.Context) error { return s.sub.confirmed(ctx) }
 
 // Unsubscribe ends the subscription gently, within ctx.
@@ -74,6 +74,7 @@ type subscription struct {
 	inbox       *inbox.Inbox[Frame]
 	done        chan struct{}   // closed by beginEnd, before the channel
 	asking      chan struct{}   // capacity 1: full while WithSubscribeHeaderFunc's function runs
+	again       *resubscription // of WithResubscribe; nil: without
 	consumed    <-chan struct{} // closed when the consumer's channel is closed: the inbox's, or that of SubscribeAs
 
 	// Owned by the supervisor.
@@ -160,6 +161,7 @@ func (sub *subscription) beginEnd(err error, overThere bool) bool {
 	}
 	sub.mu.Unlock()
 	close(sub.done)
+	sub.stopAsking()
 	return true
 }
 
@@ -273,7 +275,7 @@ func (sub *subscription) current() *route {
 func (sub *subscription) wants(s *session) bool {
 	sub.mu.Lock()
 	defer sub.mu.Unlock()
-	return !sub.ending && !sub.unsubscribing && sub.waitsFor == nil && (sub.route == nil || sub.route.epoch < s.epoch)
+	return !sub.ending && !sub.unsubscribing && sub.waitsFor == nil && !sub.again.waitsLocked() && (sub.route == nil || sub.route.epoch < s.epoch)
 }
 
 // holdBack takes the subscription out of those that a new session restores at once, or with nil puts it back.
@@ -325,7 +327,5 @@ func (sub *subscription) deliver(r *route, f Frame) (full *inbox.Inbox[Frame]) {
 	return nil
 }
 
-// cancel ends the subscription with the broker's ERROR (see consumer).
-func (sub *subscription) cancel(_ *route, e *Error) {
-	sub.fail(e)
-}
+// cancel takes the broker's ERROR, which ends it (see consumer).
+func (sub *subscription) cancel(r *route, e *Error) { sub.refuse(r, e, false) }

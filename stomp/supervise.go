@@ -201,7 +201,7 @@ func (v *supervisor) try(ctx context.Context, next plan, attempt int, before err
 		v.endpoints.all[next.endpoint].cutShort = short && errors.Is(err, context.DeadlineExceeded)
 		return nil, err
 	}
-	v.endpoint = next.endpoint
+	v.endpoint, s.url = next.endpoint, cfg.urls[next.endpoint]
 	return s, nil
 }
 

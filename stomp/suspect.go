@@ -161,7 +161,7 @@ func (v *supervisor) charge(list []suspect, end sessionEnd) (provoked bool) {
 		if end.silent {
 			x.held = x.held || x.ends > 1 && now.Sub(x.lone.since) >= silentEndsBelieved
 		} else {
-			x.held = x.held || x.ends > 1 || x.isUntested()
+			x.held = x.held || x.ends > 1 || x.isUntested() || x.isAskedAgain()
 		}
 		trial, again = trial || x.trying, again || x.lone.times > 1
 		provoked = provoked || x.trying && !x.isUntested()
@@ -193,6 +193,9 @@ func (v *supervisor) charge(list []suspect, end sessionEnd) (provoked bool) {
 // isUntested reports whether x is a SUBSCRIBE that no server has accepted yet.
 func (x suspect) isUntested() bool { return x.sub != nil && !x.sub.stood }
 
+// isAskedAgain reports whether x is the SUBSCRIBE of a subscription that does not end when it is refused.
+func (x suspect) isAskedAgain() bool { return x.sub != nil && x.sub.again != nil }
+
 // command is that whose answers count for x: SEND is not among those that are told apart.
 func (x suspect) command() commands {
 	if x.sub != nil {
@@ -215,6 +218,8 @@ func (v *supervisor) isBelieved(x suspect, now time.Time, end sessionEnd) bool {
 	switch {
 	case !end.lone:
 		return false
+	case x.isAskedAgain(): // nothing ends
+		return !end.silent || x.lone.lasted(now, 0, endsBelieved)
 	case end.silent:
 		return x.lone.lasted(now, silenceBelieved, endsBelieved)
 	case x.sub == nil:
@@ -236,7 +241,8 @@ func (v *supervisor) convict(x suspect, now time.Time) {
 		err = fmt.Errorf("%w (so ended %d sessions, over %v, in which it was tried alone)", err, x.lone.times, now.Sub(x.lone.since).Round(time.Second))
 	}
 	if x.sub != nil {
-		x.sub.fail(err)
+		x.sub.suspicion = nil
+		x.sub.refuse(x.sub.current(), err, true)
 		return
 	}
 	v.refuse(x.send, err)
@@ -311,6 +317,7 @@ func (sub *subscription) sentOn(s *session) (r *route, confirm *pendingReceipt, 
 func (sub *subscription) clear() {
 	sub.suspicion, sub.stood = nil, true
 	sub.holdBack(nil)
+	sub.accepted(sub.current()) // by a server that answers no SUBSCRIBE
 }
 
 // isConfirmed reports whether the RECEIPT has come. p is nil while its frame is being accepted.

@@ -187,7 +187,7 @@ func (v *supervisor) heldBack() (list []suspect) {
 		subs = nil
 	}
 	for _, sub := range subs {
-		if x := sub.suspicion; x != nil && x.held && !x.trying {
+		if x := sub.suspicion; x != nil && x.held && !x.trying && !sub.isWaitingToBeAsked() {
 			list = append(list, suspect{suspicion: x, sub: sub})
 		}
 	}

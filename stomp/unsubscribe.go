@@ -103,6 +103,7 @@ func (sub *subscription) unsubscribe(ctx context.Context, opts []FrameOption) er
 	again, ended := sub.unsubscribing, sub.ending
 	sub.unsubscribing = true
 	sub.mu.Unlock()
+	sub.stopAsking()
 	switch {
 	case again:
 		err = sub.awaitEnd(ctx)

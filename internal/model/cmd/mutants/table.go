@@ -131,7 +131,7 @@ var table = []mutant{
 	{
 		name: "a refused SUBSCRIBE does not end its subscription",
 		edits: []edit{
-			{"stomp/read.go", "\t\tp.refused(e) //", "\t\t_ = e //"},
+			{"stomp/read.go", "\t\tp.answered(e) //", "\t\t_ = e //"},
 		},
 	},
 	{
@@ -192,7 +192,7 @@ var table = []mutant{
 	{
 		name: "a RECEIPT resolves nothing",
 		edits: []edit{
-			{"stomp/read.go", "\t\tp.resolve(nil)\n", "\t\t_ = p\n"},
+			{"stomp/read.go", "\tp.resolve(nil)\n", "\t_ = p\n"},
 		},
 	},
 	{
@@ -573,7 +573,7 @@ var table = []mutant{
 	{
 		name: "a subscription that was found guilty goes on",
 		edits: []edit{
-			{"stomp/suspect.go", "\t\tx.sub.fail(err)\n\t\treturn\n\t}\n\tv.refuse(x.send, err)", "\t\treturn\n\t}\n\tv.refuse(x.send, err)"},
+			{"stomp/suspect.go", "\t\tx.sub.refuse(x.sub.current(), err, true)\n\t\treturn\n\t}\n\tv.refuse(x.send, err)", "\t\treturn\n\t}\n\tv.refuse(x.send, err)"},
 		},
 	},
 	{
