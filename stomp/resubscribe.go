@@ -173,8 +173,14 @@ func (sub *subscription) isAskedAgain(p *pendingReceipt) bool {
 	return sub.again != nil && sub.confirm != p && !sub.ending
 }
 
-// isExclusive reports whether SUBSCRIBE declares a queue that no other connection can.
-func (sub *subscription) isExclusive() bool { return sub.cfg.header.Get("exclusive") == "true" }
+// isExclusive reports whether SUBSCRIBE declares a queue that no other connection can. On RabbitMQ one that is not durable
+// is so unless it says otherwise.
+func (sub *subscription) isExclusive() bool {
+	if exclusive, ok := sub.cfg.header.Lookup("exclusive"); ok {
+		return exclusive == "true"
+	}
+	return sub.cfg.header.Get("durable") == "false"
+}
 
 // askAgain asks for the subscription until it need not wait any more. ctx ends with it, and with the Client.
 func (sub *subscription) askAgain(ctx context.Context) {

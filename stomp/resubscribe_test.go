@@ -471,7 +471,7 @@ func TestWithResubscribe_a_session_that_ends_is_restored_as_ever(t *testing.T) {
 
 // Only the session itself can declare an exclusive queue: a new one does, and where there can be none the subscription ends.
 func TestWithResubscribe_exclusive_queue(t *testing.T) {
-	for _, once := range []bool{false, true} {
+	for i, once := range []bool{false, true, false} {
 		rig.Bubble(t, fmt.Sprint("once=", once), func(t *testing.T) {
 			b := rig.PipeBroker(t, stomptest.WithProfile(stomptest.RabbitMQ))
 			opts := []stomp.ConnectOption{stomp.WithReconnect(rig.QuickBackoff)}
@@ -479,7 +479,8 @@ func TestWithResubscribe_exclusive_queue(t *testing.T) {
 				opts = append(opts, stomp.WithoutReconnect())
 			}
 			c := rig.Connect(t, b, opts...)
-			sub, err := c.NewSubscription(t.Context(), "/queue/a", again, stomp.WithReceipt(), stomp.WithHeader("exclusive", "true"))
+			header := []stomp.HeaderOption{stomp.WithHeader("exclusive", "true"), stomp.WithHeader("durable", "false"), stomp.WithHeader("durable", "false")}[i]
+			sub, err := c.NewSubscription(t.Context(), "/queue/a", again, stomp.WithReceipt(), header)
 			rig.OK(t, err)
 			b.Cancel("/queue/a")
 			if once {

@@ -111,21 +111,21 @@ func (sc *scouting) call(ctx context.Context, f func(context.Context) (*session,
 	return there, err
 }
 
-// converse connects, and asks.
+// converse connects and asks.
 func (sc *scouting) converse(ctx context.Context) (*session, error) {
 	sub, c := sc.sub, sc.sub.client
 	sub.mu.Lock()
 	before := sub.again.refusal
 	sub.mu.Unlock()
+	more, err := sub.askHeader(ctx, sc.session)
+	if err != nil {
+		return nil, err
+	}
 	there, err := c.dial(ctx, sc.session.url, 1, before)
 	if err != nil {
 		return nil, err
 	}
-	more, err := sub.askHeader(ctx, sc.session)
-	if err == nil {
-		err = sc.subscribe(ctx, there, more)
-	}
-	if err != nil {
+	if err := sc.subscribe(ctx, there, more); err != nil {
 		there.conn.CloseNow()
 		return nil, err
 	}

@@ -54,15 +54,19 @@ type connection struct {
 	last         map[string]*subscribed // the latest of each id, also when it has ended
 	open         map[string][]*delivery // transactions under way, and what is acknowledged in each
 	byAck        map[string]*delivery
-	asked        map[string]string // receipts asked for by SUBSCRIBE: the subscription's id
-	commands     map[string]string // of all receipts asked for
-	sends        int               // that came
-	restored     time.Time         // when the subscription was made whose SUBSCRIBE came last
-	out          int               // MESSAGEs sent
-	disconnected bool              // DISCONNECT came
-	lost         bool              // a fault ended it, or may do so
-	lostAt       time.Time         // when that was noted first
-	excused      bool              // the broker has forgotten what it sent
+	asked        map[string]string    // receipts asked for by SUBSCRIBE: the subscription's id
+	commands     map[string]string    // of all receipts asked for
+	sends        int                  // that came
+	restored     time.Time            // when the subscription was made whose SUBSCRIBE came last
+	out          int                  // MESSAGEs sent
+	cancelled    map[string]int       // how often each subscription was cancelled
+	cancelledAt  map[string]time.Time // when that was last
+	disconnected bool                 // DISCONNECT came
+	lost         bool                 // a fault ended it, or may do so
+	lostAt       time.Time            // when that was noted first
+	excused      bool                 // the broker has forgotten what it sent
+	asks         bool                 // it is none of the Client's sessions: it asks for a subscription
+	before       *connection          // the newest before it
 }
 
 // lose notes that a fault ends it.
@@ -109,8 +113,8 @@ func (w *world) connectionLocked(number uint64) *connection {
 		c = &connection{
 			number: number, subs: make(map[string]*subscribed), last: make(map[string]*subscribed),
 			open: make(map[string][]*delivery), byAck: make(map[string]*delivery), asked: make(map[string]string),
-			commands: make(map[string]string),
-			dice:     [2]*rand.Rand{rand.New(rand.NewPCG(w.seed, 1000+2*number)), rand.New(rand.NewPCG(w.seed, 1001+2*number))},
+			commands: make(map[string]string), cancelled: make(map[string]int), cancelledAt: make(map[string]time.Time),
+			dice: [2]*rand.Rand{rand.New(rand.NewPCG(w.seed, 1000+2*number)), rand.New(rand.NewPCG(w.seed, 1001+2*number))},
 		}
 		w.conns[number] = c
 	}
@@ -295,7 +299,18 @@ func (w *world) subscribeCameLocked(c *connection, f stomptest.Frame, effect, re
 	}
 	// Whoever was ended before this connection began is not restored on it.
 	if n, err := strconv.Atoi(f.Get("number")); err == nil && n < len(w.subs) {
-		w.subs[n].asked = true
+		s := w.subs[n]
+		if c.asks = s.again != nil && f.Get("prefetch-count") == "1"; c.asks {
+			w.newest = c.before
+			s.askedFirst = effect
+		} else {
+			if at := c.cancelledAt[id]; !at.IsZero() && !s.askedFirst && time.Since(at) < time.Minute && w.plan.profile == stomptest.RabbitMQ {
+				w.failLocked("%s: it was cancelled on connection %d, which would end over it", show(f), c.number)
+			}
+			s.sent++
+			s.askedFirst = false
+		}
+		s.asked = true
 		if refused {
 			w.subs[n].refusedOn, w.subs[n].refusedAt = c, time.Now()
 		}
@@ -399,7 +414,7 @@ func (w *world) goesLocked(c *connection, f stomptest.Frame, fault string) {
 	case "CONNECTED":
 		if sent {
 			c.connected = time.Now()
-			w.newest = c
+			c.before, w.newest = w.newest, c
 			select {
 			case w.greeted <- c.number:
 			default:
@@ -420,7 +435,7 @@ func (w *world) goesLocked(c *connection, f stomptest.Frame, fault string) {
 			d.sub.deliveries = append(d.sub.deliveries, d)
 		}
 	case "RECEIPT":
-		if id, ok := c.asked[f.Get("receipt-id")]; ok && (sent || fault == "cut inside") { // it is short
+		if id, ok := c.asked[f.Get("receipt-id")]; ok && !c.asks && (sent || fault == "cut inside") { // it is short
 			w.confirmed[id] = true
 		}
 	case "ERROR":
@@ -428,6 +443,10 @@ func (w *world) goesLocked(c *connection, f stomptest.Frame, fault string) {
 		if id, ok := f.Lookup("subscription"); ok {
 			if sub := c.subs[id]; sub != nil {
 				sub.taken, sub.ended = true, true
+				if sent && w.plan.profile == stomptest.RabbitMQ {
+					c.cancelled[id]++
+					c.cancelledAt[id] = time.Now()
+				}
 				delete(c.subs, id)
 			}
 		}

@@ -27,7 +27,7 @@ func (w *world) judgeQuiet() {
 	}
 	w.quiet = true
 	w.judgeSessionsLocked()
-	open := w.openLocked()
+	open, waits := w.openLocked()
 	if w.requests != nil && !closed(w.requests.Done()) {
 		open = append(open, w.requests.ID())
 	}
@@ -35,6 +35,7 @@ func (w *world) judgeQuiet() {
 		w.failLocked("Stats counts %d subscriptions, %d are open", stats.Subscriptions, len(open))
 	}
 	slices.Sort(open)
+	open = slices.DeleteFunc(open, func(id string) bool { return waits[id] })
 	there, replyQueues := w.newest.subscriptionsLocked()
 	if replyQueues > mostReplyQueues {
 		w.failLocked("connection %d has %d reply queues", w.newest.number, replyQueues)
@@ -95,23 +96,35 @@ func (w *world) judgeSessionsLocked() {
 			poison++
 		}
 	}
-	if most := 12 + 6*poison; len(w.conns) > most {
-		w.failLocked("%d sessions, and %d frames were poison", len(w.conns), poison)
+	sessions := 0
+	for _, c := range w.conns {
+		if !c.asks {
+			sessions++
+		}
+	}
+	if most := 12 + 6*poison; sessions > most {
+		w.failLocked("%d sessions, and %d frames were poison", sessions, poison)
 	}
 }
 
-// openLocked returns the ids of the subscriptions that have not ended.
-func (w *world) openLocked() (ids []string) {
+// openLocked returns the ids of the subscriptions that have not ended, and which of them the broker refuses for good.
+func (w *world) openLocked() (ids []string, waits map[string]bool) {
+	waits = make(map[string]bool)
 	for _, s := range w.subs {
 		if s.s != nil && !closed(s.s.Done()) {
 			ids = append(ids, s.id)
+			lasts := s.again != nil && s.again.Attempts == 0
+			if lasts {
+				waits[s.id] = s.destination == poisonTopic
+				w.judgeRestoredCountLocked(s)
+			}
 			if err := s.s.Err(); err != nil {
 				w.failLocked("%v is open, and its Err is %v", s, err)
 			}
-			if c := s.refusedOn; c != nil && !w.slowed && (!c.lost || c.lostAt.Sub(s.refusedAt) > 10*time.Second) {
+			if c := s.refusedOn; s.again == nil && c != nil && !w.slowed && (!c.lost || c.lostAt.Sub(s.refusedAt) > 10*time.Second) {
 				w.failLocked("%v is open, and it was refused at %v", s, s.refusedAt.Sub(w.began))
 			}
-			if s.destination == poisonTopic {
+			if s.destination == poisonTopic && !lasts {
 				w.failLocked("%v is open, and the broker refuses it always", s)
 			}
 			if !s.leftAt.IsZero() && s.leftAt.Before(time.Now().Add(-2*time.Minute)) {
@@ -119,7 +132,20 @@ func (w *world) openLocked() (ids []string) {
 			}
 		}
 	}
-	return ids
+	return ids, waits
+}
+
+// judgeRestoredCountLocked compares how often a subscription was restored with how often it was cancelled.
+func (w *world) judgeRestoredCountLocked(s *subscription) {
+	least, n := 0, int(s.s.Stats().Restored)
+	for _, c := range w.conns {
+		if !c.lost && !s.reused {
+			least += c.cancelled[s.id]
+		}
+	}
+	if n < least && s.leftAt.IsZero() || n > max(0, s.sent-1) {
+		w.failLocked("%v was restored %d times; it was cancelled %d times at least, and %d SUBSCRIBEs came", s, n, least, s.sent)
+	}
 }
 
 // drops reports whether its policy drops frames.
@@ -135,7 +161,7 @@ func (w *world) judgeDeliveriesLocked() {
 		}
 		for _, c := range w.conns {
 			sub := c.last[s.id]
-			if sub == nil {
+			if sub == nil || c.asks {
 				continue
 			}
 			all := w.leavesLocked(s, c) || w.quiet && c == w.newest && !closed(s.s.Done()) ||
@@ -179,7 +205,7 @@ func (w *world) judgeAcksLocked(s *subscription) {
 		return
 	}
 	for _, r := range s.got {
-		if r.frame.Epoch == s.left.epoch && (r.open || r.acked && r.ackedAt.After(s.left.at)) {
+		if r.frame.Epoch == s.left.epoch && !r.from.sub.taken && (r.open || r.acked && r.ackedAt.After(s.left.at)) {
 			w.failLocked("%v: Unsubscribe has returned before %s was acknowledged", s, r.frame.MessageID())
 		}
 	}
@@ -576,6 +602,9 @@ func (w *world) judgeEnd() {
 // judgeCountsLocked compares a subscription's counters with what its consumer got.
 func (w *world) judgeCountsLocked(s *subscription) {
 	n := s.s.Stats()
+	if n.Restored > 0 && (s.again == nil || w.words == 0) {
+		w.failLocked("%v was restored %d times", s, n.Restored)
+	}
 	if int(n.Delivered) != len(s.got) || n.Received != n.Delivered+n.Dropped || n.Queued != 0 || n.QueuedBytes != 0 {
 		w.failLocked("%v has got %d frames, and its Stats are %+v", s, len(s.got), n)
 	}

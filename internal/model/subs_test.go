@@ -21,7 +21,8 @@ type subscription struct {
 	policy      stomp.Overflow
 	reused      bool // its id may be used again
 	sessionOnly bool
-	dice        *rand.Rand // of its consumer
+	again       *stomp.Backoff // it is asked for again; nil: it ends when it is refused
+	dice        *rand.Rand     // of its consumer
 	slow        bool
 	deaf        bool    // its consumer stops reading until there is peace, or the end
 	asks        *asking // the entries of its SUBSCRIBE are asked for; nil: they are not
@@ -29,21 +30,23 @@ type subscription struct {
 	cancel      context.CancelFunc
 
 	// Guarded by world.mu.
-	id        string    // "" before it is known
-	began     time.Time // of the call
-	made      time.Time // the call has returned
-	leftAt    time.Time // the user ends it; zero: not yet
-	abandoned bool      // by its ctx
-	got       []*received
-	last      map[uint64]int // of each connection, the number of the last delivery
-	paused    bool           // its consumer took nothing for long
-	closedAt  time.Time
-	leaving   bool        // Unsubscribe was called before anything else had ended it
-	unsent    bool        // its call said that nothing was written
-	asked     bool        // a SUBSCRIBE of it came
-	refusedOn *connection // with an ERROR that says so; nil: it was not
-	refusedAt time.Time
-	left      *leaving // how Unsubscribe went, when it has returned nil; nil: it has not
+	id         string    // "" before it is known
+	began      time.Time // of the call
+	made       time.Time // the call has returned
+	leftAt     time.Time // the user ends it; zero: not yet
+	abandoned  bool      // by its ctx
+	got        []*received
+	last       map[uint64]int // of each connection, the number of the last delivery
+	paused     bool           // its consumer took nothing for long
+	closedAt   time.Time
+	leaving    bool        // Unsubscribe was called before anything else had ended it
+	unsent     bool        // its call said that nothing was written
+	asked      bool        // a SUBSCRIBE of it came
+	refusedOn  *connection // with an ERROR that says so; nil: it was not
+	refusedAt  time.Time
+	sent       int      // SUBSCRIBEs of it that came, but those on connections that only ask
+	askedFirst bool     // such a connection has had no refusal
+	left       *leaving // how Unsubscribe went, when it has returned nil; nil: it has not
 }
 
 // received is one frame in a consumer's hands.
@@ -112,6 +115,9 @@ func (a *actor) subscribe() {
 	}
 	if s.sessionOnly {
 		opts = append(opts, stomp.WithoutResubscribe())
+	} else if chance(dice, 3) {
+		s.again = &stomp.Backoff{Min: 10 * time.Millisecond, Max: time.Second, Attempts: []int{0, 0, 1, 4}[dice.IntN(4)]}
+		opts = append(opts, stomp.WithResubscribe(*s.again))
 	}
 	if chance(dice, 10) {
 		opts = append(opts, stomp.WithoutWaiting())
@@ -444,6 +450,9 @@ func (s *subscription) closes() {
 			w.failLocked("%v is restored on the next session, and ends with %v", s, err)
 		}
 	case errors.As(err, &refused), errors.As(err, &closes):
+		if s.again != nil && s.again.Attempts == 0 {
+			w.failLocked("%v is asked for without end, and ends with %v", s, err)
+		}
 		if w.words == 0 {
 			w.failLocked("%v: the broker has said nothing, and it ends with %v", s, err)
 		}
@@ -550,6 +559,9 @@ func (s *subscription) attempt(r *received, tx *stomp.Transaction, call func(by 
 		}
 	case errors.Is(err, stomp.ErrStale):
 		after := w.client.Status()
+		if r.from.sub.taken && s.again != nil { // the broker has ended it there, and it goes on
+			break
+		}
 		if before.Epoch == r.frame.Epoch && after.Epoch == before.Epoch && after.State == stomp.StateConnected && s.leftAt.IsZero() && w.endBegan.IsZero() {
 			w.consumers.Go(func() { s.checkStale(r) })
 		}

@@ -774,4 +774,40 @@ var table = []mutant{
 		},
 		unseen: "here once in ten thousand runs, which is how it was found; a test of stomp has the case",
 	},
+	{
+		name: "a subscription that the broker cancels is not asked for again",
+		edits: []edit{
+			{"stomp/resubscribe.go", "\t\t\ta.ask(ctx)\n", "\t\t\t_ = a.ask\n"},
+		},
+	},
+	{
+		name: "RabbitMQ is asked on the session itself",
+		edits: []edit{
+			{"stomp/scout.go", "\tif s.server.endsOverSubscribe {\n\t\treturn true\n\t}", "\tif s.server.endsOverSubscribe {\n\t\treturn false\n\t}"},
+		},
+	},
+	{
+		name: "attempts to subscribe again are not counted",
+		edits: []edit{
+			{"stomp/resubscribe.go", "\ta.attempts++\n", ""},
+		},
+	},
+	{
+		name: "a subscription that has ended is asked for again",
+		edits: []edit{
+			{"stomp/resubscribe.go", "\tif stop != nil {\n\t\tstop()\n\t}", "\t_ = stop"},
+		},
+	},
+	{
+		name: "Restored does not count",
+		edits: []edit{
+			{"stomp/resubscribe.go", "\t\ta.restored++\n", ""},
+		},
+	},
+	{
+		name: "a subscription that waits is restored with all others",
+		edits: []edit{
+			{"stomp/subscription.go", "sub.waitsFor == nil && !sub.again.waitsLocked() &&", "sub.waitsFor == nil &&"},
+		},
+	},
 }
