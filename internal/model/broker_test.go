@@ -54,19 +54,18 @@ type connection struct {
 	last         map[string]*subscribed // the latest of each id, also when it has ended
 	open         map[string][]*delivery // transactions under way, and what is acknowledged in each
 	byAck        map[string]*delivery
-	asked        map[string]string    // receipts asked for by SUBSCRIBE: the subscription's id
-	commands     map[string]string    // of all receipts asked for
-	sends        int                  // that came
-	restored     time.Time            // when the subscription was made whose SUBSCRIBE came last
-	out          int                  // MESSAGEs sent
-	cancelled    map[string]int       // how often each subscription was cancelled
-	cancelledAt  map[string]time.Time // when that was last
-	disconnected bool                 // DISCONNECT came
-	lost         bool                 // a fault ended it, or may do so
-	lostAt       time.Time            // when that was noted first
-	excused      bool                 // the broker has forgotten what it sent
-	asks         bool                 // it is none of the Client's sessions: it asks for a subscription
-	before       *connection          // the newest before it
+	asked        map[string]string      // receipts asked for by SUBSCRIBE: the subscription's id
+	commands     map[string]string      // of all receipts asked for
+	sends        int                    // that came
+	restored     time.Time              // when the subscription was made whose SUBSCRIBE came last
+	out          int                    // MESSAGEs sent
+	cancelled    map[string][]time.Time // when each subscription was cancelled
+	disconnected bool                   // DISCONNECT came
+	lost         bool                   // a fault ended it, or may do so
+	lostAt       time.Time              // when that was noted first
+	excused      bool                   // the broker has forgotten what it sent
+	asks         bool                   // it is none of the Client's sessions: it asks for a subscription
+	before       *connection            // the newest before it
 }
 
 // lose notes that a fault ends it.
@@ -113,7 +112,7 @@ func (w *world) connectionLocked(number uint64) *connection {
 		c = &connection{
 			number: number, subs: make(map[string]*subscribed), last: make(map[string]*subscribed),
 			open: make(map[string][]*delivery), byAck: make(map[string]*delivery), asked: make(map[string]string),
-			commands: make(map[string]string), cancelled: make(map[string]int), cancelledAt: make(map[string]time.Time),
+			commands: make(map[string]string), cancelled: make(map[string][]time.Time),
 			dice: [2]*rand.Rand{rand.New(rand.NewPCG(w.seed, 1000+2*number)), rand.New(rand.NewPCG(w.seed, 1001+2*number))},
 		}
 		w.conns[number] = c
@@ -304,7 +303,7 @@ func (w *world) subscribeCameLocked(c *connection, f stomptest.Frame, effect, re
 			w.newest = c.before
 			s.askedFirst = effect
 		} else {
-			if at := c.cancelledAt[id]; !at.IsZero() && !s.askedFirst && time.Since(at) < time.Minute && w.plan.profile == stomptest.RabbitMQ {
+			if all := c.cancelled[id]; len(all) > 0 && !s.askedFirst && time.Since(all[len(all)-1]) < time.Minute {
 				w.failLocked("%s: it was cancelled on connection %d, which would end over it", show(f), c.number)
 			}
 			s.sent++
@@ -444,8 +443,7 @@ func (w *world) goesLocked(c *connection, f stomptest.Frame, fault string) {
 			if sub := c.subs[id]; sub != nil {
 				sub.taken, sub.ended = true, true
 				if sent && w.plan.profile == stomptest.RabbitMQ {
-					c.cancelled[id]++
-					c.cancelledAt[id] = time.Now()
+					c.cancelled[id] = append(c.cancelled[id], time.Now())
 				}
 				delete(c.subs, id)
 			}
@@ -591,8 +589,11 @@ func (w *world) cut() {
 func (m *mischief) once() {
 	w := m.w
 	which := m.dice.IntN(10)
-	if w.plan.leaves {
+	switch {
+	case w.plan.leaves:
 		which = 0
+	case w.plan.cancels:
+		which = 9
 	}
 	switch which {
 	case 0, 1:

@@ -139,8 +139,10 @@ func (w *world) openLocked() (ids []string, waits map[string]bool) {
 func (w *world) judgeRestoredCountLocked(s *subscription) {
 	least, n := 0, int(s.s.Stats().Restored)
 	for _, c := range w.conns {
-		if !c.lost && !s.reused {
-			least += c.cancelled[s.id]
+		for _, at := range c.cancelled[s.id] {
+			if !s.reused && (!c.lost || c.lostAt.Sub(at) > time.Second) { // it has come
+				least++
+			}
 		}
 	}
 	if n < least && s.leftAt.IsZero() || n > max(0, s.sent-1) {

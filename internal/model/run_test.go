@@ -34,6 +34,7 @@ type plan struct {
 	steps     int
 	prefetch  int
 	leaves    bool // sessions are cut, and nothing else: what had arrived by then is known
+	cancels   bool // RabbitMQ's queues are deleted, and nothing else happens
 	early     bool // the Client is ended while everybody is at work
 	end       ending
 
@@ -103,6 +104,9 @@ func newPlan(dice *rand.Rand) plan {
 		if chance(dice, 2) { // while they are leaving
 			p.early, p.end = true, byDrain
 		}
+	}
+	if p.cancels = !p.leaves && !p.poison && chance(dice, 8); p.cancels {
+		p.profile, p.odds, p.troubles, p.flood = stomptest.RabbitMQ, 0, 2+dice.IntN(4), false
 	}
 	if p.poison { // which is trouble enough
 		if chance(dice, 2) {

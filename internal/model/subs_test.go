@@ -115,7 +115,7 @@ func (a *actor) subscribe() {
 	}
 	if s.sessionOnly {
 		opts = append(opts, stomp.WithoutResubscribe())
-	} else if chance(dice, 3) {
+	} else if chance(dice, 3) || w.plan.cancels {
 		s.again = &stomp.Backoff{Min: 10 * time.Millisecond, Max: time.Second, Attempts: []int{0, 0, 1, 4}[dice.IntN(4)]}
 		opts = append(opts, stomp.WithResubscribe(*s.again))
 	}
@@ -460,7 +460,7 @@ func (s *subscription) closes() {
 		case w.plan.odds > 0 || !isPoisonous(err) || s.destination == poisonTopic:
 		case s.destination != ailingTopic:
 			w.failLocked("%v is no poison, and ends with %v", s, err)
-		case w.confirmed[s.id] && !s.reused:
+		case w.confirmed[s.id] && !s.reused && s.again == nil:
 			w.failLocked("%v was there before, for a while it was refused, and it ends with %v", s, err)
 		}
 	default:
