@@ -156,7 +156,10 @@ func (sub *subscription) setConfirm(r *route, p *pendingReceipt) {
 func (sub *subscription) forgetConfirm() {
 	confirm, s := sub.confirmation()
 	receipts := sub.client.receipts
-	if confirm != nil && s != nil && s.restore == nil && !receipts.areAnsweredTo(subscribes) {
+	sub.mu.Lock()
+	withheld := sub.withheld != nil
+	sub.mu.Unlock()
+	if confirm != nil && s != nil && s.restore == nil && !withheld && !receipts.areAnsweredTo(subscribes) {
 		receipts.remove(confirm.number) // not resolved: who waits for it is woken by the end
 	}
 }

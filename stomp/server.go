@@ -23,6 +23,8 @@ type server struct {
 	namesWhatItCancels bool
 	// endsOverSubscribe: a SUBSCRIBE that it refuses ends the session, and so does one to a queue that was deleted in it.
 	endsOverSubscribe bool
+	// answersSubscribe: it answers every SUBSCRIBE that it takes. A relay in front of it does not pass on all.
+	answersSubscribe bool
 }
 
 type serverKind uint8
@@ -47,9 +49,11 @@ func parseServer(info Session, stream bool) server {
 		s.hidesRejections = true
 		s.namesWhatItCancels = true
 		s.endsOverSubscribe = true
+		s.answersSubscribe = true
 	case strings.HasPrefix(info.Server, "ActiveMQ-Artemis"):
 		s.kind = artemis
 		s.acksAtOnce = true
+		s.answersSubscribe = true
 		// Artemis 2.44 deadlocks internally, and never deletes a queue again, if the client closes while it is about
 		// to.
 		s.closesAfterError = info.Version == V12
@@ -58,6 +62,7 @@ func parseServer(info Session, stream bool) server {
 		// It does not delete a durable subscription that has a subscriber, and the frame that deletes it does not end
 		// the subscriber.
 		s.endsDurableInTwo = true
+		s.answersSubscribe = true
 	}
 	// Both check once per interval whether they have sent anything since, and skip the heart-beat if so: they can be
 	// silent for twice the interval and a few milliseconds.

@@ -63,6 +63,8 @@ type session struct {
 	disconnectReceipt *pendingReceipt // set before disconnectAwaited is closed
 	disconnectAwaited chan struct{}   // closed when DISCONNECT is on its way
 
+	withheld withheld // the SUBSCRIBEs whose UNSUBSCRIBE waits for their RECEIPT; see withhold.go
+
 	lastOverdue atomic.Uint64 // number of the frame that sendOverdue has sent last
 
 	restore func() error // restores the session while the loops run; nil: that is done before start. Set before start
@@ -80,6 +82,12 @@ type session struct {
 
 	// Counted by the read loop, read by Stats.
 	received, beatsReceived, repaired atomic.Uint64
+}
+
+// withheld holds receipts in order.
+type withheld struct {
+	mu  sync.Mutex // guards all; a leaf
+	all []*pendingReceipt
 }
 
 // newSession makes the session of a connection whose CONNECTED has come. dec may hold what came after that.

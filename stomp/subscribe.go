@@ -206,6 +206,7 @@ func (sub *subscription) sendSubscribe(ctx context.Context, s *session, more Hea
 			sub.refuse(r, e, false)
 		} else {
 			sub.accepted(r)
+			sub.sendWithheld(r)
 		}
 	}
 	if !sub.enter(r) {

@@ -50,9 +50,11 @@ func (s *Subscription[T]) Confirmed(ctx context.Context) error { return s.sub.co
 // If ctx ends first, what still waits is dropped and counted, UNSUBSCRIBE goes out anyway, and ctx's error is
 // returned. The subscription has ended when Unsubscribe returns, and its id may be used again. With [WithReceipt] it
 // waits for the broker's RECEIPT, however long that takes; without, for a second, and only if the broker is known to
-// send receipts. In auto mode that second begins anew with each message of the subscription that still comes. From the
-// call on, Err is nil, whatever else happens meanwhile. Of a subscription that has failed, Unsubscribe waits for the
-// consumer alone. A header that cannot be encoded is an error, and the subscription goes on.
+// send receipts. In auto mode that second begins anew with each message of the subscription that still comes. Where the
+// broker has not answered SUBSCRIBE yet and is known to, that is awaited first in the same way; UNSUBSCRIBE goes out only
+// when it comes, and not for what the broker does not have (a Spring relay's /app/…). From the call on, Err is nil,
+// whatever else happens meanwhile. Of a subscription that has failed, Unsubscribe waits for the consumer alone. A header
+// that cannot be encoded is an error, and the subscription goes on.
 //
 // A durable subscription ends for good if [WithHeader] repeats here what made it durable: durable and auto-delete on
 // RabbitMQ, activemq.subscriptionName or durable-subscription-name on ActiveMQ. Otherwise it goes on collecting
@@ -83,22 +85,24 @@ type subscription struct {
 
 	stallLogged time.Time // when a stall was logged last; owned by the read loop
 
-	mu            sync.Mutex      // guards what follows; a leaf: nothing is locked below it
-	err           error           // set before done is closed
-	ending        bool            // beginEnd was called
-	unsubscribing bool            // Unsubscribe was called
-	farewell      farewell        // how far UNSUBSCRIBE has come
-	overThere     bool            // the broker has ended it as well, or never had it: no UNSUBSCRIBE is sent
-	released      bool            // the id may be used again
-	freed         notify.Event    // released has been set
-	waitsFor      error           // why it is not sent with all others on the next session; nil: it is
-	route         *route          // on the latest session that it was sent on; nil: none yet
-	subscribeSent bool            // the outbox has accepted route's SUBSCRIBE, and it was not withdrawn
-	sentBefore    bool            // an earlier session may have written one
-	confirm       *pendingReceipt // of that SUBSCRIBE
-	renewed       notify.Event    // confirm has been set again
-	unwatched     bool            // the ctx it was made with does not matter any more
-	unwatch       func()          // stops watching that; nil: not watched
+	mu             sync.Mutex      // guards what follows; a leaf: nothing is locked below it
+	err            error           // set before done is closed
+	ending         bool            // beginEnd was called
+	unsubscribing  bool            // Unsubscribe was called
+	farewell       farewell        // how far UNSUBSCRIBE has come
+	withheld       *route          // it goes out when the RECEIPT of the SUBSCRIBE on this comes; nil: it need not
+	withheldConfig *frameConfig    // of Unsubscribe's options; nil: none
+	overThere      bool            // the broker has ended it as well, or never had it: no UNSUBSCRIBE is sent
+	released       bool            // the id may be used again
+	freed          notify.Event    // released has been set
+	waitsFor       error           // why it is not sent with all others on the next session; nil: it is
+	route          *route          // on the latest session that it was sent on; nil: none yet
+	subscribeSent  bool            // the outbox has accepted route's SUBSCRIBE, and it was not withdrawn
+	sentBefore     bool            // an earlier session may have written one
+	confirm        *pendingReceipt // of that SUBSCRIBE
+	renewed        notify.Event    // confirm has been set again
+	unwatched      bool            // the ctx it was made with does not matter any more
+	unwatch        func()          // stops watching that; nil: not watched
 }
 
 // farewell is how far UNSUBSCRIBE has come.

@@ -1,6 +1,7 @@
 package stomp
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -21,7 +22,7 @@ func (sub *subscription) sendUnsubscribe(cfg *frameConfig) (r *pendingReceipt, n
 		sub.release() // if what was begun is settled
 		return nil, 0, nil
 	}
-	if needed { // if the outbox has not accepted SUBSCRIBE by now, it never will: see admitSubscribe
+	if needed && !sub.withhold(route, cfg) { // if the outbox has not accepted SUBSCRIBE by now, it never will: see admitSubscribe
 		r, number, err = sub.submitUnsubscribe(route, cfg)
 	}
 	sub.mu.Lock()
@@ -121,12 +122,13 @@ func (sub *subscription) unsubscribe(ctx context.Context, opts []FrameOption) er
 
 // leaveAuto unsubscribes in auto mode: UNSUBSCRIBE first, then the consumer gets everything that had arrived.
 func (sub *subscription) leaveAuto(ctx context.Context, cfg *frameConfig) error {
+	late := sub.awaitSubscribed(ctx, cfg)
 	r, number, err := sub.sendUnsubscribe(cfg)
 	if err == nil {
-		err = sub.awaitUnsubscribed(ctx, cfg, r, number)
+		err = cmp.Or(late, sub.awaitUnsubscribed(ctx, cfg, r, number))
 	}
 	sub.inbox.Drain()
-	if late := sub.awaitConsumer(ctx); late != nil {
+	if late = sub.awaitConsumer(ctx); late != nil {
 		err = late
 	}
 	if sub.beginEnd(nil, false) {
@@ -167,6 +169,7 @@ func (sub *subscription) leaveAcked(ctx context.Context, cfg *frameConfig) error
 			err = &opError{op: "unsubscribe", target: sub.destination, step: "waiting for acknowledgements", err: ctxError(ctx), hint: "the broker delivers the rest again"}
 		}
 	}
+	err = cmp.Or(err, sub.awaitSubscribed(ctx, cfg))
 	if !sub.beginEnd(nil, false) {
 		return sub.unlessOver(err)
 	}

@@ -342,7 +342,7 @@ func TestUnsubscribe_durable_subscription(t *testing.T) {
 			p, c := rig.NewServer(t).Session("version:1.2\nserver:" + server)
 			sub, err := c.NewSubscription(t.Context(), "/topic/a", stomp.WithHeader("activemq.subscriptionName", "mine"))
 			rig.OK(t, err)
-			p.Want(wire.Subscribe)
+			p.Receipt(p.Want(wire.Subscribe))
 			done := rig.Go(func() error {
 				return sub.Unsubscribe(t.Context(), stomp.WithHeader("activemq.subscriptionName", "mine"), stomp.WithReceipt())
 			})

@@ -31,6 +31,7 @@ type account struct {
 	renewedAt time.Time                        // when that has returned last
 	ailing    bool                             // ailingTopic is refused
 	slowed    bool                             // it was slow for a while
+	deletes   bool                             // it has deleted queues
 	silent    bool                             // the broker as a whole
 	heard     time.Time                        // since when, or since when not
 }
@@ -219,7 +220,7 @@ func (w *world) faultLocked(c *connection, e stomptest.Event) (act stomptest.Act
 			c.lose()
 			return stomptest.ReplyError("no reason", nil, nil, chance(dice, 2)), "ERROR"
 		}
-	case command == "RECEIPT":
+	case command == "RECEIPT" && c.commands[e.Frame.Get("receipt-id")] != "SUBSCRIBE": // that would say that there is none
 		return stomptest.Drop(), "dropped"
 	}
 	return stomptest.Pass(), ""
@@ -303,7 +304,7 @@ func (w *world) subscribeCameLocked(c *connection, f stomptest.Frame, effect, re
 			w.newest = c.before
 			s.askedFirst = effect
 		} else {
-			if all := c.cancelled[id]; len(all) > 0 && !s.askedFirst && time.Since(all[len(all)-1]) < time.Minute {
+			if all := c.cancelled[id]; len(all) > 0 && !s.reused && !s.askedFirst && time.Since(all[len(all)-1]) < time.Minute {
 				w.failLocked("%s: it was cancelled on connection %d, which would end over it", show(f), c.number)
 			}
 			s.sent++
@@ -476,6 +477,11 @@ func (r refusals) Handle(_ context.Context, rec slog.Record) error {
 		return nil // it may be the broker that is late
 	}
 	if c.excused {
+		return nil
+	}
+	if w.deletes && strings.Contains(why, "no queue '") { // on a connection that had named it before
+		w.noteLocked("the broker says: %s", why)
+		c.lose()
 		return nil
 	}
 	for _, sub := range c.last {
@@ -655,6 +661,7 @@ func (m *mischief) once() {
 		destination := destinations[m.dice.IntN(len(destinations))]
 		w.note("the broker deletes %s", destination)
 		w.mu.Lock()
+		w.deletes = true
 		w.words++
 		for _, c := range w.conns {
 			for _, sub := range c.subs {
