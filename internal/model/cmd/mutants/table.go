@@ -14,7 +14,7 @@ var table = []mutant{
 	{
 		name: "UNSUBSCRIBE is lost",
 		edits: []edit{
-			{"stomp/unsubscribe.go", "\tif needed { // if", "\tif needed = false; needed { // if"},
+			{"stomp/unsubscribe.go", "\tif needed && !sub.withhold(route, cfg) { // if", "\tif needed = false; needed { // if"},
 		},
 	},
 	{
