@@ -162,6 +162,8 @@ const (
 	poisonTopic = "/topic/poison"
 	poisonQueue = "/queue/poison"
 	poisonWords = "that is poison"
+	// appTopic is kept by a relay: its SUBSCRIBE is never answered, and the broker behind does not know it.
+	appTopic    = "/topic/app"
 	ailingTopic = "/topic/ailing" // is refused for a while, as when its home node is down
 )
 
@@ -174,6 +176,9 @@ func (w *world) faultLocked(c *connection, e stomptest.Event) (act stomptest.Act
 		return stomptest.Drop(), "left out"
 	}
 	destination := e.Frame.Get("destination")
+	if in && command == "SUBSCRIBE" && destination == appTopic {
+		return stomptest.Drop(), "kept"
+	}
 	if in && w.plan.poison && (command == "SUBSCRIBE" && (destination == poisonTopic || destination == ailingTopic && w.ailing) ||
 		command == "SEND" && destination == poisonQueue) {
 		w.words++
@@ -264,6 +269,8 @@ func (w *world) cameLocked(c *connection, f stomptest.Frame, fault string) {
 	case "UNSUBSCRIBE":
 		sub := c.last[id]
 		switch {
+		case sub != nil && sub.destination == appTopic && !strings.HasPrefix(id, "mine-"): // those may be sent
+			w.failLocked("%s: the broker does not know that subscription, and ends connection %d", show(f), c.number)
 		case sub == nil, sub.ended && !sub.taken:
 			w.failLocked("%s: there is no such subscription on connection %d", show(f), c.number)
 		case sub.ended: // it crosses the ERROR that says so

@@ -74,7 +74,7 @@ func (w *world) judgeRestored() {
 		return
 	}
 	for _, s := range w.subs {
-		if s.s != nil && s.leftAt.IsZero() && !closed(s.s.Done()) && s.destination != poisonTopic && w.newest.subs[s.id] == nil {
+		if s.s != nil && s.leftAt.IsZero() && !closed(s.s.Done()) && s.destination != poisonTopic && s.destination != appTopic && w.newest.subs[s.id] == nil {
 			w.failLocked("%v is not there on connection %d", s, w.newest.number)
 		}
 	}
@@ -113,6 +113,10 @@ func (w *world) openLocked() (ids []string, waits map[string]bool) {
 	for _, s := range w.subs {
 		if s.s != nil && !closed(s.s.Done()) {
 			ids = append(ids, s.id)
+			if s.destination == appTopic {
+				waits[s.id] = true
+				continue
+			}
 			lasts := s.again != nil && s.again.Attempts == 0
 			if lasts {
 				waits[s.id] = s.destination == poisonTopic

@@ -34,6 +34,7 @@ type plan struct {
 	steps     int
 	prefetch  int
 	leaves    bool // sessions are cut, and nothing else: what had arrived by then is known
+	relay     bool // there is one in front of the broker
 	cancels   bool // RabbitMQ's queues are deleted, and nothing else happens
 	early     bool // the Client is ended while everybody is at work
 	end       ending
@@ -114,6 +115,7 @@ func newPlan(dice *rand.Rand) plan {
 		}
 		p.muteSubscribe = chance(dice, 3)
 	}
+	p.relay = chance(dice, 4) && p.version != stomp.V10 && (p.profile == stomptest.RabbitMQ || p.profile == stomptest.Artemis || p.profile == stomptest.Classic)
 	p.muteSubscribe = p.muteSubscribe && p.profile == stomptest.Generic // the others answer each that they take
 	return p
 }

@@ -85,6 +85,9 @@ func (a *actor) subscribe() {
 	if w.plan.poison && chance(dice, 4) {
 		s.destination = []string{poisonTopic, ailingTopic}[dice.IntN(2)]
 	}
+	if w.plan.relay && chance(dice, 4) {
+		s.destination = appTopic
+	}
 	w.mu.Lock()
 	s.number, s.began = len(w.subs), time.Now()
 	s.dice = rand.New(rand.NewPCG(w.seed, uint64(100_000+s.number)))

@@ -810,4 +810,16 @@ var table = []mutant{
 			{"stomp/subscription.go", "sub.waitsFor == nil && !sub.again.waitsLocked() &&", "sub.waitsFor == nil &&"},
 		},
 	},
+	{
+		name: "UNSUBSCRIBE is sent to a broker that does not have the subscription",
+		edits: []edit{
+			{"stomp/unsubscribe.go", "\tif needed && !sub.withhold(route, cfg) { // if", "\tif needed { // if"},
+		},
+	},
+	{
+		name: "a withheld UNSUBSCRIBE is forgotten",
+		edits: []edit{
+			{"stomp/subscribe.go", "\t\t\tsub.sendWithheld(r)\n", ""},
+		},
+	},
 }
