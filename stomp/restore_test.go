@@ -3,6 +3,7 @@ package stomp_test
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -79,6 +80,40 @@ func TestSubscription_promise3_what_was_ended_while_offline_is_not_restored(t *t
 		}
 	})
 }
+
+// A subscription that is made right after the last SUBSCRIBE of a new session, before calls can use that, is not forgotten.
+// The log is told of that SUBSCRIBE at this moment.
+func TestSubscribe_promise3_while_a_session_is_restored(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var c *stomp.Client
+		sent := 0
+		moment := onDebug(func(message string) {
+			if message != "stomp: send" {
+				return
+			}
+			if sent++; sent == 4 { // CONNECT, SUBSCRIBE, CONNECT, SUBSCRIBE
+				_, err := c.Subscribe(t.Context(), "/queue/late")
+				rig.OK(t, err)
+			}
+		})
+		server, p, c1 := rig.Reconnecting(t, wire.V12, stomp.WithLogger(slog.New(moment)))
+		c = c1
+		_, err := c.Subscribe(t.Context(), "/queue/a")
+		rig.OK(t, err)
+		p.Want(wire.Subscribe)
+		p.Close()
+		server.Resume(wire.V12)
+		rig.Equal(t, "the next session", server.Carried(), []string{"SUBSCRIBE /queue/a", "SUBSCRIBE /queue/late"})
+	})
+}
+
+// onDebug is a log handler that is told each line's message.
+type onDebug func(message string)
+
+func (h onDebug) Enabled(context.Context, slog.Level) bool      { return true }
+func (h onDebug) Handle(_ context.Context, r slog.Record) error { h(r.Message); return nil }
+func (h onDebug) WithAttrs([]slog.Attr) slog.Handler            { return h }
+func (h onDebug) WithGroup(string) slog.Handler                 { return h }
 
 func TestSubscription_promise3_WithoutResubscribe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

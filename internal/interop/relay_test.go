@@ -49,9 +49,6 @@ func TestSpring_promise12_Unsubscribe_of_what_the_relay_keeps(t *testing.T) {
 		if err := arrives(ctx, c, news); err != nil {
 			t.Error(err)
 		}
-		if err := news.Unsubscribe(ctx, stomp.WithReceipt()); err != nil {
-			t.Error(err)
-		}
 	}
 	if st := c.Status(); st.Epoch != 1 {
 		t.Errorf("session %d, want the first: %v", st.Epoch, st.Err)
