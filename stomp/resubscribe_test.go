@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -162,9 +163,9 @@ func TestWithResubscribe_delays_and_attempts(t *testing.T) {
 // The attempts on a connection of its own count as well, and begin anew once it was accepted.
 func TestWithResubscribe_attempts_on_connections_of_its_own(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		refusals := 0
+		var refusals atomic.Int32
 		b := refusing(t, stomptest.RabbitMQ, func(stomptest.Event) stomptest.Action {
-			if refusals--; refusals >= 0 {
+			if refusals.Add(-1) >= 0 {
 				return stomptest.ReplyError("no", nil, nil, true)
 			}
 			return stomptest.Pass()
@@ -174,13 +175,13 @@ func TestWithResubscribe_attempts_on_connections_of_its_own(t *testing.T) {
 			stomp.Backoff{Min: time.Millisecond, Max: time.Millisecond, Attempts: 3}))
 		rig.OK(t, err)
 		for n := range 3 {
-			refusals = 2
+			refusals.Store(2)
 			b.Cancel("/queue/bad")
 			synctest.Wait()
 			rig.OK(t, sub.Confirmed(t.Context()))
 			restored(t, sub, uint64(n+1))
 		}
-		refusals = 3
+		refusals.Store(3)
 		b.Cancel("/queue/bad")
 		rig.Closed(t, sub.C)
 		rig.Refused(t, sub.Err(), "no")
@@ -378,9 +379,10 @@ func TestWithResubscribe_home_node_is_down(t *testing.T) {
 	} {
 		for _, before := range []bool{true, false} {
 			rig.Bubble(t, fmt.Sprint(name, "/there_before=", before), func(t *testing.T) {
-				down := !before
+				var down atomic.Bool
+				down.Store(!before)
 				b := refusing(t, way.profile, func(stomptest.Event) stomptest.Action {
-					if down {
+					if down.Load() {
 						return way.answer
 					}
 					return stomptest.Pass()
@@ -397,7 +399,7 @@ func TestWithResubscribe_home_node_is_down(t *testing.T) {
 				time.Sleep(time.Minute)
 				epoch := uint64(1)
 				if before {
-					down = true
+					down.Store(true)
 					b.Cut()
 					epoch++
 				}
@@ -411,13 +413,13 @@ func TestWithResubscribe_home_node_is_down(t *testing.T) {
 				}
 				epoch = c.Status().Epoch
 				l := listenTo(b, others[4])
-				time.Sleep(2 * time.Minute)
+				time.Sleep(40 * time.Second)
 				l.share(t, 0.99)
 				if n := c.Status().Epoch; n != epoch {
 					t.Errorf("then it cost %d sessions more", n-epoch)
 				}
 				restored(t, bad, 0)
-				down = false
+				down.Store(false)
 				time.Sleep(2 * time.Second)
 				if way.profile == stomptest.Spring {
 					time.Sleep(15 * time.Second) // which confirms nothing
