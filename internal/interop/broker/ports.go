@@ -71,8 +71,8 @@ func accepts(ports ...int) bool {
 	return true
 }
 
-// unused returns an error if somebody listens on one of ports: a program that was given the same one meanwhile. A server
-// in Java may only log that it could not listen, and its clients would talk to that program.
+// unused returns an error if somebody listens on one of ports: a program that was given the same one meanwhile. A
+// server in Java may only log that it could not listen, and its clients would talk to that program.
 func unused(ports ...int) error {
 	for _, port := range ports {
 		if accepts(port) {
