@@ -12,7 +12,7 @@ import (
 var (
 	tomcatSplit = stomp.WithMessageSplit(8000)
 	tomcatLimit = limited{size: 20_000, says: "WithMessageSplit", connect: []stomp.ConnectOption{stomp.WithMessageSplit(1 << 30)}}
-	jettySplit  = stomp.WithMessageSplit(60_000)
+	jettySplit  = stomp.WithMessageSplit(65_000)
 	jettyLimit  = limited{size: 70_000, says: "WithMessageSplit", connect: []stomp.ConnectOption{stomp.WithMessageSplit(1 << 30)}}
 )
 

@@ -73,6 +73,9 @@ func (s *javaServer) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := unused(s.ports...); err != nil {
+		return err
+	}
 	console := new(tail)
 	cmd := exec.Command("java",
 		// Small and quick to start: no test measures it.

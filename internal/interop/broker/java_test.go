@@ -1,6 +1,7 @@
 package broker_test
 
 import (
+	"cmp"
 	"errors"
 	"strconv"
 	"testing"
@@ -121,7 +122,7 @@ func TestOpenMQ_serves_and_restarts(t *testing.T) {
 // because Spring is configured to preserve the order.
 func TestSpring_simple_broker_serves_and_restarts(t *testing.T) {
 	for _, stack := range []broker.SpringStack{broker.SpringTomcat, broker.SpringJetty, broker.SpringBoot3} {
-		t.Run(string(stack), func(t *testing.T) { servesSimple(t, stack) })
+		t.Run(cmp.Or(string(stack), "Tomcat"), func(t *testing.T) { servesSimple(t, stack) })
 	}
 }
 

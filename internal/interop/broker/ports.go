@@ -80,3 +80,14 @@ func TakeAddress() (string, error) {
 	}
 	return address(port), nil
 }
+
+// unused returns an error if somebody listens on one of ports: a program that was given the same one meanwhile. A
+// server in Java may only log that it could not listen, and its clients would talk to that program.
+func unused(ports ...int) error {
+	for _, port := range ports {
+		if accepts(port) {
+			return fmt.Errorf("another program listens on port %d", port)
+		}
+	}
+	return nil
+}

@@ -2,6 +2,8 @@ package broker
 
 import (
 	"net"
+	"strconv"
+	"strings"
 	"testing"
 )
 
@@ -38,5 +40,24 @@ func TestAccepts_needs_every_port(t *testing.T) {
 	l.Close()
 	if accepts(open) {
 		t.Error("a closed listener accepts")
+	}
+}
+
+func TestUnused_finds_whoever_listens(t *testing.T) {
+	free, err := takePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	taken := l.Addr().(*net.TCPAddr).Port
+	if err := unused(free); err != nil {
+		t.Error(err)
+	}
+	if err := unused(free, taken); err == nil || !strings.Contains(err.Error(), strconv.Itoa(taken)) {
+		t.Errorf("%v, want that port %d is taken", err, taken)
 	}
 }
