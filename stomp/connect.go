@@ -247,6 +247,7 @@ func (a *attempt) shakeHands(ctx context.Context, conn *ws.Conn, hello wire.Fram
 		typ = ws.Binary
 	}
 	if err := writeNow(conn, typ, encoded); err != nil {
+		err = cmp.Or(conn.Alert(), err)
 		return nil, fmt.Errorf("sending CONNECT: %w", cutBy(ctx, err))
 	}
 	a.env.trace("send", hello)
@@ -289,8 +290,12 @@ func (a *attempt) firstFrame(ctx context.Context, conn *ws.Conn, dec *wire.Decod
 	for {
 		p, final, err := conn.Read()
 		if err != nil {
+			hint := a.hint(string(start))
+			if len(start) == 0 && hungUp(err) && a.isPlainSocket() {
+				hint = "the server closed the connection without an answer: does it want TLS on this port? Then it is tls://"
+			}
 			err = cutOff(cutBy(ctx, err), dec, newConnectError)
-			if hint := a.hint(string(start)); hint != "" {
+			if hint != "" {
 				err = fmt.Errorf("%w (%s)", err, hint)
 			}
 			return f, fmt.Errorf("waiting for CONNECTED: %w", err)
@@ -320,6 +325,11 @@ func (a *attempt) hint(start string) string {
 		return "the server speaks TLS on this port: is it tls:// or wss://?"
 	}
 	return ""
+}
+
+// isPlainSocket reports whether the attempt goes by a bare socket without TLS.
+func (a *attempt) isPlainSocket() bool {
+	return a.cfg.dialer == nil && (strings.HasPrefix(a.shown, "tcp:") || strings.HasPrefix(a.shown, "stomp:"))
 }
 
 // newConnectError returns the error of an ERROR in answer to CONNECT.

@@ -27,7 +27,8 @@ func TestConnect_W7_refused_upgrades(t *testing.T) {
 		{200, true, "this is no WebSocket"}, {301, true, "301 Moved Permanently to http://elsewhere.test/ws: dial that address itself"},
 		{400, true, "400 Bad Request"}, {401, true, "401 Unauthorized: it wants credentials with the HTTP request"},
 		{403, true, "403 Forbidden"}, {404, true, "404 Not Found: is the path right?"}, {408, false, "408 Request Timeout"},
-		{429, false, "429 Too Many Requests"}, {500, false, "500 Internal Server Error"}, {503, false, "503 Service Unavailable"},
+		{429, false, "429 Too Many Requests"}, {500, false, "500 Internal Server Error"},
+		{501, true, "501 Not Implemented: does a proxy in between drop the Upgrade header?"}, {502, false, "502 Bad Gateway: it is a proxy"}, {503, false, "503 Service Unavailable"},
 	} {
 		t.Run(fmt.Sprint(c.status), func(t *testing.T) {
 			server := rig.NewHTTPServer(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

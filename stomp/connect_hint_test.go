@@ -20,11 +20,16 @@ func TestConnect_W7_hints_at_the_path(t *testing.T) {
 		body   string
 		hint   string
 	}{
-		"SockJS":                       {"/ws", 200, "Welcome to SockJS!\n", "this is an endpoint of SockJS: append /websocket to the path (200 OK)"},
-		"SockJS_of_Spring_6":           {"/ws", 400, "", "400 Bad Request: if it is a SockJS endpoint, append /websocket to the path"},
-		"not_SockJS":                   {"/ws/websocket", 400, "", "the WebSocket upgrade: 400 Bad Request"},
-		"no_Upgrade_at_Spring":         {"/ws/websocket", 400, `Can "Upgrade" only to "WebSocket".`, "400 Bad Request: does a proxy in between drop the Upgrade header? (the server says"},
-		"no_Upgrade_at_RabbitMQ":       {"/ws", 501, "", "501 Not Implemented: does a proxy in between drop the Upgrade header?"},
+		"SockJS":                 {"/ws", 200, "Welcome to SockJS!\n", "this is an endpoint of SockJS: append /websocket to the path (200 OK)"},
+		"SockJS_of_Spring_6":     {"/ws", 400, "", "400 Bad Request: if it is a SockJS endpoint, append /websocket to the path"},
+		"not_SockJS":             {"/ws/websocket", 400, "", "the WebSocket upgrade: 400 Bad Request"},
+		"no_Upgrade_at_Spring":   {"/ws/websocket", 400, `Can "Upgrade" only to "WebSocket".`, "400 Bad Request: does a proxy in between drop the Upgrade header? (the server says"},
+		"no_Upgrade_at_RabbitMQ": {"/ws", 501, "", "501 Not Implemented: does a proxy in between drop the Upgrade header?"},
+		"no_Upgrade_at_gorilla": {"/ws", 400, "websocket: the client is not using the websocket protocol: 'upgrade' token not found in 'Connection' header",
+			"400 Bad Request: does a proxy in between drop the Upgrade header? (the server says"},
+		"plain_to_TLS_at_nginx":        {"/ws", 400, "<html><head><title>400 The plain HTTP request was sent to HTTPS port</title>", "400 Bad Request: it speaks TLS on this port: is it wss://?"},
+		"plain_to_TLS_at_Go":           {"/ws", 400, "Client sent an HTTP request to an HTTPS server.\n", "400 Bad Request: it speaks TLS on this port: is it wss://?"},
+		"nobody_behind_a_gateway":      {"/ws", 502, "", "502 Bad Gateway: it is a proxy, and the server behind it does not answer"},
 		"no_Upgrade_as_HTTP_states_it": {"/ws", 426, "", "426 Upgrade Required: does a proxy in between drop the Upgrade header?"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -34,8 +39,9 @@ func TestConnect_W7_hints_at_the_path(t *testing.T) {
 			}), nil)
 			err := rig.ConnectError(t, t.Context(), rig.WebSocketURL(server)+c.path)
 			rig.ErrorSays(t, err, c.hint)
-			if failed := rig.ErrorAs[stomp.ConnectError](t, err); failed.StatusCode != c.status || string(failed.Body) != c.body {
-				t.Errorf("status %d, body %q", failed.StatusCode, failed.Body)
+			failed := rig.ErrorAs[stomp.ConnectError](t, err)
+			if failed.StatusCode != c.status || string(failed.Body) != c.body || failed.Permanent() != (c.status != 502) {
+				t.Errorf("status %d, body %q, permanent: %t", failed.StatusCode, failed.Body, failed.Permanent())
 			}
 			if c.path == "/ws/websocket" && strings.Contains(err.Error(), "append") {
 				t.Errorf("the error says %q", err)
@@ -64,6 +70,7 @@ func TestConnect_C4_hints_at_the_scheme(t *testing.T) {
 		"ws_to_STOMP_over_TCP":          {"ws://" + answering("ERROR\nmessage:Illegal command\n\n\x00"), "Then it is tcp://"},
 		"ws_to_one_that_closes":         {"ws://" + answering(""), "For STOMP without it write tcp://"},
 		"tls_to_a_server_without_TLS":   {"tls://" + plainWeb, "the server does not speak TLS on this port: is it tcp://?"},
+		"tcp_to_one_that_closes":        {"tcp://" + answering(""), "the server closed the connection without an answer: does it want TLS on this port? Then it is tls://"},
 		"tcp_to_something_else":         {"tcp://" + answering("220 mail.test ESMTP\r\n"), "does a STOMP server listen there?"},
 		"tcp_to_a_web_server_that_dies": {"tcp://" + answering("HTTP/"), "a web server answers there: is it ws://?"},
 	} {

@@ -18,23 +18,29 @@ import (
 
 // Authority is a private CA.
 type Authority struct {
-	Pool *x509.CertPool // holds cert
+	Certificate *x509.Certificate
+	Pool        *x509.CertPool // holds Certificate alone
 
-	cert *x509.Certificate
-	key  *ecdsa.PrivateKey
+	key *ecdsa.PrivateKey
 }
 
-// NewAuthority makes one.
+// NewAuthority makes one whose name is CN=CA.
 func NewAuthority(t testing.TB) *Authority {
+	t.Helper()
+	return NewNamedAuthority(t, "CA")
+}
+
+// NewNamedAuthority makes one of that common name.
+func NewNamedAuthority(t testing.TB, name string) *Authority {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	OK(t, err)
 	template := &x509.Certificate{
-		Subject: pkix.Name{CommonName: "CA"}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+		Subject: pkix.Name{CommonName: name}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
 	}
-	ca := &Authority{Pool: x509.NewCertPool(), cert: template, key: key}
-	ca.cert = ca.Issue(t, template).Leaf
-	ca.Pool.AddCert(ca.cert)
+	ca := &Authority{Pool: x509.NewCertPool(), Certificate: template, key: key}
+	ca.Certificate = ca.Issue(t, template).Leaf
+	ca.Pool.AddCert(ca.Certificate)
 	return ca
 }
 
@@ -46,13 +52,15 @@ func (ca *Authority) Issue(t testing.TB, template *x509.Certificate) tls.Certifi
 		var err error
 		key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 		OK(t, err)
-		template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}
+		if template.ExtKeyUsage == nil {
+			template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}
+		}
 	}
 	template.SerialNumber = big.NewInt(time.Now().UnixNano())
 	if template.NotAfter.IsZero() {
 		template.NotBefore, template.NotAfter = time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, ca.cert, &key.PublicKey, ca.key)
+	der, err := x509.CreateCertificate(rand.Reader, template, ca.Certificate, &key.PublicKey, ca.key)
 	OK(t, err)
 	leaf, err := x509.ParseCertificate(der)
 	OK(t, err)
@@ -76,6 +84,12 @@ func (ca *Authority) Expired(t testing.TB) tls.Certificate {
 	t.Helper()
 	return ca.Issue(t, &x509.Certificate{IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
 		NotBefore: time.Now().Add(-2 * time.Hour), NotAfter: time.Now().Add(-time.Hour)})
+}
+
+// ClientOnly issues a certificate for the loopback's address with which no server may show itself.
+func (ca *Authority) ClientOnly(t testing.TB) tls.Certificate {
+	t.Helper()
+	return ca.Issue(t, &x509.Certificate{IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
 }
 
 // WithTLS makes a Client connect with that configuration.

@@ -2,6 +2,7 @@ package ws
 
 import (
 	"context"
+	"crypto/tls"
 	"net"
 	"net/http"
 	"net/http/httptrace"
@@ -13,6 +14,7 @@ import (
 type attempt struct {
 	ctx    context.Context
 	cloned bool // the transport is a copy for this attempt alone, and so is the connection that it uses; set before it is used
+	auth   clientAuth
 
 	mu       sync.Mutex // guards the following
 	stage    string     // what is under way, for the error of a ctx that ends
@@ -87,9 +89,12 @@ func (a *attempt) setStage(stage string) {
 // traceContext returns a context by which net/http reports what it is doing, and what connection it uses.
 func (a *attempt) traceContext() context.Context {
 	return httptrace.WithClientTrace(a.ctx, &httptrace.ClientTrace{
-		DNSStart:          func(i httptrace.DNSStartInfo) { a.setStage("looking up " + i.Host) },
-		ConnectStart:      func(_, addr string) { a.setStage("connecting to " + addr) },
-		TLSHandshakeStart: func() { a.setStage("in the TLS handshake") },
+		DNSStart:     func(i httptrace.DNSStartInfo) { a.setStage("looking up " + i.Host) },
+		ConnectStart: func(_, addr string) { a.setStage("connecting to " + addr) },
+		TLSHandshakeStart: func() {
+			a.setStage("in the TLS handshake")
+			a.auth.begin()
+		},
 		GotConn: func(i httptrace.GotConnInfo) {
 			a.mu.Lock()
 			defer a.mu.Unlock()
@@ -120,6 +125,11 @@ func (a *attempt) transport(rt http.RoundTripper) (_ http.RoundTripper, cleanUp 
 	t.DialContext = a.trackDial(plainDial(t)) // takes precedence over Dial
 	if dial := secureDial(t); dial != nil {
 		t.DialTLSContext = a.trackDial(dial)
+	} else {
+		if t.TLSClientConfig == nil { // else it is a copy
+			t.TLSClientConfig = new(tls.Config)
+		}
+		a.auth.watch(t.TLSClientConfig)
 	}
 	if t.Proxy != nil {
 		a.throughProxy(t)

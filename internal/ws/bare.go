@@ -33,11 +33,15 @@ func (a *attempt) dialBare(t Target, client *http.Client) (*Conn, error) {
 		return Stream(nc), nil
 	}
 	a.setStage("in the TLS handshake")
-	secured := tls.Client(nc, bareTLS(transport.TLSClientConfig, t.u.Hostname()))
+	cfg := bareTLS(transport.TLSClientConfig, t.u.Hostname())
+	a.auth.watch(cfg)
+	secured := tls.Client(nc, cfg)
 	if err := secured.HandshakeContext(a.ctx); err != nil {
 		return nil, a.explain(t, nil, err) // finish closes nc
 	}
-	return Stream(secured), nil
+	c := Stream(secured)
+	c.auth = &a.auth
+	return c, nil
 }
 
 // bareTLS returns a copy of an HTTP transport's TLS configuration, without HTTP's protocols and with host to verify.

@@ -50,9 +50,10 @@ type Conn struct {
 	ws *websocket.Conn // nil: a stream
 
 	// Set before the Conn is handed out.
-	client        bool  // made by Dial; see firstPiece
-	keepsMessages bool  // a stream of which each Write becomes a message: nothing is gathered
-	readLimit     int64 // bytes of one message; 0: none
+	client        bool        // made by Dial; see firstPiece
+	keepsMessages bool        // a stream of which each Write becomes a message: nothing is gathered
+	readLimit     int64       // bytes of one message; 0: none
+	auth          *clientAuth // a bare socket with TLS: for the alert that the first read may meet; else nil
 
 	// Reading. Owned by the reader.
 	typ     MessageType

@@ -53,7 +53,7 @@ func (c *Conn) explainRead(err error) error {
 	case failed == io.EOF || failed == io.ErrUnexpectedEOF: // the latter from TLS
 		return fmt.Errorf("ws: read: the connection ended without a close frame: %w", failed)
 	default:
-		return fmt.Errorf("ws: read: %w", explainAlert(failed))
+		return fmt.Errorf("ws: read: %w", explainAlert(failed, c.auth))
 	}
 	switch written := c.b.out.failure(); {
 	case written != nil && errors.Is(err, written): // the library was answering a frame

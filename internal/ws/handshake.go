@@ -1,6 +1,7 @@
 package ws
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -40,7 +42,7 @@ func (e *PermanentError) Unwrap() error { return e.Err }
 // explain returns what the attempt's err means, with a hint what to look at. resp is nil where none came.
 func (a *attempt) explain(t Target, resp *http.Response, err error) *HandshakeError {
 	if resp != nil {
-		return refused(t, resp, err)
+		return a.refused(t, resp, err)
 	}
 	if ctxErr := a.ctx.Err(); ctxErr != nil {
 		return &HandshakeError{Err: a.interrupted(t, ctxErr)}
@@ -56,7 +58,7 @@ func (a *attempt) explain(t Target, resp *http.Response, err error) *HandshakeEr
 	if hint := a.hint(t, err); hint != "" {
 		err = fmt.Errorf("%w (%s)", err, hint)
 	}
-	return &HandshakeError{Err: explainAlert(err)}
+	return &HandshakeError{Err: explainAlert(err, &a.auth)}
 }
 
 // interrupted adds to err, ctx's own, what it has interrupted.
@@ -86,6 +88,8 @@ func (a *attempt) hint(t Target, err error) string {
 		return certificateHint(unverified)
 	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
 		return "the server does not speak TLS on this port: is it " + withoutTLS(t.u.Scheme) + "://?"
+	case strings.Contains(text, "server selected unsupported protocol version"): // crypto/tls has no type for it either
+		return versionHint
 	case strings.Contains(text, `malformed HTTP response "\x15`): // net/http has no type for it; 0x15 is an alert of TLS
 		return "the server speaks TLS on this port: is it wss://?"
 	case strings.Contains(text, "malformed HTTP"):
@@ -130,7 +134,7 @@ func retryAfter(resp *http.Response) time.Duration {
 }
 
 // refused explains a response that is not the upgrade asked for (W7).
-func refused(t Target, resp *http.Response, err error) *HandshakeError {
+func (a *attempt) refused(t Target, resp *http.Response, err error) *HandshakeError {
 	e := &HandshakeError{StatusCode: resp.StatusCode, RetryAfter: retryAfter(resp)}
 	if resp.Body != nil {
 		e.Body, _ = io.ReadAll(io.LimitReader(resp.Body, 1024)) // the library's copy, in memory
@@ -158,6 +162,13 @@ func refused(t Target, resp *http.Response, err error) *HandshakeError {
 	case code == http.StatusBadRequest && len(e.Body) == 0 && !strings.HasSuffix(t.u.Path, "/websocket"):
 		// What Spring 6.2 answers to an upgrade at the root of a SockJS endpoint.
 		e.Err = fmt.Errorf("the server refused the WebSocket upgrade: %s: if it is a SockJS endpoint, append /websocket to the path", status)
+	case code == http.StatusBadRequest && sawNoTLS(e.Body):
+		e.Err = fmt.Errorf("the server refused the WebSocket upgrade: %s: it speaks TLS on this port: is it wss://?", status)
+	case code == http.StatusBadRequest && sawCertificate(e.Body):
+		says := cmp.Or(a.auth.explain(), "this is about the client's certificate")
+		e.Err = fmt.Errorf("the server refused the WebSocket upgrade: %s: %s", status, says)
+	case code == http.StatusBadGateway, code == http.StatusGatewayTimeout:
+		e.Err = fmt.Errorf("the server refused the WebSocket upgrade: %s: it is a proxy, and the server behind it does not answer", status)
 	case code == http.StatusUpgradeRequired, code == http.StatusNotImplemented, code == http.StatusBadRequest && sawNoUpgrade(e.Body):
 		e.Err = fmt.Errorf("the server refused the WebSocket upgrade: %s: does a proxy in between drop the Upgrade header?", status)
 	default:
@@ -166,10 +177,27 @@ func refused(t Target, resp *http.Response, err error) *HandshakeError {
 	return e
 }
 
-// sawNoUpgrade reports whether a body is Spring's, or a SockJS server's, for a request without an upgrade's headers.
+// sawNoUpgrade reports whether a body is that of a server which misses the headers of an upgrade. Each says it in words
+// of its own: Spring 'Can "Upgrade" only to "WebSocket".', SockJS servers '"Connection" must be "Upgrade".', gorilla's
+// "'upgrade' token not found in 'Connection' header".
 func sawNoUpgrade(body []byte) bool {
+	text := strings.ToLower(string(body))
+	return strings.Contains(text, "upgrade") || strings.Contains(text, `"connection" must be "`)
+}
+
+// sawNoTLS reports whether a body is that of a server which wants TLS where the request had none. So say nginx, Go,
+// Apache and Tomcat.
+func sawNoTLS(body []byte) bool {
+	return slices.ContainsFunc([]string{
+		"The plain HTTP request was sent to HTTPS port", "Client sent an HTTP request to an HTTPS server",
+		"speaking plain HTTP to an SSL-enabled server port", "This combination of host and port requires TLS",
+	}, func(words string) bool { return strings.Contains(string(body), words) })
+}
+
+// sawCertificate reports whether a body is nginx's for a client's certificate that is missing, or that it refuses.
+func sawCertificate(body []byte) bool {
 	text := string(body)
-	return strings.Contains(text, `Can "Upgrade" only to "WebSocket"`) || strings.Contains(text, `"Connection" must be "`)
+	return strings.Contains(text, "No required SSL certificate was sent") || strings.Contains(text, "The SSL certificate error")
 }
 
 // location returns " to " and where a redirect leads, without what may be secret in it; "" where it does not say.

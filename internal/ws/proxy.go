@@ -70,6 +70,7 @@ func (a *attempt) tunnel(ctx context.Context, t *http.Transport, dial dialFunc, 
 		}
 	}()
 	if secure {
+		a.auth.begin()
 		secured := tls.Client(nc, bareTLS(t.TLSClientConfig, proxy.Hostname()))
 		if err := secured.HandshakeContext(a.ctx); err != nil {
 			return nil, &net.OpError{Op: "proxyconnect", Net: "tcp", Err: err}
