@@ -68,7 +68,7 @@ func TestConnect_C4_hints_at_the_scheme(t *testing.T) {
 		"ws_to_TLS":                     {"ws://" + answering(alert), "the server speaks TLS on this port: is it wss://?"},
 		"wss_to_STOMP_over_TLS":         {"wss://" + strings.TrimPrefix(stompTLS["tls"], "tls://"), "Then it is tls://"},
 		"ws_to_STOMP_over_TCP":          {"ws://" + answering("ERROR\nmessage:Illegal command\n\n\x00"), "Then it is tcp://"},
-		"ws_to_one_that_closes":         {"ws://" + answering(""), "For STOMP without it write tcp://"},
+		"ws_to_one_that_closes":         {"ws://" + answering(""), "With TLS write wss://, for STOMP without WebSocket tcp://"},
 		"tls_to_a_server_without_TLS":   {"tls://" + plainWeb, "the server does not speak TLS on this port: is it tcp://?"},
 		"tcp_to_one_that_closes":        {"tcp://" + answering(""), "the server closed the connection without an answer: does it want TLS on this port? Then it is tls://"},
 		"tcp_to_something_else":         {"tcp://" + answering("220 mail.test ESMTP\r\n"), "does a STOMP server listen there?"},

@@ -251,5 +251,14 @@ func (s *session) endReason(err error) error {
 			err = fmt.Errorf("%w (%s)", err, hint)
 		}
 	}
+	if hungUp(err) {
+		if idle := s.pause.silence(s.conn.LastRead()); idle >= idleSuspected {
+			err = fmt.Errorf("%w (nothing had come for %v: if it is so each time, something on the way closes idle connections, as a proxy does; see WithHeartBeat)", err, idle.Round(100*time.Millisecond))
+		}
+	}
 	return &lostError{err}
 }
+
+// idleSuspected is the silence from which on a connection that ends without a word may have ended for it. No proxy has a
+// shorter timeout; a server that ends while it talks is not meant.
+const idleSuspected = time.Second

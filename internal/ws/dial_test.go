@@ -92,7 +92,7 @@ func TestDial_odd_servers(t *testing.T) {
 		{"stomp_over_tcp", reply("ERROR\nmessage:no\n\n\x00"), 0, nil, "port for STOMP without WebSocket? Then it is tcp://"},
 		{"tls", reply("\x15\x03\x01\x00\x02\x02\x46"), 0, nil, "is it wss://?"},
 		{"closes_at_once", func(net.Conn) {}, 0, nil, ""}, // EOF, or a reset when it has not read
-		{"closes_after_the_request", reply(""), 0, io.EOF, "closed the connection instead of answering: does it speak WebSocket on this port? For STOMP without it write tcp://"},
+		{"closes_after_the_request", reply(""), 0, io.EOF, "closed the connection instead of answering: does it speak WebSocket on this port, and without TLS? With TLS write wss://, for STOMP without WebSocket tcp://"},
 		{"W7_wrong_accept_key", reply(upgrade + "Sec-WebSocket-Accept: nonsense\r\n\r\n"), 101, nil, "invalid Sec-WebSocket-Accept"},
 		{"W7_no_upgrade_header", reply("HTTP/1.1 101 Switching Protocols\r\n\r\n"), 101, nil, "does not contain Upgrade"},
 	} {

@@ -95,7 +95,10 @@ func (a *attempt) hint(t Target, err error) string {
 	case strings.Contains(text, "malformed HTTP"):
 		return "no web server answers on this port: is it the broker's port for STOMP without WebSocket? Then it is " + t.bareScheme() + "://"
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return "the server closed the connection instead of answering: does it speak WebSocket on this port? For STOMP without it write " + t.bareScheme() + "://"
+		if t.secure() {
+			return "the server closed the connection instead of answering: does it speak WebSocket on this port? For STOMP without it write tls://"
+		}
+		return "the server closed the connection instead of answering: does it speak WebSocket on this port, and without TLS? With TLS write wss://, for STOMP without WebSocket tcp://"
 	}
 	return ""
 }

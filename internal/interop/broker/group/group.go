@@ -25,3 +25,6 @@ func Run(cmd *exec.Cmd, started func()) error {
 func Interrupt(cmd *exec.Cmd) { interrupt(cmd) }
 func Terminate(cmd *exec.Cmd) { terminate(cmd) }
 func Kill(cmd *exec.Cmd)      { kill(cmd) }
+
+// Hangup sends SIGHUP to a started cmd alone, which tells servers to take up their configuration anew.
+func Hangup(cmd *exec.Cmd) { hangup(cmd) }

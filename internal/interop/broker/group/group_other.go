@@ -16,3 +16,4 @@ func run(*exec.Cmd, func()) error {
 func interrupt(*exec.Cmd) {}
 func terminate(*exec.Cmd) {}
 func kill(*exec.Cmd)      {}
+func hangup(*exec.Cmd)    {}

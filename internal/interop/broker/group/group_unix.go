@@ -28,5 +28,8 @@ func interrupt(cmd *exec.Cmd) { signal(cmd, syscall.SIGINT) }
 func terminate(cmd *exec.Cmd) { signal(cmd, syscall.SIGTERM) }
 func kill(cmd *exec.Cmd)      { signal(cmd, syscall.SIGKILL) }
 
+// Its only possible error is that the process is gone.
+func hangup(cmd *exec.Cmd) { _ = cmd.Process.Signal(syscall.SIGHUP) }
+
 // signal ignores its only possible error: the group is gone.
 func signal(cmd *exec.Cmd, sig syscall.Signal) { syscall.Kill(-cmd.Process.Pid, sig) }
