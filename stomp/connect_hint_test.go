@@ -21,8 +21,8 @@ func TestConnect_W7_hints_at_the_path(t *testing.T) {
 		hint   string
 	}{
 		"SockJS":                 {"/ws", 200, "Welcome to SockJS!\n", "this is an endpoint of SockJS: append /websocket to the path (200 OK)"},
-		"SockJS_of_Spring_6":     {"/ws", 400, "", "400 Bad Request: if it is a SockJS endpoint, append /websocket to the path"},
-		"not_SockJS":             {"/ws/websocket", 400, "", "the WebSocket upgrade: 400 Bad Request"},
+		"SockJS_of_Spring_6":     {"/ws", 400, "", "400 Bad Request: does a proxy in between drop the Upgrade header? If it is a SockJS endpoint, append /websocket to the path"},
+		"not_SockJS":             {"/ws/websocket", 400, "", "the WebSocket upgrade: 400 Bad Request: does a proxy in between drop the Upgrade header?"},
 		"no_Upgrade_at_Spring":   {"/ws/websocket", 400, `Can "Upgrade" only to "WebSocket".`, "400 Bad Request: does a proxy in between drop the Upgrade header? (the server says"},
 		"no_Upgrade_at_RabbitMQ": {"/ws", 501, "", "501 Not Implemented: does a proxy in between drop the Upgrade header?"},
 		"no_Upgrade_at_gorilla": {"/ws", 400, "websocket: the client is not using the websocket protocol: 'upgrade' token not found in 'Connection' header",
@@ -71,6 +71,8 @@ func TestConnect_C4_hints_at_the_scheme(t *testing.T) {
 		"ws_to_one_that_closes":         {"ws://" + answering(""), "With TLS write wss://, for STOMP without WebSocket tcp://"},
 		"tls_to_a_server_without_TLS":   {"tls://" + plainWeb, "the server does not speak TLS on this port: is it tcp://?"},
 		"tcp_to_one_that_closes":        {"tcp://" + answering(""), "the server closed the connection without an answer: does it want TLS on this port? Then it is tls://"},
+		"tls_to_one_that_closes":        {"tls://" + answering(""), "closed the connection in the TLS handshake: does it speak TLS on this port? Without it is tcp://"},
+		"wss_to_one_that_closes":        {"wss://" + answering(""), "closed the connection in the TLS handshake: does it speak TLS on this port? Without it is ws://, for STOMP without WebSocket tls:// or tcp://"},
 		"tcp_to_something_else":         {"tcp://" + answering("220 mail.test ESMTP\r\n"), "does a STOMP server listen there?"},
 		"tcp_to_a_web_server_that_dies": {"tcp://" + answering("HTTP/"), "a web server answers there: is it ws://?"},
 	} {

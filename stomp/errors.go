@@ -133,7 +133,7 @@ func (e *ConnectError) Error() string {
 func (e *ConnectError) Unwrap() error { return e.Err }
 
 // Permanent reports whether repeating the same attempt cannot help: the URL is invalid, the upgrade was refused
-// (other than with 408, 429 or 5xx; but with 501, which is what RabbitMQ answers where a proxy drops the Upgrade header),
+// (other than with 408, 429 or 5xx; but with 501, as RabbitMQ 4.3 answers where a proxy drops the Upgrade header),
 // the broker answered CONNECT with ERROR, no version of STOMP or TLS is in common, the server's certificate does not
 // verify, the server rejects ours or misses it, or the proxy wants another password.
 func (e *ConnectError) Permanent() bool {

@@ -28,8 +28,11 @@ type attempt struct {
 // Without one net/http takes 10 MB, which cost 150 MB as they are parsed. No honest answer has a hundredth of this.
 const maxResponseHeader = 256 << 10
 
-// awaitingUpgrade is the stage after the request was sent.
-const awaitingUpgrade = "waiting for the answer to the WebSocket upgrade"
+// Two stages that decide what a failure means. awaitingUpgrade begins when the request is sent.
+const (
+	inHandshake     = "in the TLS handshake"
+	awaitingUpgrade = "waiting for the answer to the WebSocket upgrade"
+)
 
 type dialFunc = func(ctx context.Context, network, addr string) (net.Conn, error)
 
@@ -92,7 +95,7 @@ func (a *attempt) traceContext() context.Context {
 		DNSStart:     func(i httptrace.DNSStartInfo) { a.setStage("looking up " + i.Host) },
 		ConnectStart: func(_, addr string) { a.setStage("connecting to " + addr) },
 		TLSHandshakeStart: func() {
-			a.setStage("in the TLS handshake")
+			a.setStage(inHandshake)
 			a.auth.begin()
 		},
 		GotConn: func(i httptrace.GotConnInfo) {

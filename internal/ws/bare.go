@@ -32,7 +32,7 @@ func (a *attempt) dialBare(t Target, client *http.Client) (*Conn, error) {
 	if !t.secure() {
 		return Stream(nc), nil
 	}
-	a.setStage("in the TLS handshake")
+	a.setStage(inHandshake)
 	cfg := bareTLS(transport.TLSClientConfig, t.u.Hostname())
 	a.auth.watch(cfg)
 	secured := tls.Client(nc, cfg)

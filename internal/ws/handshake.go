@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 	"unicode"
 )
@@ -94,13 +95,28 @@ func (a *attempt) hint(t Target, err error) string {
 		return "the server speaks TLS on this port: is it wss://?"
 	case strings.Contains(text, "malformed HTTP"):
 		return "no web server answers on this port: is it the broker's port for STOMP without WebSocket? Then it is " + t.bareScheme() + "://"
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		if t.secure() {
-			return "the server closed the connection instead of answering: does it speak WebSocket on this port? For STOMP without it write tls://"
-		}
-		return "the server closed the connection instead of answering: does it speak WebSocket on this port, and without TLS? With TLS write wss://, for STOMP without WebSocket tcp://"
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
+		return a.hungUpHint(t)
 	}
 	return ""
+}
+
+// hungUpHint suggests what to look at where the server has ended the connection without a word.
+func (a *attempt) hungUpHint(t Target) string {
+	a.mu.Lock()
+	stage := a.stage
+	a.mu.Unlock()
+	switch {
+	case stage == inHandshake && t.Bare():
+		return "the server closed the connection in the TLS handshake: does it speak TLS on this port? Without it is tcp://"
+	case stage == inHandshake:
+		return "the server closed the connection in the TLS handshake: does it speak TLS on this port? Without it is " + withoutTLS(t.u.Scheme) + "://, for STOMP without WebSocket tls:// or tcp://"
+	case t.Bare():
+		return ""
+	case t.secure():
+		return "the server closed the connection instead of answering: does it speak WebSocket on this port? For STOMP without it write tls://"
+	}
+	return "the server closed the connection instead of answering: does it speak WebSocket on this port, and without TLS? With TLS write wss://, for STOMP without WebSocket tcp://"
 }
 
 // bareScheme returns the scheme for STOMP without WebSocket, with TLS where t has it.
@@ -162,9 +178,12 @@ func (a *attempt) refused(t Target, resp *http.Response, err error) *HandshakeEr
 		e.Err = fmt.Errorf("the server refused the WebSocket upgrade: %s: it wants credentials with the HTTP request", status)
 	case code == http.StatusNotFound:
 		e.Err = fmt.Errorf("the server refused the WebSocket upgrade: %s: is the path right?", status)
-	case code == http.StatusBadRequest && len(e.Body) == 0 && !strings.HasSuffix(t.u.Path, "/websocket"):
-		// What Spring 6.2 answers to an upgrade at the root of a SockJS endpoint.
-		e.Err = fmt.Errorf("the server refused the WebSocket upgrade: %s: if it is a SockJS endpoint, append /websocket to the path", status)
+	case code == http.StatusBadRequest && len(e.Body) == 0:
+		// RabbitMQ 3.10 and 4.0 behind an nginx with its defaults, and Spring 6.2 at the root of a SockJS endpoint.
+		e.Err = fmt.Errorf("the server refused the WebSocket upgrade: %s: does a proxy in between drop the Upgrade header?", status)
+		if !strings.HasSuffix(t.u.Path, "/websocket") {
+			e.Err = fmt.Errorf("%w If it is a SockJS endpoint, append /websocket to the path", e.Err)
+		}
 	case code == http.StatusBadRequest && sawNoTLS(e.Body):
 		e.Err = fmt.Errorf("the server refused the WebSocket upgrade: %s: it speaks TLS on this port: is it wss://?", status)
 	case code == http.StatusBadRequest && sawCertificate(e.Body):

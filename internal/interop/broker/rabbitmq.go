@@ -17,6 +17,7 @@ type RabbitMQ struct {
 	node string
 
 	amqp, stomp, web, dist, epmd int
+	stompTLS, webTLS             int // 0: none
 
 	mapper, run *process // of the last start; nil: never started
 }
@@ -26,6 +27,7 @@ type RabbitMQOptions struct {
 	Release      RabbitMQRelease // which RabbitMQ; RabbitMQ40 by default
 	BinaryFrames bool            // web_stomp.ws_frame = binary: the server sends binary messages
 	MaxFrame     int             // bytes of a WebSocket message, by the setting that limits it in this version; 0: the default
+	TLS          *RabbitMQTLS    // listeners with TLS beside the others; nil: none
 }
 
 // NewRabbitMQ prepares a server in dir. The error is a *Missing if the release is not
@@ -42,6 +44,11 @@ func NewRabbitMQ(dir string, o RabbitMQOptions) (*RabbitMQ, error) {
 	r := &RabbitMQ{at: at, dir: dir}
 	if err := takePorts(&r.amqp, &r.stomp, &r.web, &r.dist, &r.epmd); err != nil {
 		return nil, err
+	}
+	if o.TLS != nil {
+		if err := takePorts(&r.stompTLS, &r.webTLS); err != nil {
+			return nil, err
+		}
 	}
 	r.node = fmt.Sprintf("webstomp%d@localhost", r.web)
 	if err := r.configure(o); err != nil {
@@ -83,8 +90,17 @@ func (r *RabbitMQ) start(ctx context.Context) error {
 	}
 	// The listeners accept some time before the server serves.
 	return r.run.await(ctx, func() bool {
-		return strings.Contains(console.String(), "Server startup complete") && accepts(r.amqp, r.stomp, r.web)
+		return strings.Contains(console.String(), "Server startup complete") && accepts(r.ports()...)
 	})
+}
+
+// ports returns those that clients use.
+func (r *RabbitMQ) ports() []int {
+	ports := []int{r.amqp, r.stomp, r.web}
+	if r.webTLS != 0 {
+		ports = append(ports, r.stompTLS, r.webTLS)
+	}
+	return ports
 }
 
 // command returns one of the server's programs, confined to its folder and ports.

@@ -48,7 +48,12 @@ func (r *RabbitMQ) configure(o RabbitMQOptions) error {
 		}
 		set(name, o.MaxFrame)
 	}
+	advanced := "[].\n"
+	if o.TLS != nil {
+		advanced = r.configureTLS(*o.TLS, set)
+	}
 	for name, text := range map[string]string{
+		"advanced.config":  advanced,
 		"rabbitmq.conf":    conf.String(),
 		"definitions.json": rabbitDefinitions,
 		"enabled_plugins":  "[rabbitmq_stomp,rabbitmq_web_stomp].\n",
@@ -69,6 +74,7 @@ func (r *RabbitMQ) environ() []string {
 		"RABBITMQ_NODENAME="+r.node,
 		"RABBITMQ_CONF_ENV_FILE="+filepath.Join(r.dir, "env.conf"),
 		"RABBITMQ_CONFIG_FILE="+filepath.Join(r.dir, "rabbitmq"),
+		"RABBITMQ_ADVANCED_CONFIG_FILE="+filepath.Join(r.dir, "advanced.config"),
 		"RABBITMQ_ENABLED_PLUGINS_FILE="+filepath.Join(r.dir, "enabled_plugins"),
 		"RABBITMQ_MNESIA_BASE="+filepath.Join(r.dir, "mnesia"),
 		"RABBITMQ_LOG_BASE="+filepath.Join(r.dir, "log"),

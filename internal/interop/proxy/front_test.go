@@ -38,6 +38,7 @@ type setup struct {
 	location    string // and where that leads
 	answer      int    // the status of every answer; 0: the upstream's
 	noUpgrade   bool   // the headers of an upgrade are not passed on
+	http11      bool   // with noUpgrade: the upstream is asked by HTTP/1.1 all the same
 	gzip        bool   // responses are compressed where the client takes that
 	narrow      bool   // buffers are small
 	tcp         bool   // not HTTP: bytes are passed on
@@ -54,6 +55,7 @@ type kind struct {
 var (
 	nginxKind   = kind{"nginx", broker.NewNginx, nginx, 502}
 	haproxyKind = kind{"HAProxy", broker.NewHAProxy, haproxy, 503}
+	kinds       = []kind{nginxKind, haproxyKind}
 )
 
 // eachKind runs a test for each kind of proxy, beside other tests. It skips all unless WEBSTOMP_INTEROP is set.
@@ -61,7 +63,7 @@ func eachKind(t *testing.T, test func(t *testing.T, k kind)) {
 	t.Helper()
 	optIn(t)
 	t.Parallel()
-	for _, k := range []kind{nginxKind, haproxyKind} {
+	for _, k := range kinds {
 		t.Run(k.name, func(t *testing.T) {
 			t.Parallel()
 			test(t, k)

@@ -54,7 +54,7 @@ func TestProxy_promise3_idle_timeout_shorter_than_any_beat(t *testing.T) {
 	eachKind(t, func(t *testing.T, k kind) {
 		ctx := bounded(t)
 		_, to := upstream(t)
-		f := k.start(t, setup{to: to, idle: 2 * time.Second})
+		f := k.start(t, setup{to: to, idle: 2500 * time.Millisecond})
 		client := connect(t, ctx, f.url("ws"))
 		st := rig.UntilSession(t, client.changes, 2)
 		rig.ErrorIs(t, st.Err, stomp.ErrConnectionLost)

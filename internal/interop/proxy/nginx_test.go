@@ -63,8 +63,10 @@ func nginx(s setup, listen string) string {
 		}
 		add(&server, "keepalive_requests 1")
 	}
+	if !s.noUpgrade || s.http11 {
+		add(&location, "proxy_http_version 1.1") // 1.0 by default
+	}
 	if !s.noUpgrade {
-		add(&location, "proxy_http_version 1.1")
 		add(&location, "proxy_set_header Upgrade $http_upgrade")
 		add(&location, "proxy_set_header Connection $upgraded")
 		add(&location, "proxy_set_header Host $host")
