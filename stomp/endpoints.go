@@ -2,10 +2,8 @@ package stomp
 
 import (
 	"errors"
-	"io"
 	"math"
 	"math/rand/v2"
-	"syscall"
 	"time"
 )
 
@@ -221,9 +219,4 @@ func (e *ConnectError) answered() bool {
 	var closed *CloseError
 	var protocol *ProtocolError
 	return e.StatusCode != 0 || errors.As(e.Err, &refused) || errors.As(e.Err, &closed) || errors.As(e.Err, &protocol)
-}
-
-// hungUp reports whether the server ended the connection without a word, as one does that is restarting.
-func hungUp(err error) bool {
-	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET)
 }

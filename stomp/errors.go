@@ -6,9 +6,11 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/webstomp/webstomp/internal/wire"
@@ -337,6 +339,11 @@ func withCause(ctx context.Context, err error) error {
 		return ctxError(ctx)
 	}
 	return err
+}
+
+// hungUp reports whether the server ended the connection without a word, as one does that is restarting.
+func hungUp(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET)
 }
 
 func isContextError(err error) bool {

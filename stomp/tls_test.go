@@ -176,6 +176,33 @@ func TestTLS_client_certificates_and_what_the_server_says(t *testing.T) {
 	}
 }
 
+// A transport that brings its own TLS tells nothing of the handshake: the errors say no more than the alerts.
+func TestTLS_client_certificates_of_a_transport_with_its_own_TLS(t *testing.T) {
+	ca := rig.NewAuthority(t)
+	for name, c := range map[string]struct {
+		version   uint16
+		permanent bool
+		says      string
+	}{
+		"TLS_1.3": {tls.VersionTLS13, true, "certificate required (the server wants a certificate of the client: is one set, issued by a CA that the server trusts?)"},
+		"TLS_1.2": {tls.VersionTLS12, false, "handshake failure (the server wants a certificate of the client, or has no version or cipher of TLS in common with us)"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := rig.Presenting(ca.Server(t))
+			cfg.ClientAuth, cfg.MaxVersion = tls.RequireAnyClientCert, c.version
+			_, urls := rig.TLSBroker(t, cfg)
+			dialer := &tls.Dialer{Config: &tls.Config{RootCAs: ca.Pool}}
+			for _, scheme := range []string{"wss", "tls"} {
+				err := rig.ConnectError(t, t.Context(), urls[scheme], stomp.WithHTTPClient(&http.Client{Transport: &http.Transport{DialTLSContext: dialer.DialContext}}))
+				if failed := rig.ErrorAs[stomp.ConnectError](t, err); failed.Permanent() != c.permanent {
+					t.Errorf("%s: permanent: %t", scheme, failed.Permanent())
+				}
+				rig.ErrorSays(t, err, c.says)
+			}
+		})
+	}
+}
+
 // The server refuses the client's certificate, and has reset the connection when CONNECT is written: the alert that lies
 // in the socket counts, and not the failed write.
 func TestTLS_client_certificate_refused_before_CONNECT_is_written(t *testing.T) {

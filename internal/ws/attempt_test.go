@@ -44,7 +44,7 @@ func TestDial_ends_with_ctx(t *testing.T) {
 		{"proxy_in_its_own_TLS_handshake", "ws://broker.test", silent, "https://proxy.test", time.Second, 0, "waiting for proxy.test:443, which is connected"},
 		{"socks_proxy", "ws://broker.test", silent, "socks5://proxy.test", time.Second, 0, "waiting for proxy.test:1080, which is connected"},
 		{"behind_the_proxy", "ws://broker.test", saying("HTTP/1.1 200 OK\r\n\r\n"), "http://proxy.test", time.Second, 0, "waiting for the answer to the WebSocket upgrade"},
-		{"upgrade", "ws://broker.test", silent, "", time.Second, 0, "waiting for the answer to the WebSocket upgrade"},
+		{"upgrade", "ws://broker.test", silent, "", time.Second, 0, "waiting for the answer to the WebSocket upgrade: context deadline exceeded (behind a proxy that drops the Upgrade header Artemis is silent)"},
 		{"upgrade_on_the_port_of_STOMP", "ws://broker.test:61613", silent, "", time.Second, 0, "(61613 is the usual port for STOMP over TCP: is it tcp://?)"},
 		{"half_an_answer", "ws://broker.test", saying("HTTP/1.1 101 Sw"), "", time.Second, 0, "waiting for the answer to the WebSocket upgrade"},
 		{"body_of_a_refusal", "ws://broker.test", saying("HTTP/1.1 403 No\r\nContent-Length: 10\r\n\r\nabc"), "", time.Second, 403, `"abc"`},

@@ -70,8 +70,12 @@ func (a *attempt) interrupted(t Target, err error) error {
 	if cause := context.Cause(a.ctx); cause != nil && cause != err {
 		err = fmt.Errorf("%w: %w", err, cause)
 	}
-	if stage == awaitingUpgrade && t.u.Port() == stompPort { // where the request may wait for its NUL
+	switch {
+	case stage != awaitingUpgrade:
+	case t.u.Port() == stompPort: // where the request may wait for its NUL
 		err = fmt.Errorf("%w (%s is the usual port for STOMP over TCP: is it %s://?)", err, stompPort, t.bareScheme())
+	case errors.Is(err, context.DeadlineExceeded):
+		err = fmt.Errorf("%w (behind a proxy that drops the Upgrade header Artemis is silent)", err)
 	}
 	if stage == "" {
 		return err
@@ -171,7 +175,7 @@ func (a *attempt) refused(t Target, resp *http.Response, err error) *HandshakeEr
 		if kind == "" {
 			kind = "no content type"
 		}
-		e.Err = fmt.Errorf("this is no WebSocket: the server answered %s with %s: is the path right?", status, kind)
+		e.Err = fmt.Errorf("this is no WebSocket: the server answered %s with %s: is the path right? Does a proxy in between drop the Upgrade header?", status, kind)
 	case code >= 300 && code < 400:
 		e.Err = fmt.Errorf("the server refused the WebSocket upgrade: %s%s: dial that address itself, or set CheckRedirect", status, location(resp))
 	case code == http.StatusUnauthorized:
@@ -189,8 +193,10 @@ func (a *attempt) refused(t Target, resp *http.Response, err error) *HandshakeEr
 	case code == http.StatusBadRequest && sawCertificate(e.Body):
 		says := cmp.Or(a.auth.explain(), "this is about the client's certificate")
 		e.Err = fmt.Errorf("the server refused the WebSocket upgrade: %s: %s", status, says)
-	case code == http.StatusBadGateway, code == http.StatusGatewayTimeout:
+	case code == http.StatusBadGateway:
 		e.Err = fmt.Errorf("the server refused the WebSocket upgrade: %s: it is a proxy, and the server behind it does not answer", status)
+	case code == http.StatusGatewayTimeout:
+		e.Err = fmt.Errorf("the server refused the WebSocket upgrade: %s: it is a proxy, and the server behind it does not answer: does it get the Upgrade header? Artemis is silent without", status)
 	case code == http.StatusUpgradeRequired, code == http.StatusNotImplemented, code == http.StatusBadRequest && sawNoUpgrade(e.Body):
 		e.Err = fmt.Errorf("the server refused the WebSocket upgrade: %s: does a proxy in between drop the Upgrade header?", status)
 	default:
