@@ -6,6 +6,7 @@
 // docs/interop.md. The test of this package runs the same; it is opt-in:
 // WEBSTOMP_INTEROP=1.
 //
-// Package broker starts the servers. Package foreign has the tests against other
+// Package broker starts the servers. Package proxy has the tests behind nginx and
+// HAProxy, brokertls those of TLS on a broker itself, foreign those against other
 // clients.
 package interop

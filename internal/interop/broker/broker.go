@@ -3,6 +3,8 @@
 // Maven Central, each embedded in a small program in fixtures. Each listens on
 // loopback, on its own ports, with its data in one folder.
 //
+// Beside them there are reverse proxies: nginx and HAProxy (Proxy).
+//
 // internal/interop/install installs what this needs on Debian.
 package broker
 
