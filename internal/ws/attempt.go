@@ -13,8 +13,8 @@ import (
 // attempt is one Dial under way: what it is doing, and what it has to close should it fail.
 type attempt struct {
 	ctx    context.Context
-	cloned bool // the transport is a copy for this attempt alone, and so is the connection that it uses; set before it is used
-	auth   clientAuth
+	cloned bool        // the transport is a copy for this attempt alone, and so is the connection that it uses; set before it is used
+	auth   *clientAuth // apart, because the connection's tls.Config refers to it
 
 	mu       sync.Mutex // guards the following
 	stage    string     // what is under way, for the error of a ctx that ends

@@ -40,7 +40,7 @@ func (a *attempt) dialBare(t Target, client *http.Client) (*Conn, error) {
 		return nil, a.explain(t, nil, err) // finish closes nc
 	}
 	c := Stream(secured)
-	c.auth = &a.auth
+	c.auth = a.auth
 	return c, nil
 }
 

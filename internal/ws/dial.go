@@ -44,7 +44,7 @@ func Dial(ctx context.Context, t Target, o DialOptions) (*Conn, error) {
 		return nil, &HandshakeError{Err: err}
 	}
 
-	a := &attempt{ctx: ctx}
+	a := &attempt{ctx: ctx, auth: new(clientAuth)}
 	var c *Conn
 	var err error
 	if t.Bare() {

@@ -59,7 +59,7 @@ func (a *attempt) explain(t Target, resp *http.Response, err error) *HandshakeEr
 	if hint := a.hint(t, err); hint != "" {
 		err = fmt.Errorf("%w (%s)", err, hint)
 	}
-	return &HandshakeError{Err: explainAlert(err, &a.auth)}
+	return &HandshakeError{Err: explainAlert(err, a.auth)}
 }
 
 // interrupted adds to err, ctx's own, what it has interrupted.
