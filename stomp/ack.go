@@ -10,9 +10,9 @@ import (
 	"github.com/webstomp/webstomp/internal/wire"
 )
 
-// Ack acknowledges a frame that a subscription in a client mode delivered (STOMP 1.2, ACK; clause M3). With [AckClient]
-// it covers all earlier frames of that subscription as well. Ack returns when the ACK is accepted for sending, and
-// with [WithReceipt] when the broker has confirmed it. ctx bounds either wait.
+// Ack acknowledges a frame that a subscription in a client mode delivered (STOMP 1.2, ACK; clause M3). With
+// [AckClient] it covers all earlier frames of that subscription as well. Ack returns when the ACK is accepted for
+// sending, and with [WithReceipt] when the broker has confirmed it. ctx bounds either wait.
 //
 // The ACK goes out on the session that delivered the frame, or not at all. [ErrStale] means that this session or the
 // subscription has ended: nothing was written, and the broker delivers the message again. [ErrNotAckable] means that
@@ -40,8 +40,8 @@ func (c *Client) Nack(ctx context.Context, f Frame, opts ...FrameOption) error {
 	return f.acknowledge(ctx, wire.Nack, opts, c.mark, nil)
 }
 
-// acknowledge sends ACK or NACK. client has to be the one that delivered the f, unless it is nil. The frame is part of
-// tx, unless that is nil.
+// acknowledge sends ACK or NACK. client has to be the one that delivered the f, unless it is nil. The frame is part
+// of tx, unless that is nil.
 func (f Frame) acknowledge(ctx context.Context, command string, opts []FrameOption, client *clientMark, tx *Transaction) error {
 	out := outgoing{op: strings.ToLower(command), target: f.MessageID(), command: command}
 	cfg, err := newFrameConfig(opts)

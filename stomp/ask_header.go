@@ -10,8 +10,9 @@ import (
 // headerLimit bounds one call of WithSubscribeHeaderFunc's function.
 const headerLimit = 15 * time.Second
 
-// askHeader asks the function of WithSubscribeHeaderFunc for the further entries of a SUBSCRIBE on s, nil without one. When
-// the session ends first, the error matches errSessionOver. The function is not asked again before it has returned.
+// askHeader asks the function of WithSubscribeHeaderFunc for the further entries of a SUBSCRIBE on s, nil without
+// one. When the session ends first, the error matches errSessionOver. The function is not asked again before it has
+// returned.
 func (sub *subscription) askHeader(ctx context.Context, s *session) (Header, error) {
 	ask := sub.cfg.headerFunc
 	if ask == nil {
@@ -57,8 +58,8 @@ func (sub *subscription) notAsked(err error) error {
 
 var errAsking = errors.New("WithSubscribeHeaderFunc has not returned yet")
 
-// subscribeAsking sends, on a new session, the SUBSCRIBE of a subscription with a function for its header. It waits for
-// that function until then at most; after that, or when the function fails, it is left to a loop of the session.
+// subscribeAsking sends, on a new session, the SUBSCRIBE of a subscription with a function for its header. It waits
+// for that function until then at most; after that, or when the function fails, it is left to a loop of the session.
 func (v *supervisor) subscribeAsking(s *session, sub *subscription, until time.Time) {
 	sub.holdBack(errAsking)
 	first := make(chan struct{}) // closed when the function has been asked once

@@ -7,16 +7,16 @@ import (
 	"time"
 )
 
-// Backoff sets the delays between attempts to reconnect. They go by rounds: one asks each endpoint once ([WithFailover]).
-// The n-th round starts after a delay drawn evenly between 0 and Min·Factor^(n-1), at most Max (full jitter), so that
-// many clients that lost the same broker do not return all at once; within a round the next endpoint is asked after at
-// most Min. n starts again at 1 after a session that lasted longer than the largest delay it could have waited for. Zero
-// fields keep the defaults.
+// Backoff sets the delays between attempts to reconnect. They go by rounds: one asks each endpoint once
+// ([WithFailover]). The n-th round starts after a delay drawn evenly between 0 and Min·Factor^(n-1), at most Max
+// (full jitter), so that many clients that lost the same broker do not return all at once; within a round the next
+// endpoint is asked after at most Min. n starts again at 1 after a session that lasted longer than the largest delay
+// it could have waited for. Zero fields keep the defaults.
 //
-// An endpoint that rejects our credentials ([ConnectError.Refused]) is left alone for Max/2 to Max, twice as long after
-// each further refusal, up to 4·Max. The Client ends when each endpoint that answers has done nothing else for Refused,
-// and three times at least: servers do so for seconds while they restart. The Retry-After of a refused upgrade (429, 503)
-// is kept, up to 4·Max.
+// An endpoint that rejects our credentials ([ConnectError.Refused]) is left alone for Max/2 to Max, twice as long
+// after each further refusal, up to 4·Max. The Client ends when each endpoint that answers has done nothing else for
+// Refused, and three times at least: servers do so for seconds while they restart. The Retry-After of a refused
+// upgrade (429, 503) is kept, up to 4·Max.
 type Backoff struct {
 	Min, Max time.Duration // default 100 ms, 30 s
 	Factor   float64       // default 2

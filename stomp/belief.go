@@ -2,23 +2,23 @@ package stomp
 
 import "time"
 
-// What is inferred from failures is believed when it has lasted, not when it was counted: at the default Backoff three
-// attempts fit into a third of a second, and servers answer anything for some seconds while they restart.
+// What is inferred from failures is believed when it has lasted, not when it was counted: at the default Backoff
+// three attempts fit into a third of a second, and servers answer anything for some seconds while they restart.
 
 const (
 	// refusalsBelieved is how many refusals of our credentials it takes at least; Backoff.Refused is for how long.
 	refusalsBelieved = 3
 
-	// silentEndsBelieved is for how long sessions end without a word while a frame is unanswered, until it is suspected, and
-	// silenceBelieved until it is believed to be the reason.
+	// silentEndsBelieved is for how long sessions end without a word while a frame is unanswered, until it is suspected,
+	// and silenceBelieved until it is believed to be the reason.
 	silentEndsBelieved = 5 * time.Second
 	silenceBelieved    = 5 * time.Minute
 
 	// endsBelieved is how often a session has to end over a frame that was sent alone, at least.
 	endsBelieved = 3
 
-	// subscribeBelieved is for how long sessions end over the SUBSCRIBE of a subscription that was confirmed before, until
-	// that is believed to be refused now.
+	// subscribeBelieved is for how long sessions end over the SUBSCRIBE of a subscription that was confirmed before,
+	// until that is believed to be refused now.
 	subscribeBelieved = time.Minute
 
 	// sendBelieved is the same for a SEND WithRetry. Where there are so many suspects that one has been alone but once,
@@ -27,8 +27,8 @@ const (
 	manyBelieved = time.Minute
 	manyCosts    = 10
 
-	// scoutBelieved is for how long no connection can be had for asking alone (see scout.go), until the session is put at
-	// risk instead.
+	// scoutBelieved is for how long no connection can be had for asking alone (see scout.go), until the session is put
+	// at risk instead.
 	scoutBelieved = time.Minute
 )
 

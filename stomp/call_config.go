@@ -141,7 +141,8 @@ func newSendDefaults(opts []SendOption) (*sendConfig, error) {
 	return &defaults, nil
 }
 
-// inTransaction returns the defaults for a SEND in a transaction: it has no receipt before COMMIT, and is not sent again.
+// inTransaction returns the defaults for a SEND in a transaction: it has no receipt before COMMIT, and is not sent
+// again.
 func (c sendConfig) inTransaction() *sendConfig {
 	c.retry, c.receipt, c.replyTo = false, false, ""
 	return &c
@@ -209,8 +210,8 @@ func checkHeader(h Header) error {
 	return nil
 }
 
-// checkSubscribeHeader is checkHeader for SUBSCRIBE. RabbitMQ alone gives x-stream-offset a meaning. It takes what it does
-// not know for next, which skips everything that is in the stream; and a bare number is what AMQP has.
+// checkSubscribeHeader is checkHeader for SUBSCRIBE. RabbitMQ alone gives x-stream-offset a meaning. It takes what it
+// does not know for next, which skips everything that is in the stream; and a bare number is what AMQP has.
 func checkSubscribeHeader(h Header) error {
 	if offset, _ := h.Lookup("x-stream-offset"); offset != "" && strings.Trim(offset, "0123456789") == "" {
 		return fmt.Errorf("WithHeader: x-stream-offset:%s means next to RabbitMQ, as if nothing was in the stream: write offset=%[1]s", offset)

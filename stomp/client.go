@@ -18,9 +18,10 @@ import (
 // them have returned before Done is closed, with one exception.
 //
 // Functions that are given to an option and get a ctx, such as those of [WithCredentials], [WithDialer] and
-// [WithSubscribeHeaderFunc], and the transport of [WithHTTPClient], have to return when it ends. For one that does not,
-// Connect, Close and whatever else bounds it wait 0.1 s longer, and then leave its goroutine behind. A connection that it
-// returns later is closed. The Client does not call it again before it has returned: attempts to connect fail meanwhile.
+// [WithSubscribeHeaderFunc], and the transport of [WithHTTPClient], have to return when it ends. For one that does
+// not, Connect, Close and whatever else bounds it wait 0.1 s longer, and then leave its goroutine behind. A
+// connection that it returns later is closed. The Client does not call it again before it has returned: attempts to
+// connect fail meanwhile.
 type Client struct {
 	env
 	quit        func()        // cancels life
@@ -53,9 +54,9 @@ type Client struct {
 //
 // URLs are ws: and wss: (http: and https: mean the same), and for STOMP without WebSocket tcp: (or stomp:) and tls:
 // (or stomp+ssl:), with default port 61613. RabbitMQ listens on ws://host:15674/ws, ActiveMQ Classic on
-// ws://host:61614, Artemis on ws://host:61613, Spring wherever the application says; append /websocket to an endpoint of
-// SockJS. User and password in the URL of a WebSocket go into the HTTP request, as basic authentication; STOMP's own are
-// [WithLogin]'s.
+// ws://host:61614, Artemis on ws://host:61613, Spring wherever the application says; append /websocket to an endpoint
+// of SockJS. User and password in the URL of a WebSocket go into the HTTP request, as basic authentication; STOMP's
+// own are [WithLogin]'s.
 //
 // ctx bounds this call alone, from the DNS lookup to CONNECTED, at each step. Once connected, its end does not affect
 // the Client; see [WithLifetime] for that.

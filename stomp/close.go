@@ -50,8 +50,8 @@ func (c *Client) Disconnect(ctx context.Context) error { return c.disconnect(ctx
 // Close ends the Client at once: it cuts the connection without telling the broker, and joins every goroutine. What
 // waits to be written is lost, as are AckAuto messages that the broker sends until it notices; [Client.Drain] ends
 // the subscriptions first. Close may be called at any time and more than once, but not from a function passed to an
-// option or to SubscribeAs: Close waits for those, except that of functions that get a ctx it waits no longer than 0.1 s
-// for one that ignores its end (see [Client]). The error is always nil.
+// option or to SubscribeAs: Close waits for those, except that of functions that get a ctx it waits no longer than
+// 0.1 s for one that ignores its end (see [Client]). The error is always nil.
 func (c *Client) Close() error {
 	if s := c.beginEnd(ErrClosed); s != nil {
 		s.abort(ErrClosed)

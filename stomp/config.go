@@ -157,8 +157,8 @@ func (c *connectConfig) checkDialer() error {
 	return fmt.Errorf("WithDialer and %s exclude each other: the dialer's stream is not the library's WebSocket", name)
 }
 
-// checkFailover looks at URLs that are dialled only in an outage, when a mistake in them would be found too late. What
-// WithDialer and WithBeforeConnect take for a URL is theirs to say.
+// checkFailover looks at URLs that are dialled only in an outage, when a mistake in them would be found too late.
+// What WithDialer and WithBeforeConnect take for a URL is theirs to say.
 func (c *connectConfig) checkFailover() error {
 	if c.dialer != nil || len(c.beforeConnect) > 0 {
 		return nil

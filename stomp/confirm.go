@@ -150,8 +150,8 @@ func (sub *subscription) setConfirm(r *route, p *pendingReceipt) {
 	}
 }
 
-// forgetConfirm drops the receipt of a subscription that has ended if this server is not known to answer SUBSCRIBE: it
-// would be kept until the session ends. A session that restores its subscriptions one by one keeps it (see
+// forgetConfirm drops the receipt of a subscription that has ended if this server is not known to answer SUBSCRIBE:
+// it would be kept until the session ends. A session that restores its subscriptions one by one keeps it (see
 // awaitConfirmation).
 func (sub *subscription) forgetConfirm() {
 	confirm, s := sub.confirmation()

@@ -15,8 +15,8 @@ import (
 	"github.com/webstomp/webstomp/internal/ws"
 )
 
-// dial makes attempt number n of an effort at an endpoint: credentials, connection, CONNECT, CONNECTED. before is why the
-// last session or attempt ended. Its errors are *ConnectErrors, and leave no connection open.
+// dial makes attempt number n of an effort at an endpoint: credentials, connection, CONNECT, CONNECTED. before is why
+// the last session or attempt ended. Its errors are *ConnectErrors, and leave no connection open.
 func (e *env) dial(ctx context.Context, url string, n int, before error) (*session, error) {
 	a := attempt{cfg: e.cfg, env: e, url: url}
 	_, _ = a.target() // run says what is wrong with it
@@ -51,7 +51,8 @@ func (e *env) dial(ctx context.Context, url string, n int, before error) (*sessi
 	return nil, failed
 }
 
-// notReturned returns ctx's error with the name of the function, of this attempt or an earlier one, that goes on beyond it.
+// notReturned returns ctx's error with the name of the function, of this attempt or an earlier one, that goes on
+// beyond it.
 func (e *env) notReturned(ctx context.Context, from string) error {
 	option := e.step.Load()
 	if option == nil { // on a machine so busy that the attempt has not begun
@@ -181,8 +182,8 @@ func (a *attempt) target() (ws.Target, error) {
 	return target, nil
 }
 
-// withoutSecrets returns a URL of any scheme without its password and its query, which may hold a token. One that cannot
-// be parsed may hold a password anywhere, and is not shown.
+// withoutSecrets returns a URL of any scheme without its password and its query, which may hold a token. One that
+// cannot be parsed may hold a password anywhere, and is not shown.
 func withoutSecrets(raw string) string {
 	u, err := url.Parse(raw)
 	if err != nil || u.Opaque != "" {
@@ -313,7 +314,8 @@ func (a *attempt) firstFrame(ctx context.Context, conn *ws.Conn, dec *wire.Decod
 	}
 }
 
-// hint names the URL scheme for what answers on a bare socket, as far as the first bytes of it tell; "" if they do not.
+// hint names the URL scheme for what answers on a bare socket, as far as the first bytes of it tell; "" if they do
+// not.
 func (a *attempt) hint(start string) string {
 	secure := strings.HasPrefix(a.shown, "tls:") || strings.HasPrefix(a.shown, "stomp+ssl:")
 	switch {

@@ -167,7 +167,8 @@ func TestConnect_refused_by_the_broker(t *testing.T) {
 	}
 }
 
-// F13 on CONNECT, where nothing is escaped: what cannot be sent is refused before anything is dialled, and not repeated.
+// F13 on CONNECT, where nothing is escaped: what cannot be sent is refused before anything is dialled, and not
+// repeated.
 func TestConnect_F13_CONNECT_refuses_what_it_cannot_carry(t *testing.T) {
 	for name, c := range map[string]struct {
 		opt  stomp.ConnectOption

@@ -162,8 +162,8 @@ func (e *ConnectError) Permanent() bool {
 	return false
 }
 
-// Refused reports whether the server rejected our credentials: HTTP status 401 or 403, or an ERROR in answer to CONNECT.
-// That may pass: it counts when it lasts ([Backoff]).
+// Refused reports whether the server rejected our credentials: HTTP status 401 or 403, or an ERROR in answer to
+// CONNECT. That may pass: it counts when it lasts ([Backoff]).
 func (e *ConnectError) Refused() bool {
 	var own *ownError
 	if errors.As(e.Err, &own) {
@@ -173,7 +173,8 @@ func (e *ConnectError) Refused() bool {
 	return e.StatusCode == http.StatusUnauthorized || e.StatusCode == http.StatusForbidden || errors.As(e.Err, &refused)
 }
 
-// ownError is an error of a function that the user gave to an option: it says nothing of the server, whatever it wraps.
+// ownError is an error of a function that the user gave to an option: it says nothing of the server, whatever it
+// wraps.
 type ownError struct{ cause error }
 
 func (e *ownError) Error() string { return e.cause.Error() }

@@ -13,8 +13,8 @@ import (
 // ([NewFrame], [ParseFrame]).
 //
 // A delivered Frame belongs to its receiver: the Client keeps no reference to its header or body, and both may be
-// changed. Copies of a Frame share them. It may be kept: it holds neither the connection nor the Client once they have
-// ended. [Frame.Ack] and [Frame.Nack] are for delivered frames only.
+// changed. Copies of a Frame share them. It may be kept: it holds neither the connection nor the Client once they
+// have ended. [Frame.Ack] and [Frame.Nack] are for delivered frames only.
 type Frame struct {
 	Command string
 	Header  Header
@@ -38,8 +38,8 @@ type deliverer interface {
 	forget(number uint64)
 }
 
-// asCame returns the value of an entry of a delivered frame as the server wrote it: some servers compare an id that they
-// get back byte by byte, and some do not escape theirs.
+// asCame returns the value of an entry of a delivered frame as the server wrote it: some servers compare an id that
+// they get back byte by byte, and some do not escape theirs.
 func (f Frame) asCame(name string, v Version) (value string, ok bool) {
 	if value, ok = wire.RawValue(f.raw, name, wire.Version(v)); ok {
 		return value, true
@@ -107,8 +107,8 @@ func (f Frame) ContentType() string { return f.Header.Get("content-type") }
 // false as well where the broker does not say: Spring's simple broker never does.
 func (f Frame) Redelivered() bool { return f.Header.Get("redelivered") == "true" }
 
-// SubscriptionID returns the id of the subscription that delivered the frame, as [Subscription.ID] does; of a frame that
-// none delivered, its subscription header.
+// SubscriptionID returns the id of the subscription that delivered the frame, as [Subscription.ID] does; of a frame
+// that none delivered, its subscription header.
 func (f Frame) SubscriptionID() string {
 	if f.from != nil {
 		return f.from.subscriptionID()

@@ -10,10 +10,10 @@ import (
 	"github.com/webstomp/webstomp/internal/inbox"
 )
 
-// Group is many subscriptions on one channel, with one bounded queue for all of them and no goroutine each. They are its
-// Members: added and removed while it runs, and restored in the order of Add. Frames come in the order of their arrival over
-// all members; [Frame.SubscriptionID] tells whose one is, and an acknowledgement goes to that member alone, with
-// [AckClient] as well. An empty Group stays open. Its methods may be called from any goroutine.
+// Group is many subscriptions on one channel, with one bounded queue for all of them and no goroutine each. They are
+// its Members: added and removed while it runs, and restored in the order of Add. Frames come in the order of their
+// arrival over all members; [Frame.SubscriptionID] tells whose one is, and an acknowledgement goes to that member
+// alone, with [AckClient] as well. An empty Group stays open. Its methods may be called from any goroutine.
 type Group struct {
 	// C is closed for the reasons for which a subscription's channel is: the Group was ended by its user, the Client has
 	// ended, or the Group has failed ([ErrSlowConsumer]). It has no buffer. A member that fails alone leaves it open.
@@ -31,8 +31,8 @@ type Group struct {
 	restored uint64 // of members that have ended
 }
 
-// NewGroup makes a Group without members. ctx bounds its life: when it ends, so do the members, at once, and C is closed.
-// [WithBuffer] bounds its queue; without, Connect's holds. The errors are ctx's own and [ErrClosed].
+// NewGroup makes a Group without members. ctx bounds its life: when it ends, so do the members, at once, and C is
+// closed. [WithBuffer] bounds its queue; without, Connect's holds. The errors are ctx's own and [ErrClosed].
 func (c *Client) NewGroup(ctx context.Context, opts ...GroupOption) (*Group, error) {
 	op := opError{op: "make a group", unsent: true}
 	bound, err := c.groupBound(opts)
@@ -96,9 +96,9 @@ func (c *Client) registerGroup(g *Group) error {
 	return nil
 }
 
-// Add subscribes to a destination, as [Client.NewSubscription] does, but ctx bounds this call alone: the member lives as
-// long as the Group unless it is unsubscribed. [WithBuffer] is an error: the Group's queue is for all. The errors are those
-// of Subscribe, and [ErrGroupEnded].
+// Add subscribes to a destination, as [Client.NewSubscription] does, but ctx bounds this call alone: the member lives
+// as long as the Group unless it is unsubscribed. [WithBuffer] is an error: the Group's queue is for all. The errors
+// are those of Subscribe, and [ErrGroupEnded].
 func (g *Group) Add(ctx context.Context, destination string, opts ...SubscribeOption) (*Member, error) {
 	sub, err := g.client.subscribe(ctx, destination, opts, target{group: g})
 	if err != nil {
@@ -108,7 +108,8 @@ func (g *Group) Add(ctx context.Context, destination string, opts ...SubscribeOp
 	return sub.member, nil
 }
 
-// join makes a subscription a member. It is called with the Client's lock held, as the subscription is registered there.
+// join makes a subscription a member. It is called with the Client's lock held, as the subscription is registered
+// there.
 func (g *Group) join(sub *subscription) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -119,9 +120,9 @@ func (g *Group) join(sub *subscription) error {
 	return nil
 }
 
-// Failed returns a channel of the members that have failed alone, each once its last frame was taken from C: the broker has
-// refused or cancelled it, or it has ended with its session ([WithoutResubscribe]). [Member.Err] tells why. They are kept
-// until they are read, but when the Client has ended no more than 8 of them. It is closed after C.
+// Failed returns a channel of the members that have failed alone, each once its last frame was taken from C: the
+// broker has refused or cancelled it, or it has ended with its session ([WithoutResubscribe]). [Member.Err] tells
+// why. They are kept until they are read, but when the Client has ended no more than 8 of them. It is closed after C.
 func (g *Group) Failed() <-chan *Member { return g.failed.C() }
 
 // Err returns why the Group ended: nil while it is open and if its user ended it. It is set before C is closed.
@@ -143,10 +144,10 @@ func (g *Group) Stats() SubscriptionStats {
 	return stats
 }
 
-// Unsubscribe ends the Group gently, within ctx: all its members at the same time, each as [Subscription.Unsubscribe] does,
-// and then C is closed. From the call on, Add is [ErrGroupEnded]. C has to be read meanwhile. If ctx ends first, what
-// still waits is dropped and counted. The error is the first of a member's. A header that cannot be encoded is an error, and
-// the Group goes on.
+// Unsubscribe ends the Group gently, within ctx: all its members at the same time, each as [Subscription.Unsubscribe]
+// does, and then C is closed. From the call on, Add is [ErrGroupEnded]. C has to be read meanwhile. If ctx ends
+// first, what still waits is dropped and counted. The error is the first of a member's. A header that cannot be
+// encoded is an error, and the Group goes on.
 func (g *Group) Unsubscribe(ctx context.Context, opts ...FrameOption) error {
 	members := g.all()
 	cfg, err := newFrameConfig(opts)
@@ -202,8 +203,8 @@ func (c *Client) endGroups(wanted bool, err error) (groups []*Group) {
 	return groups
 }
 
-// beginEnd refuses new members from now on, and returns those that there are. err is why the Group ends, and the first
-// one counts.
+// beginEnd refuses new members from now on, and returns those that there are. err is why the Group ends, and the
+// first one counts.
 func (g *Group) beginEnd(err error) []*Member {
 	g.mu.Lock()
 	if !g.ended {
@@ -221,8 +222,8 @@ func (g *Group) end(err error) {
 	g.close()
 }
 
-// close closes the channels of a Group whose members have ended, or are leaving: then C when their frames are taken, or
-// given up.
+// close closes the channels of a Group whose members have ended, or are leaving: then C when their frames are taken,
+// or given up.
 func (g *Group) close() {
 	g.mu.Lock()
 	unwatch := g.unwatch
@@ -305,8 +306,8 @@ func (m *Member) ID() string { return m.sub.id }
 // Destination returns the destination that was subscribed to.
 func (m *Member) Destination() string { return m.sub.destination }
 
-// Done returns a channel that is closed when the member has ended, Err is set, and nothing more of it comes from the Group's
-// channel.
+// Done returns a channel that is closed when the member has ended, Err is set, and nothing more of it comes from the
+// Group's channel.
 func (m *Member) Done() <-chan struct{} { return m.done }
 
 // Err returns why the member ended: nil while it is open and if its user ended it, or the Group.
@@ -315,9 +316,9 @@ func (m *Member) Err() error { return m.sub.failure() }
 // Confirmed is [Subscription.Confirmed].
 func (m *Member) Confirmed(ctx context.Context) error { return m.sub.confirmed(ctx) }
 
-// Unsubscribe ends the member gently, within ctx, as [Subscription.Unsubscribe] does, and leaves the Group's channel open:
-// in auto mode what had arrived of the member is delivered; in the client modes what waits is taken out of the queue, and
-// what was handed out is awaited.
+// Unsubscribe ends the member gently, within ctx, as [Subscription.Unsubscribe] does, and leaves the Group's channel
+// open: in auto mode what had arrived of the member is delivered; in the client modes what waits is taken out of the
+// queue, and what was handed out is awaited.
 func (m *Member) Unsubscribe(ctx context.Context, opts ...FrameOption) error {
 	return m.sub.unsubscribe(ctx, opts)
 }

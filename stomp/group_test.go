@@ -320,7 +320,8 @@ func TestGroup_promise1_ends(t *testing.T) {
 	}
 }
 
-// Members are restored in the order of Add, among the other subscriptions; one that has ended with its session is told.
+// Members are restored in the order of Add, among the other subscriptions; one that has ended with its session is
+// told.
 func TestGroup_promise4_is_restored(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, p, c := rig.Reconnecting(t, wire.V12)

@@ -9,8 +9,8 @@ import (
 	"github.com/webstomp/webstomp/stomp"
 )
 
-// A session that ends without a word after a silence says for how long nothing had come, and asks for an idle timeout on
-// the way. One that ends while the server talks does not, nor one that the server closes.
+// A session that ends without a word after a silence says for how long nothing had come, and asks for an idle timeout
+// on the way. One that ends while the server talks does not, nor one that the server closes.
 func TestSession_promise8_end_without_a_word_after_a_silence(t *testing.T) {
 	const hint = " (nothing had come for 1s: if it is so each time, something on the way closes idle connections, as a proxy does; see WithHeartBeat)"
 	for name, c := range map[string]struct {

@@ -40,8 +40,8 @@ const (
 	OverflowFail
 	// OverflowLatest keeps one frame of each destination, the newest: it takes the place of the one that waits, which is
 	// dropped and counted. The destination is the MESSAGE's, so a subscription with a wildcard keeps the newest of each
-	// topic. The bound counts destinations; beyond it, the one that has waited for longest is dropped. The channel has no
-	// buffer: what it gives is the newest that has arrived. It goes with AckAuto alone.
+	// topic. The bound counts destinations; beyond it, the one that has waited for longest is dropped. The channel has
+	// no buffer: what it gives is the newest that has arrived. It goes with AckAuto alone.
 	OverflowLatest
 )
 

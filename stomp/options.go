@@ -23,8 +23,8 @@ type (
 		SendOption
 		FrameOption
 	}
-	// BufferOption is an option of Connect, as the default of all subscriptions and Groups, of a single subscription, and of
-	// a Group.
+	// BufferOption is an option of Connect, as the default of all subscriptions and Groups, of a single subscription,
+	// and of a Group.
 	BufferOption interface {
 		ConnectOption
 		SubscribeOption
@@ -145,12 +145,12 @@ func WithHTTPHeaderFunc(f func(ctx context.Context) (http.Header, error)) Connec
 	})
 }
 
-// WithBeforeConnect calls f before every attempt to connect, with the ctx of that attempt: a place for everything that
-// may be new each time, a fresh token in CONNECT's header, in the HTTP header or in the URL, with the reason why the last
-// session or attempt ended. It runs after the functions of [WithCredentials] and [WithHTTPHeaderFunc], whose results it
-// sees; several run in the order given. An error of f ends the attempt, and is not taken for a refusal. An entry of Header
-// that the library writes itself, or one of HTTPHeader where there is no upgrade, is that attempt's error. f must not call
-// methods of the Client.
+// WithBeforeConnect calls f before every attempt to connect, with the ctx of that attempt: a place for everything
+// that may be new each time, a fresh token in CONNECT's header, in the HTTP header or in the URL, with the reason why
+// the last session or attempt ended. It runs after the functions of [WithCredentials] and [WithHTTPHeaderFunc], whose
+// results it sees; several run in the order given. An error of f ends the attempt, and is not taken for a refusal. An
+// entry of Header that the library writes itself, or one of HTTPHeader where there is no upgrade, is that attempt's
+// error. f must not call methods of the Client.
 func WithBeforeConnect(f func(ctx context.Context, a *Attempt) error) ConnectOption {
 	return connectOption(func(c *connectConfig) {
 		c.beforeConnect = append(c.beforeConnect, f)
@@ -219,24 +219,25 @@ func WithLimits(l Limits) ConnectOption {
 }
 
 // WithFailover adds further endpoints of the same broker. Connect tries each once, in the order given, and shares the
-// time that its ctx has among them. After a loss, the lost one is tried first, or last if it fell silent, then the others
-// in order, round and round: [Backoff] delays each round, and within one the next endpoint is tried at once. An attempt
-// takes at most 5 s while other endpoints are left in the round, else 15 s. A URL that makes no sense is Connect's
-// error.
+// time that its ctx has among them. After a loss, the lost one is tried first, or last if it fell silent, then the
+// others in order, round and round: [Backoff] delays each round, and within one the next endpoint is tried at once.
+// An attempt takes at most 5 s while other endpoints are left in the round, else 15 s. A URL that makes no sense is
+// Connect's error.
 func WithFailover(urls ...string) ConnectOption {
 	return connectOption(func(c *connectConfig) { c.failover = append([]string{}, urls...) })
 }
 
-// WithShuffle makes the Client draw an order of its own of its endpoints, Connect's URL among them, once and for all: it
-// stands for the order in which they were given, wherever that counts (see [WithFailover]). So the clients of a cluster
-// spread over its nodes, and those of a node that dies over all that are left, and not over the next one alone.
+// WithShuffle makes the Client draw an order of its own of its endpoints, Connect's URL among them, once and for all:
+// it stands for the order in which they were given, wherever that counts (see [WithFailover]). So the clients of a
+// cluster spread over its nodes, and those of a node that dies over all that are left, and not over the next one
+// alone.
 func WithShuffle() ConnectOption {
 	return connectOption(func(c *connectConfig) { c.shuffle = true })
 }
 
 // WithReconnect sets when a lost connection is tried again. Reconnecting is on by default, with the defaults of
-// [Backoff]. The Client ends after Backoff.Attempts in one outage, or when every endpoint that answers has rejected its
-// credentials for Backoff.Refused ([ConnectError.Refused]).
+// [Backoff]. The Client ends after Backoff.Attempts in one outage, or when every endpoint that answers has rejected
+// its credentials for Backoff.Refused ([ConnectError.Refused]).
 //
 // Channels of subscriptions stay open across a reconnect. SUBSCRIBEs go out in the order in which the subscriptions
 // were made, before anything that waits to be sent. [Frame.Epoch] shows where messages may be missing. Transactions
@@ -264,8 +265,8 @@ func WithLifetime(ctx context.Context) ConnectOption {
 }
 
 // WithLogger makes the Client log: a line when a session begins or ends, one for each kind of problem, and frames at
-// slog.LevelDebug. In an outage it logs the first failed attempt, each new reason, and a line about once a minute. Passcodes,
-// Authorization headers and the query of a URL are left out. By default nothing is logged.
+// slog.LevelDebug. In an outage it logs the first failed attempt, each new reason, and a line about once a minute.
+// Passcodes, Authorization headers and the query of a URL are left out. By default nothing is logged.
 func WithLogger(l *slog.Logger) ConnectOption {
 	return connectOption(func(c *connectConfig) { c.logger = l })
 }
@@ -276,10 +277,10 @@ func (o bufferOption) applyConnect(c *connectConfig)     { c.buffer = o.b }
 func (o bufferOption) applySubscribe(c *subscribeConfig) { c.buffer = &o.b }
 func (o bufferOption) applyGroup(c *groupConfig)         { c.buffer = &o.b }
 
-// WithBuffer bounds what a subscription or a Group holds for its consumer, queue and channel together, in frames and in bytes of
-// memory, and sets what happens beyond. A frame counts as its body, the text of its header, 32 bytes for each header
-// entry, and 192 bytes. A single frame larger than the bytes is accepted when nothing else
-// waits. The default is 65,536 frames, 64 MiB and OverflowBlock; 0 keeps that bound.
+// WithBuffer bounds what a subscription or a Group holds for its consumer, queue and channel together, in frames and
+// in bytes of memory, and sets what happens beyond. A frame counts as its body, the text of its header, 32 bytes for
+// each header entry, and 192 bytes. A single frame larger than the bytes is accepted when nothing else waits. The
+// default is 65,536 frames, 64 MiB and OverflowBlock; 0 keeps that bound.
 func WithBuffer(frames int, bytes int64, policy Overflow) BufferOption {
 	return bufferOption{buffer{frames, bytes, policy}}
 }
@@ -307,12 +308,13 @@ func WithSelector(expr string) SubscribeOption {
 	return subscribeOption(func(c *subscribeConfig) { c.selector = expr })
 }
 
-// WithSubscribeHeaderFunc calls f for further entries of each SUBSCRIBE, reconnects included: where to resume a stream, a
-// token that must be fresh. An error of f is that of Subscribe. On a reconnect the subscription waits instead and f is
-// asked again, with the delays of [WithReconnect]; everything else goes on, and does so as well when f takes longer than a
-// second. ctx ends with the session, with the subscription, when Subscribe's own ends and after 15 s. f is not called again
-// before it has returned, and must not call methods of the Client. An x-stream-offset that is a bare number, 4, is an error,
-// here and in [WithHeader]: RabbitMQ would skip what is in the stream. Write offset=4.
+// WithSubscribeHeaderFunc calls f for further entries of each SUBSCRIBE, reconnects included: where to resume a
+// stream, a token that must be fresh. An error of f is that of Subscribe. On a reconnect the subscription waits
+// instead and f is asked again, with the delays of [WithReconnect]; everything else goes on, and does so as well when
+// f takes longer than a second. ctx ends with the session, with the subscription, when Subscribe's own ends and after
+// 15 s. f is not called again before it has returned, and must not call methods of the Client. An x-stream-offset
+// that is a bare number, 4, is an error, here and in [WithHeader]: RabbitMQ would skip what is in the stream. Write
+// offset=4.
 func WithSubscribeHeaderFunc(f func(ctx context.Context) (Header, error)) SubscribeOption {
 	return subscribeOption(func(c *subscribeConfig) {
 		c.headerFunc = f
@@ -320,38 +322,39 @@ func WithSubscribeHeaderFunc(f func(ctx context.Context) (Header, error)) Subscr
 	})
 }
 
-// WithResubscribe keeps a subscription open that the broker refuses or cancels, and asks for it again by b: for a queue
-// that comes back, such as a classic queue of RabbitMQ whose home node restarts, or one that an operator deletes and
-// declares anew. Without it such a subscription ends alone. What ends a session is not its business: all subscriptions are
-// restored then, unless [WithoutResubscribe] says otherwise, which excludes this option.
+// WithResubscribe keeps a subscription open that the broker refuses or cancels, and asks for it again by b: for a
+// queue that comes back, such as a classic queue of RabbitMQ whose home node restarts, or one that an operator
+// deletes and declares anew. Without it such a subscription ends alone. What ends a session is not its business: all
+// subscriptions are restored then, unless [WithoutResubscribe] says otherwise, which excludes this option.
 //
-// The delays are those of [Backoff], without rounds: the n-th refusal in a row is followed by one drawn evenly between 0 and
-// Min·Factor^(n-1), at most Max, and n starts again at 1 after a subscription that lasted longer than the largest delay it
-// could have waited for. After b.Attempts refusals since the broker accepted it last, not counting the first, the
-// subscription ends, and Err is the last one; 0 is no limit. b.Refused does not matter. What fails without a word of the
-// broker, a session that is lost, a connection that cannot be had, or the function of [WithSubscribeHeaderFunc], does not
-// count. [Client.Reconnect] has it asked for at once.
+// The delays are those of [Backoff], without rounds: the n-th refusal in a row is followed by one drawn evenly
+// between 0 and Min·Factor^(n-1), at most Max, and n starts again at 1 after a subscription that lasted longer than
+// the largest delay it could have waited for. After b.Attempts refusals since the broker accepted it last, not
+// counting the first, the subscription ends, and Err is the last one; 0 is no limit. b.Refused does not matter. What
+// fails without a word of the broker, a session that is lost, a connection that cannot be had, or the function of
+// [WithSubscribeHeaderFunc], does not count. [Client.Reconnect] has it asked for at once.
 //
-// Meanwhile the channel stays open, what had arrived is delivered, [Subscription.Confirmed] and Subscribe [WithReceipt] wait
-// within their ctx, and everything that ends a subscription ends it at once, without UNSUBSCRIBE. Frames that were handed
-// out before are [ErrStale]. What may be missing shows in [SubscriptionStats].Restored, and in the log: a warning when it
-// begins to wait, and a line when it is back.
+// Meanwhile the channel stays open, what had arrived is delivered, [Subscription.Confirmed] and Subscribe
+// [WithReceipt] wait within their ctx, and everything that ends a subscription ends it at once, without UNSUBSCRIBE.
+// Frames that were handed out before are [ErrStale]. What may be missing shows in [SubscriptionStats].Restored, and
+// in the log: a warning when it begins to wait, and a line when it is back.
 //
-// RabbitMQ ends the session over a SUBSCRIBE that it refuses, and over one to a queue that was deleted in that session. So
-// there, and on a server that has ended a session over this subscription, it is asked for on a connection of its own first,
-// with the URL of the session, all options of Connect and their functions (the Number of [WithBeforeConnect]'s Attempt is
-// 1, and Err is the refusal), and in a client mode: the first message that waits may come as redelivered, and from a queue
-// with auto-delete:true, which has to be held meanwhile, out of its order. What comes of that ends no session. Only when no
-// such connection can be had for a minute, or CONNECT has a client-id that forbids a second one, the session itself is put
-// at risk. A queue that is exclusive (exclusive:true, or durable:false) is asked for by a new session, as Reconnect makes it;
-// with [WithoutReconnect] such a subscription ends.
+// RabbitMQ ends the session over a SUBSCRIBE that it refuses, and over one to a queue that was deleted in that
+// session. So there, and on a server that has ended a session over this subscription, it is asked for on a connection
+// of its own first, with the URL of the session, all options of Connect and their functions (the Number of
+// [WithBeforeConnect]'s Attempt is 1, and Err is the refusal), and in a client mode: the first message that waits may
+// come as redelivered, and from a queue with auto-delete:true, which has to be held meanwhile, out of its order. What
+// comes of that ends no session. Only when no such connection can be had for a minute, or CONNECT has a client-id
+// that forbids a second one, the session itself is put at risk. A queue that is exclusive (exclusive:true, or
+// durable:false) is asked for by a new session, as Reconnect makes it; with [WithoutReconnect] such a subscription
+// ends.
 func WithResubscribe(b Backoff) SubscribeOption {
 	return subscribeOption(func(c *subscribeConfig) { c.again = &b })
 }
 
 // WithoutResubscribe ends the subscription with its session: its channel closes, in auto mode when everything that
-// had arrived is delivered, and Err matches [ErrConnectionLost]. [WithResubscribe] is about something else, a broker that
-// refuses or cancels one subscription, and excludes this option.
+// had arrived is delivered, and Err matches [ErrConnectionLost]. [WithResubscribe] is about something else, a broker
+// that refuses or cancels one subscription, and excludes this option.
 func WithoutResubscribe() SubscribeOption {
 	return subscribeOption(func(c *subscribeConfig) { c.sessionOnly = true })
 }
@@ -374,25 +377,27 @@ func WithReplyTo(destination string) SendOption {
 	return sendOption(func(c *sendConfig) { c.replyTo = destination })
 }
 
-// WithRetry delivers a SEND at least once: it asks for a receipt, and sends the same frame again until the receipt comes
-// or ctx ends: on each next session, and on one that lives 15 s after the last time, then after 30 s, doubled up to 4
-// minutes. The broker may get it more than once, and the subscribers of a topic each repeat, because a lost receipt looks
-// like a lost message. Give it a ctx that ends: RabbitMQ tells nobody when a queue rejects a message. Frames with WithRetry keep their order among themselves, except for those held back: when the server ends
-// session after session while a frame is unanswered, it is tried alone, with pauses, and everything else goes on. If the
-// server goes on ending the session over it for half a minute, the error is the server's own [*Error] or [*CloseError].
-// An [*Error] of the broker that names the receipt ends it at once. It excludes transactions and Request.
+// WithRetry delivers a SEND at least once: it asks for a receipt, and sends the same frame again until the receipt
+// comes or ctx ends: on each next session, and on one that lives 15 s after the last time, then after 30 s, doubled
+// up to 4 minutes. The broker may get it more than once, and the subscribers of a topic each repeat, because a lost
+// receipt looks like a lost message. Give it a ctx that ends: RabbitMQ tells nobody when a queue rejects a message.
+// Frames with WithRetry keep their order among themselves, except for those held back: when the server ends session
+// after session while a frame is unanswered, it is tried alone, with pauses, and everything else goes on. If the
+// server goes on ending the session over it for half a minute, the error is the server's own [*Error] or
+// [*CloseError]. An [*Error] of the broker that names the receipt ends it at once. It excludes transactions and
+// Request.
 func WithRetry() SendOption {
 	return sendOption(func(c *sendConfig) { c.retry = true })
 }
 
-// WithPersistent sends persistent:true: the broker keeps the message across a restart, if the queue that it waits in is
-// durable as well. Without it RabbitMQ and Artemis may lose even a message that they have confirmed.
+// WithPersistent sends persistent:true: the broker keeps the message across a restart, if the queue that it waits in
+// is durable as well. Without it RabbitMQ and Artemis may lose even a message that they have confirmed.
 func WithPersistent() SendOption {
 	return sendOption(func(c *sendConfig) { c.header = append(c.header, entry{"persistent", "true"}) })
 }
 
-// WithSendDefaults applies opts to every SEND of the Client, before the call's own options; several add up. An entry of the
-// call replaces one of the defaults with the same name. WithRetry, WithReceipt and WithReplyTo do not count in
+// WithSendDefaults applies opts to every SEND of the Client, before the call's own options; several add up. An entry
+// of the call replaces one of the defaults with the same name. WithRetry, WithReceipt and WithReplyTo do not count in
 // transactions, WithRetry and WithReplyTo not in [Client.Request].
 func WithSendDefaults(opts ...SendOption) ConnectOption {
 	return connectOption(func(c *connectConfig) { c.sendDefaults = append(c.sendDefaults, opts...) })

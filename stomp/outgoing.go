@@ -231,8 +231,8 @@ func (s *session) messageType(body []byte) ws.MessageType {
 	return ws.Text
 }
 
-// awaitFlush waits, within ctx, until the frame of that number has been handed to the operating system. A server may read
-// only once we have: a full queue must not stop us from that.
+// awaitFlush waits, within ctx, until the frame of that number has been handed to the operating system. A server may
+// read only once we have: a full queue must not stop us from that.
 func (s *session) awaitFlush(ctx context.Context, number uint64) error {
 	if s.out.IsFlushed(number) {
 		return nil
@@ -242,13 +242,13 @@ func (s *session) awaitFlush(ctx context.Context, number uint64) error {
 	return withCause(ctx, s.out.AwaitFlush(ctx, number))
 }
 
-// ownGrace is how long a RECEIPT is awaited that no caller asked for. A server that sends one needs a round trip; one that
-// leaves it out must not cost its caller more than this. Go-stomp's server answers SEND and not UNSUBSCRIBE.
+// ownGrace is how long a RECEIPT is awaited that no caller asked for. A server that sends one needs a round trip; one
+// that leaves it out must not cost its caller more than this. Go-stomp's server answers SEND and not UNSUBSCRIBE.
 const ownGrace = time.Second
 
-// awaitOwnReceipt waits, within ctx, until a frame is written, and then for its receipt, which no caller asked for: not at
-// all if this server is not known to answer, and otherwise for ownGrace. That begins anew as long as coming, which counts
-// what comes before the receipt, grows.
+// awaitOwnReceipt waits, within ctx, until a frame is written, and then for its receipt, which no caller asked for:
+// not at all if this server is not known to answer, and otherwise for ownGrace. That begins anew as long as coming,
+// which counts what comes before the receipt, grows.
 func (s *session) awaitOwnReceipt(ctx context.Context, r *pendingReceipt, number uint64, coming func() uint64) error {
 	receipts := s.env.receipts
 	receipts.beginWait()

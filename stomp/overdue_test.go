@@ -210,8 +210,8 @@ func TestWithBuffer_promise2_bound_holds_though_a_receipt_never_comes(t *testing
 	}
 }
 
-// A slow server's receipt, or a slow process's, is not taken for one that never comes: the consumer that waits for it in its
-// own loop is not held up.
+// A slow server's receipt, or a slow process's, is not taken for one that never comes: the consumer that waits for it
+// in its own loop is not held up.
 func TestWithBuffer_promise2_reading_goes_on_for_a_receipt_of_a_slow_server(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := rig.NewServer(t)

@@ -12,8 +12,8 @@ import (
 	"github.com/webstomp/webstomp/stomp"
 )
 
-// What each policy keeps of 100 messages that nobody reads, and what it counts. A bound of 10 frames is 5 in the channel
-// and 5 behind it.
+// What each policy keeps of 100 messages that nobody reads, and what it counts. A bound of 10 frames is 5 in the
+// channel and 5 behind it.
 func TestWithBuffer_promise2_policies(t *testing.T) {
 	for _, tc := range []struct {
 		name    string
@@ -236,8 +236,8 @@ func TestWithBuffer_of_Connect(t *testing.T) {
 	})
 }
 
-// What a policy drops is never acknowledged, and closes the broker's window for good: in the client modes those that drop
-// are refused, wherever they were set.
+// What a policy drops is never acknowledged, and closes the broker's window for good: in the client modes those that
+// drop are refused, wherever they were set.
 func TestWithBuffer_promise2_dropping_excludes_the_client_modes(t *testing.T) {
 	b := rig.NewBroker(t)
 	for _, policy := range []stomp.Overflow{stomp.OverflowDropOldest, stomp.OverflowDropNewest, stomp.OverflowLatest} {
@@ -257,8 +257,8 @@ func TestWithBuffer_promise2_dropping_excludes_the_client_modes(t *testing.T) {
 	}
 }
 
-// Of each topic below a wildcard the newest waits, in the place of the one that it replaces, and the consumer gets what had
-// arrived last when it asks. What is replaced is counted.
+// Of each topic below a wildcard the newest waits, in the place of the one that it replaces, and the consumer gets
+// what had arrived last when it asks. What is replaced is counted.
 func TestWithBuffer_promise2_Latest_keeps_the_newest_of_each_destination(t *testing.T) {
 	for name, subscribe := range map[string]func(*testing.T, *stomp.Client) (next func() string, stats func() stomp.SubscriptionStats){
 		"frames": func(t *testing.T, c *stomp.Client) (func() string, func() stomp.SubscriptionStats) {

@@ -142,8 +142,8 @@ func (s *session) receipt(id string) {
 	p.resolve(nil)
 }
 
-// brokerError attributes an ERROR to the receipt or subscription that it names. One that names neither ends the session
-// (promise 12, clause S2).
+// brokerError attributes an ERROR to the receipt or subscription that it names. One that names neither ends the
+// session (promise 12, clause S2).
 func (s *session) brokerError(f wire.Frame) error {
 	s.env.counters.brokerErrors.Add(1)
 	e := newError(frameOf(f))
@@ -202,8 +202,8 @@ func (s *session) refuse(id string, e *Error) bool {
 }
 
 // cancelUnlessCut ends the consumer of a route that an ERROR names, if the session outlives the ERROR. A server that
-// closes after it (Vert.x) may mean an ACK or a SEND with that subscription in its header, and the next session has the
-// subscription again.
+// closes after it (Vert.x) may mean an ACK or a SEND with that subscription in its header, and the next session has
+// the subscription again.
 func (s *session) cancelUnlessCut(r *route, e *Error) {
 	s.loops.Go(func() error { // joined by join; the read loop, which is here, holds that up
 		timer := time.NewTimer(lastWords)

@@ -35,7 +35,8 @@ type receipts struct {
 	lookout    lookout       // for frames WithRetry whose RECEIPT is overdue
 }
 
-// commands is a set of the commands of which it matters whether a server answers them. Some answer SEND and not SUBSCRIBE.
+// commands is a set of the commands of which it matters whether a server answers them. Some answer SEND and not
+// SUBSCRIBE.
 type commands uint8
 
 const (
@@ -187,8 +188,8 @@ func (p *pendingReceipt) resolve(err error) {
 // resolveLost is resolve when the session, the Client or a ctx has ended first.
 func (p *pendingReceipt) resolveLost(err error, unsent bool) { p.resolve(p.lost(err, unsent)) }
 
-// wait waits, within ctx, for a receipt that a call asked for. If ctx ends first, the entry is removed and resolved, and a
-// frame whose writing has not begun is withdrawn unless it was forced.
+// wait waits, within ctx, for a receipt that a call asked for. If ctx ends first, the entry is removed and resolved,
+// and a frame whose writing has not begun is withdrawn unless it was forced.
 func (t *receipts) wait(ctx context.Context, r *pendingReceipt) error {
 	over := ctx.Done()
 	if over == nil { // a plain receive costs half of a select
@@ -267,8 +268,8 @@ func (t *receipts) awaitedSignal() <-chan struct{} {
 	return t.awaited
 }
 
-// beginWait counts a call that waits for a reply, for a RECEIPT that no caller asked for, or until something is written.
-// endWait takes that back.
+// beginWait counts a call that waits for a reply, for a RECEIPT that no caller asked for, or until something is
+// written. endWait takes that back.
 func (t *receipts) beginWait() {
 	t.mu.Lock()
 	t.waiting++
@@ -284,7 +285,8 @@ func (t *receipts) endWait() {
 }
 
 // isAwaited reports whether a call waits for an answer, so that reading must go on even if a queue is full. A receipt
-// counts whether or not somebody is seen to wait: whether a consumer does in its own loop, on Receipt.Done, nobody knows.
+// counts whether or not somebody is seen to wait: whether a consumer does in its own loop, on Receipt.Done, nobody
+// knows.
 func (t *receipts) isAwaited() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -356,16 +358,16 @@ func (t *receipts) areAnsweredTo(command commands) bool {
 	return t.answeredTo&command != 0
 }
 
-// mayComeTo reports whether it makes sense to wait for a RECEIPT to that command: this server has answered it, or it has
-// answered another and was not seen to leave out this one.
+// mayComeTo reports whether it makes sense to wait for a RECEIPT to that command: this server has answered it, or it
+// has answered another and was not seen to leave out this one.
 func (t *receipts) mayComeTo(command commands) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.answeredTo&command != 0 || t.answered && t.unanswered&command == 0
 }
 
-// giveUp removes an entry that was waited for in vain, and notes that for mayComeTo. It returns false if the entry was
-// removed already: whoever did so is about to resolve it.
+// giveUp removes an entry that was waited for in vain, and notes that for mayComeTo. It returns false if the entry
+// was removed already: whoever did so is about to resolve it.
 func (t *receipts) giveUp(p *pendingReceipt) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -382,9 +384,9 @@ func (t *receipts) countAsked() int {
 	return t.asked
 }
 
-// outstanding returns an entry to wait for before DISCONNECT, one that a caller asked for; nil when there is none. What
-// only the library asked for may never be answered, and nobody would know why Disconnect waits. sent: its frame was
-// accepted by this session, and is not held back for another.
+// outstanding returns an entry to wait for before DISCONNECT, one that a caller asked for; nil when there is none.
+// What only the library asked for may never be answered, and nobody would know why Disconnect waits. sent: its frame
+// was accepted by this session, and is not held back for another.
 func (t *receipts) outstanding(sent bool) *pendingReceipt {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -399,8 +401,8 @@ func (t *receipts) outstanding(sent bool) *pendingReceipt {
 	return nil
 }
 
-// beginSession forgets to what the server of the last session sent RECEIPTs. fire is called when a frame of this one is
-// overdue, in a goroutine of its own.
+// beginSession forgets to what the server of the last session sent RECEIPTs. fire is called when a frame of this one
+// is overdue, in a goroutine of its own.
 func (t *receipts) beginSession(fire func()) {
 	t.mu.Lock()
 	t.answered, t.answeredTo, t.unanswered = false, 0, 0
@@ -414,8 +416,8 @@ func (t *receipts) beginSession(fire func()) {
 }
 
 // endSession resolves, with err, the entries whose frames w had to write. Entries whose frames go out on the next
-// session stay: those in left, whose receipt is set, and those WithRetry whose writing had begun, which are returned. They
-// remember err, for whoever gives up.
+// session stay: those in left, whose receipt is set, and those WithRetry whose writing had begun, which are returned.
+// They remember err, for whoever gives up.
 func (t *receipts) endSession(err error, w *outbox.Writer, left []carried) (again []carried) {
 	byTicket := make(map[*outbox.Ticket]*carried, len(left))
 	for i := range left {

@@ -8,18 +8,19 @@ import (
 	"github.com/webstomp/webstomp/internal/notify"
 )
 
-// Reconnect makes a new session now, within ctx: for a rotated token, a changed load balancer, a node that is drained.
+// Reconnect makes a new session now, within ctx: for a rotated token, a changed load balancer, a node that is
+// drained.
 //
 // Calls wait for the new session from now on. What was accepted is written, receipts that callers asked for are
-// awaited, DISCONNECT goes out, and what arrives until the server closes is delivered. When ctx ends first, the session
-// is cut. The rest is as after a loss: frames that were handed out become [ErrStale], transactions and Requests end with
-// [ErrConnectionLost], and frames WithRetry are sent again. The first endpoint is asked first. During an outage the next
-// attempt starts at once, at the first endpoint as well, and the refusals so far are forgotten ([Backoff]). Calls at the
-// same time share one session.
+// awaited, DISCONNECT goes out, and what arrives until the server closes is delivered. When ctx ends first, the
+// session is cut. The rest is as after a loss: frames that were handed out become [ErrStale], transactions and
+// Requests end with [ErrConnectionLost], and frames WithRetry are sent again. The first endpoint is asked first.
+// During an outage the next attempt starts at once, at the first endpoint as well, and the refusals so far are
+// forgotten ([Backoff]). Calls at the same time share one session.
 //
-// It returns nil when the next session is active and every SUBSCRIBE is written. Otherwise the error is [ErrClosed], or
-// ctx's with that of the last attempt, and the Client goes on trying. With [WithoutReconnect] it is an error, and nothing
-// is done. Reconnect waits for no consumer, so that a consumer may call it.
+// It returns nil when the next session is active and every SUBSCRIBE is written. Otherwise the error is [ErrClosed],
+// or ctx's with that of the last attempt, and the Client goes on trying. With [WithoutReconnect] it is an error, and
+// nothing is done. Reconnect waits for no consumer, so that a consumer may call it.
 func (c *Client) Reconnect(ctx context.Context) error {
 	err := c.renew(ctx)
 	if err != nil {
@@ -53,7 +54,8 @@ func (c *Client) renew(ctx context.Context) error {
 	return c.awaitEpoch(ctx, epoch+1)
 }
 
-// awaitEpoch waits, within ctx, until a session of that epoch or a later one is active, and its SUBSCRIBEs are written.
+// awaitEpoch waits, within ctx, until a session of that epoch or a later one is active, and its SUBSCRIBEs are
+// written.
 func (c *Client) awaitEpoch(ctx context.Context, epoch uint64) error {
 	for {
 		c.mu.Lock()

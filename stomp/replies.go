@@ -235,8 +235,8 @@ func (rs *replies) cancel(r *route, e *Error) {
 	}
 }
 
-// nextID returns a correlation-id that no other session uses, of this Client or another: a queue of WithReplyTo may be
-// everybody's, and may still bring replies to requests of the session before.
+// nextID returns a correlation-id that no other session uses, of this Client or another: a queue of WithReplyTo may
+// be everybody's, and may still bring replies to requests of the session before.
 func (rs *replies) nextID() string {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()

@@ -5,9 +5,9 @@ import (
 	"encoding/json"
 )
 
-// Reply answers a request, as [Client.Request] or another client made it: it is [Client.Send] to the request's reply-to,
-// with its correlation-id if it has one, unless [WithHeader] gives another here. A request without a reply-to is
-// [ErrNoReplyTo]. The author of the request chose where the reply goes: Reply sends wherever that says.
+// Reply answers a request, as [Client.Request] or another client made it: it is [Client.Send] to the request's
+// reply-to, with its correlation-id if it has one, unless [WithHeader] gives another here. A request without a
+// reply-to is [ErrNoReplyTo]. The author of the request chose where the reply goes: Reply sends wherever that says.
 func (c *Client) Reply(ctx context.Context, request Frame, body []byte, opts ...SendOption) error {
 	to, id := request.Header.Get("reply-to"), request.Header.Get("correlation-id")
 	if to == "" {

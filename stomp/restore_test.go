@@ -81,8 +81,8 @@ func TestSubscription_promise3_what_was_ended_while_offline_is_not_restored(t *t
 	})
 }
 
-// A subscription that is made right after the last SUBSCRIBE of a new session, before calls can use that, is not forgotten.
-// The log is told of that SUBSCRIBE at this moment.
+// A subscription that is made right after the last SUBSCRIBE of a new session, before calls can use that, is not
+// forgotten. The log is told of that SUBSCRIBE at this moment.
 func TestSubscribe_promise3_while_a_session_is_restored(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var c *stomp.Client

@@ -8,8 +8,8 @@ import (
 	"github.com/webstomp/webstomp/internal/notify"
 )
 
-// A subscription with WithResubscribe does not end when the broker refuses or cancels it. It waits, without a route, and is
-// asked for again by a goroutine, which it has only while it waits:
+// A subscription with WithResubscribe does not end when the broker refuses or cancels it. It waits, without a route,
+// and is asked for again by a goroutine, which it has only while it waits:
 //
 //	refused or cancelled ─▶ waits (refusal is set) ─▶ asked for, on a connection of its own first where a refusal would end
 //	        ▲                                         the session (scout.go) ─▶ SUBSCRIBE accepted by the outbox
@@ -64,8 +64,9 @@ func (a *resubscription) countLocked(now time.Time) bool {
 	return a.backoff.Attempts == 0 || a.attempts < a.backoff.Attempts
 }
 
-// refuse takes the broker's refusal of a subscription, or its end there. It ends, or with WithResubscribe waits to be asked
-// for again. r is the route that it was on; nil: it waits already. endsIt: the server has ended a session over it.
+// refuse takes the broker's refusal of a subscription, or its end there. It ends, or with WithResubscribe waits to be
+// asked for again. r is the route that it was on; nil: it waits already. endsIt: the server has ended a session over
+// it.
 func (sub *subscription) refuse(r *route, err error, endsIt bool) {
 	if sub.again == nil || !sub.postpone(r, err, endsIt) {
 		sub.fail(err)
@@ -173,8 +174,8 @@ func (sub *subscription) isAskedAgain(p *pendingReceipt) bool {
 	return sub.again != nil && sub.confirm != p && !sub.ending
 }
 
-// isExclusive reports whether SUBSCRIBE declares a queue that no other connection can. On RabbitMQ one that is not durable
-// is so unless it says otherwise.
+// isExclusive reports whether SUBSCRIBE declares a queue that no other connection can. On RabbitMQ one that is not
+// durable is so unless it says otherwise.
 func (sub *subscription) isExclusive() bool {
 	if exclusive, ok := sub.cfg.header.Lookup("exclusive"); ok {
 		return exclusive == "true"
@@ -197,8 +198,8 @@ func (sub *subscription) askAgain(ctx context.Context) {
 	}
 }
 
-// nextRound returns which delay is next. over is not nil when the subscription does not wait any more: then the goroutine is
-// over, as far as anybody else can see, and calls it.
+// nextRound returns which delay is next. over is not nil when the subscription does not wait any more: then the
+// goroutine is over, as far as anybody else can see, and calls it.
 func (sub *subscription) nextRound(ctx context.Context) (n int, over func()) {
 	sub.mu.Lock()
 	defer sub.mu.Unlock()
@@ -282,8 +283,8 @@ func (a *asker) failed(s *session, err error) {
 	}
 }
 
-// awaitAnswer waits for the answer to the SUBSCRIBE that was sent on s. A server that answers none has accepted it when the
-// session stands for a while.
+// awaitAnswer waits for the answer to the SUBSCRIBE that was sent on s. A server that answers none has accepted it
+// when the session stands for a while.
 func (sub *subscription) awaitAnswer(ctx context.Context, s *session) {
 	confirm, on := sub.confirmation()
 	r := sub.current()

@@ -48,8 +48,8 @@ func restored(t *testing.T, sub *stomp.Subscription[stomp.Frame], times uint64) 
 	}
 }
 
-// RabbitMQ ends the session over a SUBSCRIBE to a queue that was deleted in it: it is asked on a connection of its own first,
-// and the others hear nothing of that.
+// RabbitMQ ends the session over a SUBSCRIBE to a queue that was deleted in it: it is asked on a connection of its
+// own first, and the others hear nothing of that.
 func TestWithResubscribe_RabbitMQ_cancels(t *testing.T) {
 	for _, once := range []bool{false, true} {
 		rig.Bubble(t, fmt.Sprint("once=", once), func(t *testing.T) {
@@ -366,7 +366,8 @@ func TestWithResubscribe_several_at_once(t *testing.T) {
 	})
 }
 
-// A queue whose home node is down ends each session that subscribes to it. That costs two, and no more until it is back.
+// A queue whose home node is down ends each session that subscribes to it. That costs two, and no more until it is
+// back.
 func TestWithResubscribe_home_node_is_down(t *testing.T) {
 	for name, way := range map[string]struct {
 		profile stomptest.Profile
@@ -435,8 +436,8 @@ func TestWithResubscribe_home_node_is_down(t *testing.T) {
 	}
 }
 
-// A relay names the subscription, and ends the session all the same: the next one has the others, and this one when it can
-// be had.
+// A relay names the subscription, and ends the session all the same: the next one has the others, and this one when
+// it can be had.
 func TestWithResubscribe_relay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := rig.PipeBroker(t, stomptest.WithProfile(stomptest.RabbitMQ))
@@ -471,7 +472,8 @@ func TestWithResubscribe_a_session_that_ends_is_restored_as_ever(t *testing.T) {
 	})
 }
 
-// Only the session itself can declare an exclusive queue: a new one does, and where there can be none the subscription ends.
+// Only the session itself can declare an exclusive queue: a new one does, and where there can be none the
+// subscription ends.
 func TestWithResubscribe_exclusive_queue(t *testing.T) {
 	for i, once := range []bool{false, true, false} {
 		rig.Bubble(t, fmt.Sprint("once=", once), func(t *testing.T) {

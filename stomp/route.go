@@ -40,8 +40,8 @@ type consumer interface {
 	cancel(r *route, e *Error)
 }
 
-// origin leads from a delivered frame to its route while an ACK may go out. A frame that is kept holds this alone, and
-// neither the session nor the subscription.
+// origin leads from a delivered frame to its route while an ACK may go out. A frame that is kept holds this alone,
+// and neither the session nor the subscription.
 type origin struct {
 	client *clientMark
 	id     string                // the subscription's

@@ -10,8 +10,9 @@ import (
 	"github.com/webstomp/webstomp/internal/ws"
 )
 
-// A SUBSCRIBE whose refusal would end the session is sent on a connection of its own first. That is used for nothing else,
-// and is no session of the Client's: it has no loops, and whatever it delivers goes back to the broker when it is closed.
+// A SUBSCRIBE whose refusal would end the session is sent on a connection of its own first. That is used for nothing
+// else, and is no session of the Client's: it has no loops, and whatever it delivers goes back to the broker when it
+// is closed.
 
 const (
 	// scoutLimit bounds a connection that asks, and its end.
@@ -38,8 +39,8 @@ type scouting struct {
 	turn    bool     // begin has returned true, and end was not called
 }
 
-// begin waits for its turn: there is one connection at a time. It returns false when ctx or the session ends first. After
-// that, end has to be called.
+// begin waits for its turn: there is one connection at a time. It returns false when ctx or the session ends first.
+// After that, end has to be called.
 func (sc *scouting) begin(ctx context.Context) bool {
 	select {
 	case sc.sub.client.scouting <- struct{}{}:
@@ -66,8 +67,8 @@ func (sub *subscription) needsScout(s *session) bool {
 // other one is there.
 func (sub *subscription) endsUnused() bool { return sub.cfg.header.Get("auto-delete") == "true" }
 
-// ask returns nil when the broker has accepted SUBSCRIBE, or says nothing against it. It returns a *refusedError when it
-// has refused, and otherwise why it could not be asked. It ends with ctx and with the session.
+// ask returns nil when the broker has accepted SUBSCRIBE, or says nothing against it. It returns a *refusedError when
+// it has refused, and otherwise why it could not be asked. It ends with ctx and with the session.
 func (sc *scouting) ask(ctx context.Context) error {
 	there, err := sc.call(ctx, sc.converse)
 	if err != nil {
@@ -77,7 +78,8 @@ func (sc *scouting) ask(ctx context.Context) error {
 	return nil
 }
 
-// end leaves the broker, so that what it has delivered is where it was, and ends the turn. Called again it does nothing.
+// end leaves the broker, so that what it has delivered is where it was, and ends the turn. Called again it does
+// nothing.
 func (sc *scouting) end(ctx context.Context) {
 	if there := sc.there; there != nil {
 		_, _ = sc.call(ctx, func(ctx context.Context) (*session, error) { // how it goes makes no difference
@@ -163,8 +165,8 @@ func (sc *scouting) subscribe(ctx context.Context, there *session, more Header) 
 	return fmt.Errorf("waiting for the answer to SUBSCRIBE: %w", err)
 }
 
-// frame returns SUBSCRIBE in a client mode, and for one message at a time, where the broker takes that: what it delivers
-// here is not lost.
+// frame returns SUBSCRIBE in a client mode, and for one message at a time, where the broker takes that: what it
+// delivers here is not lost.
 func (sc *scouting) frame(there *session, more Header) *outgoing {
 	f := sc.sub.subscribeFrame()
 	mode := AckClientIndividual
@@ -179,8 +181,8 @@ func (sc *scouting) frame(there *session, more Header) *outgoing {
 	return f
 }
 
-// exchange sends a frame with that receipt on a connection without loops, and returns the RECEIPT or ERROR that comes. When
-// ctx ends it closes the connection.
+// exchange sends a frame with that receipt on a connection without loops, and returns the RECEIPT or ERROR that
+// comes. When ctx ends it closes the connection.
 func (s *session) exchange(ctx context.Context, f *outgoing, receipt uint64) (answer wire.Frame, err error) {
 	stop := context.AfterFunc(ctx, func() { s.conn.CloseNow() })
 	defer stop()

@@ -58,8 +58,8 @@ func (c *Client) SendAsync(ctx context.Context, destination string, body []byte,
 }
 
 // Flush waits, within ctx, until everything accepted so far is written to the socket: on the next session, if this
-// one is lost. It does not mean that the broker has it; a receipt does. A consumer may call it in its own loop: while it
-// waits, [OverflowBlock] does not stop the reading.
+// one is lost. It does not mean that the broker has it; a receipt does. A consumer may call it in its own loop: while
+// it waits, [OverflowBlock] does not stop the reading.
 func (c *Client) Flush(ctx context.Context) error {
 	err := c.onSession(ctx, false, func(s *session) error { return s.awaitFlush(ctx, s.out.Last()) })
 	if err != nil {

@@ -14,15 +14,16 @@ type Outgoing struct {
 }
 
 // WithSendHook calls hook for every SEND of the Client, for tracing, metrics or encryption: those of Send, SendAsync,
-// Request, Reply and their JSON forms, and Transaction.Send. It is called once for each, in the caller's goroutine with
-// the caller's ctx, after the options were checked and before anything waits for a session; not for the repetitions of
-// [WithRetry]. Several add up and run in the order given, each seeing what those before it have changed.
+// Request, Reply and their JSON forms, and Transaction.Send. It is called once for each, in the caller's goroutine
+// with the caller's ctx, after the options were checked and before anything waits for a session; not for the
+// repetitions of [WithRetry]. Several add up and run in the order given, each seeing what those before it have
+// changed.
 //
-// An error of hook ends the call with it ([Unsent] is true). An entry that the library writes itself is refused, as in
-// [WithHeader]. done, unless it is nil, is called once with what the call returns, in the reverse order of the hooks, before
-// the call returns; of the hooks that have run, if one of them has failed. For Request that is the reply's outcome, for
-// Transaction.Send the acceptance. For SendAsync done gets the [Receipt]'s outcome, in a goroutine of the Client, which it
-// must not hold up, at the latest before [Client.Done] is closed.
+// An error of hook ends the call with it ([Unsent] is true). An entry that the library writes itself is refused, as
+// in [WithHeader]. done, unless it is nil, is called once with what the call returns, in the reverse order of the
+// hooks, before the call returns; of the hooks that have run, if one of them has failed. For Request that is the
+// reply's outcome, for Transaction.Send the acceptance. For SendAsync done gets the [Receipt]'s outcome, in a
+// goroutine of the Client, which it must not hold up, at the latest before [Client.Done] is closed.
 func WithSendHook(hook func(ctx context.Context, out *Outgoing) (done func(error), err error)) ConnectOption {
 	return connectOption(func(c *connectConfig) {
 		c.sendHooks = append(c.sendHooks, hook)
@@ -30,8 +31,8 @@ func WithSendHook(hook func(ctx context.Context, out *Outgoing) (done func(error
 	})
 }
 
-// runSendHooks runs the hooks on one SEND. It returns the body to send, and a function for the outcome of the call, which
-// must be called once, also after an error.
+// runSendHooks runs the hooks on one SEND. It returns the body to send, and a function for the outcome of the call,
+// which must be called once, also after an error.
 func (c *connectConfig) runSendHooks(ctx context.Context, destination string, body []byte, cfg *sendConfig) (_ []byte, told func(error), err error) {
 	out := &Outgoing{Destination: destination, Header: slices.Clone(cfg.header), Body: body}
 	var dones []func(error)

@@ -70,7 +70,8 @@ func TestWithSendHook_sees_and_changes_each_SEND(t *testing.T) {
 	})
 }
 
-// An error of a hook ends the call before anything is written; those that have run are told of it, later ones do not run.
+// An error of a hook ends the call before anything is written; those that have run are told of it, later ones do not
+// run.
 func TestWithSendHook_that_fails_ends_the_call(t *testing.T) {
 	why := errors.New("no key")
 	for name, hook := range map[string]func(*stomp.Outgoing) error{
@@ -126,8 +127,8 @@ func TestWithSendHook_runs_after_the_options_were_checked(t *testing.T) {
 	})
 }
 
-// done is told what the call returns: for Request the reply's outcome, for a SEND in a transaction its acceptance, and for
-// SendAsync what comes of the receipt, once.
+// done is told what the call returns: for Request the reply's outcome, for a SEND in a transaction its acceptance,
+// and for SendAsync what comes of the receipt, once.
 func TestWithSendHook_tells_the_outcome(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var d diary

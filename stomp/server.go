@@ -26,7 +26,8 @@ type server struct {
 	hidesRejections bool
 	// namesWhatItCancels: an ERROR with a subscription says that this has been cancelled, and nothing else.
 	namesWhatItCancels bool
-	// endsOverSubscribe: a SUBSCRIBE that it refuses ends the session, and so does one to a queue that was deleted in it.
+	// endsOverSubscribe: a SUBSCRIBE that it refuses ends the session, and so does one to a queue that was deleted in
+	// it.
 	endsOverSubscribe bool
 	// answersSubscribe: it answers every SUBSCRIBE that it takes. A relay in front of it does not pass on all.
 	answersSubscribe bool

@@ -113,8 +113,8 @@ func newSession(e *env, conn *ws.Conn, dec *wire.Decoder, info Session) *session
 	return s
 }
 
-// sessionRef leads to a session until that is retired. What users may keep for long has this and not the session, which is
-// some 10 KiB.
+// sessionRef leads to a session until that is retired. What users may keep for long has this and not the session,
+// which is some 10 KiB.
 type sessionRef struct {
 	live atomic.Pointer[session] // nil: retired
 	over error                   // why, as an overError; set before live is nil
@@ -268,6 +268,6 @@ func (s *session) endReason(err error) error {
 	return &lostError{err}
 }
 
-// idleSuspected is the silence from which on a connection that ends without a word may have ended for it. No proxy has a
-// shorter timeout; a server that ends while it talks is not meant.
+// idleSuspected is the silence from which on a connection that ends without a word may have ended for it. No proxy
+// has a shorter timeout; a server that ends while it talks is not meant.
 const idleSuspected = time.Second

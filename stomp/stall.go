@@ -33,10 +33,11 @@ func (s *session) waitForRoom(full *inbox.Inbox[Frame]) error {
 
 // overrun is the reading beyond the bound of a full queue, for the sake of answers. It is owned by the read loop.
 //
-// A receipt counts for overdueAfter, and until overrunAllowance was read beyond the bound: one that never comes must not
-// suspend the bound for the rest of the session, and one of a slow server, or for a slow process, lies behind what is
-// still on its way to us. But even then it may be one that lies behind the messages that we do not read, and the
-// consumer of the full queue may be waiting for it. So a piece is read every now and then, after longer and longer pauses.
+// A receipt counts for overdueAfter, and until overrunAllowance was read beyond the bound: one that never comes must
+// not suspend the bound for the rest of the session, and one of a slow server, or for a slow process, lies behind
+// what is still on its way to us. But even then it may be one that lies behind the messages that we do not read, and
+// the consumer of the full queue may be waiting for it. So a piece is read every now and then, after longer and
+// longer pauses.
 type overrun struct {
 	since time.Time // when the reading beyond the bound began, or was looked at last
 	last  uint64    // the last receipt that had been asked for by then

@@ -19,8 +19,8 @@ import (
 //
 // The channel is closed for three reasons: ctx ended, the Client ended ([Client.Err]), or the subscription alone
 // failed: the broker refused or cancelled it (unless [WithResubscribe] is used), or the consumer was too slow
-// ([OverflowFail]). The Err of a [Client.NewSubscription] tells which. In auto mode, what had arrived when the Client or the subscription failed is
-// delivered before, except with OverflowFail.
+// ([OverflowFail]). The Err of a [Client.NewSubscription] tells which. In auto mode, what had arrived when the Client
+// or the subscription failed is delivered before, except with OverflowFail.
 //
 // The errors are [ErrNoDestination], [ErrNoID], [ErrDuplicateID], [ErrClosed], ctx's own, a [*ProtocolError] for an
 // ack mode that the session's version lacks (clause M2), with [WithoutWaiting] [ErrNotConnected], and with

@@ -36,8 +36,8 @@ func (s *Subscription[T]) Err() error { return s.sub.failure() }
 func (s *Subscription[T]) Stats() SubscriptionStats { return s.sub.stats() }
 
 // Confirmed waits, within ctx, until the broker has accepted the subscription. It returns an [*Error] if the broker
-// refuses, and waits on [WithResubscribe]. SUBSCRIBE always carries a receipt for this. Spring's simple broker sends none:
-// Confirmed then waits until ctx ends. If the session ends first, it waits for the answer on the next.
+// refuses, and waits on [WithResubscribe]. SUBSCRIBE always carries a receipt for this. Spring's simple broker sends
+// none: Confirmed then waits until ctx ends. If the session ends first, it waits for the answer on the next.
 func (s *Subscription[T]) Confirmed(ctx context.Context) error { return s.sub.confirmed(ctx) }
 
 // Unsubscribe ends the subscription gently, within ctx.
@@ -50,11 +50,11 @@ func (s *Subscription[T]) Confirmed(ctx context.Context) error { return s.sub.co
 // If ctx ends first, what still waits is dropped and counted, UNSUBSCRIBE goes out anyway, and ctx's error is
 // returned. The subscription has ended when Unsubscribe returns, and its id may be used again. With [WithReceipt] it
 // waits for the broker's RECEIPT, however long that takes; without, for a second, and only if the broker is known to
-// send receipts. In auto mode that second begins anew with each message of the subscription that still comes. Where the
-// broker has not answered SUBSCRIBE yet and is known to, that is awaited first in the same way; UNSUBSCRIBE goes out only
-// when it comes, and not for what the broker does not have (a Spring relay's /app/…). From the call on, Err is nil,
-// whatever else happens meanwhile. Of a subscription that has failed, Unsubscribe waits for the consumer alone. A header
-// that cannot be encoded is an error, and the subscription goes on.
+// send receipts. In auto mode that second begins anew with each message of the subscription that still comes. Where
+// the broker has not answered SUBSCRIBE yet and is known to, that is awaited first in the same way; UNSUBSCRIBE goes
+// out only when it comes, and not for what the broker does not have (a Spring relay's /app/…). From the call on, Err
+// is nil, whatever else happens meanwhile. Of a subscription that has failed, Unsubscribe waits for the consumer
+// alone. A header that cannot be encoded is an error, and the subscription goes on.
 //
 // A durable subscription ends for good if [WithHeader] repeats here what made it durable: durable and auto-delete on
 // RabbitMQ, activemq.subscriptionName or durable-subscription-name on ActiveMQ. Otherwise it goes on collecting
@@ -105,7 +105,8 @@ type subscription struct {
 	unwatch        func()          // stops watching that; nil: not watched
 }
 
-// queue is what holds the frames that wait for a subscription's consumer: an inbox of its own, or its share of a Group's.
+// queue is what holds the frames that wait for a subscription's consumer: an inbox of its own, or its share of a
+// Group's.
 type queue interface {
 	Put(Frame) inbox.Verdict
 	Drain()
@@ -160,9 +161,9 @@ func (sub *subscription) failure() error {
 }
 
 // beginEnd returns true to the first caller only, which then ends the subscription. err becomes its failure, unless
-// its user is ending it by Unsubscribe: then C may be closed already, and Err is nil for good. overThere: it has ended
-// at the broker as well, or never was there. That is known before done is closed, which wakes those who would send
-// UNSUBSCRIBE.
+// its user is ending it by Unsubscribe: then C may be closed already, and Err is nil for good. overThere: it has
+// ended at the broker as well, or never was there. That is known before done is closed, which wakes those who would
+// send UNSUBSCRIBE.
 func (sub *subscription) beginEnd(err error, overThere bool) bool {
 	sub.mu.Lock()
 	if sub.ending {

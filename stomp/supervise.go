@@ -12,7 +12,8 @@ import (
 
 const (
 	// attemptLimit bounds one attempt to connect where ctx does not bound it alone: when reconnecting, and when Connect
-	// has another endpoint or another try. A broker that accepts connections and says nothing must not hold up the others.
+	// has another endpoint or another try. A broker that accepts connections and says nothing must not hold up the
+	// others.
 	attemptLimit = 15 * time.Second
 
 	// sharedLimit is the same where other endpoints are left in a round.
@@ -174,8 +175,8 @@ func (v *supervisor) connect(ctx context.Context) (*session, error) {
 	}
 }
 
-// try makes one attempt. ctx alone bounds that of a Connect that makes no other; any other is bounded by attemptLimit, or
-// where endpoints are left in the round, by sharedLimit and by its share of what time ctx has.
+// try makes one attempt. ctx alone bounds that of a Connect that makes no other; any other is bounded by
+// attemptLimit, or where endpoints are left in the round, by sharedLimit and by its share of what time ctx has.
 func (v *supervisor) try(ctx context.Context, next plan, attempt int, before error) (*session, error) {
 	cfg := v.client.cfg
 	limit := attemptLimit
@@ -229,7 +230,8 @@ func givenUp(ctx context.Context, err error) error {
 	return &again
 }
 
-// cutShort returns the error of a Connect whose ctx ended during an attempt, with that of the one before; nil: there was none.
+// cutShort returns the error of a Connect whose ctx ended during an attempt, with that of the one before; nil: there
+// was none.
 func cutShort(err, before error) error {
 	this, last := new(ConnectError), new(ConnectError)
 	if !errors.As(err, &this) || !errors.As(before, &last) {

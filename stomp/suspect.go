@@ -9,21 +9,21 @@ import (
 )
 
 // A server may answer a frame with the end of the session and not say which one: RabbitMQ's ERROR may have neither
-// receipt-id nor subscription, or the server only closes. A frame that is sent again on every session, a SUBSCRIBE or a
-// SEND WithRetry, would then end every session. So those that were unanswered when sessions ended are found out one by
-// one (promise 5), while everybody else goes on:
+// receipt-id nor subscription, or the server only closes. A frame that is sent again on every session, a SUBSCRIBE or
+// a SEND WithRetry, would then end every session. So those that were unanswered when sessions ended are found out one
+// by one (promise 5), while everybody else goes on:
 //
-//   - A frame is held back when it was unanswered at the end of two sessions: one end may be anybody's. A SUBSCRIBE that
-//     was never confirmed is held back after the first. When the server says nothing, as when it restarts, that has to go
-//     on for a while.
-//   - What is held back is tried with nothing else under way, after all the rest (trial.go). The first trial of a session
-//     is of one frame, each one after that of twice as many, until one costs the session.
+//   - A frame is held back when it was unanswered at the end of two sessions: one end may be anybody's. A SUBSCRIBE
+//     that was never confirmed is held back after the first. When the server says nothing, as when it restarts, that
+//     has to go on for a while.
+//   - What is held back is tried with nothing else under way, after all the rest (trial.go). The first trial of a
+//     session is of one frame, each one after that of twice as many, until one costs the session.
 //   - A frame that was alone when the session ended waits before its next trial, longer each time, and so does
 //     everything else that is held back, for a shorter time.
 //   - When that has lasted (belief.go), the frame's call gets what the server said.
 //
-// Two kinds are not found out: a frame that the server confirms first, and one that is refused after more than 15 s by a
-// server that confirms none.
+// Two kinds are not found out: a frame that the server confirms first, and one that is refused after more than 15 s
+// by a server that confirms none.
 
 // suspect is a frame under suspicion: the SUBSCRIBE of sub, or else send.
 type suspect struct {
@@ -40,9 +40,9 @@ type sessionEnd struct {
 	clean  bool  // and nothing else was sent meanwhile
 }
 
-// accuse is called when a session has ended, and its frames for the next one are in v.carried. It charges those that may
-// be the reason, ends those of which that is believed, and leaves in v.carried what goes out with everything else. It
-// reports whether the session ended over the trial of something that had worked before.
+// accuse is called when a session has ended, and its frames for the next one are in v.carried. It charges those that
+// may be the reason, ends those of which that is believed, and leaves in v.carried what goes out with everything
+// else. It reports whether the session ended over the trial of something that had worked before.
 func (v *supervisor) accuse(s *session, err error) (provoked bool) {
 	list := v.unanswered(s)
 	end := s.accusation(err)
@@ -141,8 +141,8 @@ func namedBy(list []suspect) (*suspect, error) {
 	return nil, nil
 }
 
-// charge charges each of list with the end of a session. It reports whether that was a trial of something that had worked
-// before.
+// charge charges each of list with the end of a session. It reports whether that was a trial of something that had
+// worked before.
 func (v *supervisor) charge(list []suspect, end sessionEnd) (provoked bool) {
 	now := time.Now()
 	var held []suspect
@@ -298,8 +298,8 @@ func (sub *subscription) isAnsweredOn(s *session) bool {
 	return sent && (confirm.isConfirmed() || !s.env.receipts.areAnsweredTo(subscribes) && time.Since(r.made) >= attemptLimit)
 }
 
-// isUnansweredOn reports whether the SUBSCRIBE may be why s has ended: it has not been answered, and not been there for
-// long.
+// isUnansweredOn reports whether the SUBSCRIBE may be why s has ended: it has not been answered, and not been there
+// for long.
 func (sub *subscription) isUnansweredOn(s *session) bool {
 	r, confirm, sent := sub.sentOn(s)
 	return sent && !confirm.isConfirmed() && time.Since(r.made) < trialAnswer

@@ -84,9 +84,9 @@ func TestTLS_certificates_that_do_not_verify(t *testing.T) {
 	})
 }
 
-// A server that wants a certificate of the client's. In TLS 1.3 it refuses after the handshake is over for the client:
-// the first read reports it. In TLS 1.2 its alert for a missing one is that for no cipher in common. crypto/tls sends none
-// that is of no CA which the server names. The error says which it was, and is permanent.
+// A server that wants a certificate of the client's. In TLS 1.3 it refuses after the handshake is over for the
+// client: the first read reports it. In TLS 1.2 its alert for a missing one is that for no cipher in common.
+// crypto/tls sends none that is of no CA which the server names. The error says which it was, and is permanent.
 func TestTLS_client_certificates(t *testing.T) {
 	ca, elsewhere := rig.NewAuthority(t), rig.NewNamedAuthority(t, "elsewhere")
 	mine, expired, other, sameName := ca.Server(t), ca.Expired(t), elsewhere.Server(t), rig.NewAuthority(t).Server(t)
@@ -203,8 +203,8 @@ func TestTLS_client_certificates_of_a_transport_with_its_own_TLS(t *testing.T) {
 	}
 }
 
-// The server refuses the client's certificate, and has reset the connection when CONNECT is written: the alert that lies
-// in the socket counts, and not the failed write.
+// The server refuses the client's certificate, and has reset the connection when CONNECT is written: the alert that
+// lies in the socket counts, and not the failed write.
 func TestTLS_client_certificate_refused_before_CONNECT_is_written(t *testing.T) {
 	ca := rig.NewAuthority(t)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -280,8 +280,8 @@ func TestTLS_nothing_in_common(t *testing.T) {
 	}
 }
 
-// Certificates that are renewed too late, the server's or ours, are an outage: reconnecting goes on, beyond the number
-// of refusals of a login that would end the Client, and each attempt takes up what there is by then.
+// Certificates that are renewed too late, the server's or ours, are an outage: reconnecting goes on, beyond the
+// number of refusals of a login that would end the Client, and each attempt takes up what there is by then.
 func TestTLS_certificates_renewed_during_an_outage(t *testing.T) {
 	ca := rig.NewAuthority(t)
 	good, expired := ca.Server(t), ca.Expired(t)

@@ -13,8 +13,8 @@ const (
 	// trialTime is how long trials may keep senders waiting, after quietTime.
 	trialTime = time.Second
 
-	// quietTime is how long nothing else is sent before a trial, so that the server's answer to something else is not taken
-	// for its answer to what is tried.
+	// quietTime is how long nothing else is sent before a trial, so that the server's answer to something else is not
+	// taken for its answer to what is tried.
 	quietTime = 250 * time.Millisecond
 
 	// trialAnswer is how long the answer to a trial is awaited, while everything but other trials goes on.
@@ -24,8 +24,8 @@ const (
 	mostTried = 1024
 )
 
-// restoreWithTrials restores s as begin does, but holds back what is under suspicion. What is due of that is tried before
-// the session becomes active, as far as there is time, and the rest later.
+// restoreWithTrials restores s as begin does, but holds back what is under suspicion. What is due of that is tried
+// before the session becomes active, as far as there is time, and the rest later.
 func (v *supervisor) restoreWithTrials(s *session, until time.Time) error {
 	v.trialSize, v.trialLast = 1, 0
 	v.subscribeAll(s, until)
@@ -59,8 +59,8 @@ func (v *supervisor) settles(s *session, until time.Time) (all, ok bool) {
 	return !s.isCut(), !s.isCut()
 }
 
-// tryUntil tries these, and then what else is due, while nothing else is sent, until all of that is answered, the session
-// has ended, or it is that time.
+// tryUntil tries these, and then what else is due, while nothing else is sent, until all of that is answered, the
+// session has ended, or it is that time.
 func (v *supervisor) tryUntil(s *session, trial []suspect, until time.Time) {
 	for len(trial) > 0 && !s.isCut() && time.Now().Before(until) {
 		v.startTrial(s, trial, until)
@@ -77,8 +77,8 @@ func (v *supervisor) tryUntil(s *session, trial []suspect, until time.Time) {
 	}
 }
 
-// tryLater tries, on an active session, what is or becomes due, while senders wait. What is still held back when the Client
-// is ending is tried at once: there is no later.
+// tryLater tries, on an active session, what is or becomes due, while senders wait. What is still held back when the
+// Client is ending is tried at once: there is no later.
 func (v *supervisor) tryLater(s *session) {
 	for !s.isCut() {
 		if len(v.trial) > 0 { // it was not answered while everything else waited
@@ -102,7 +102,8 @@ func (v *supervisor) tryLater(s *session) {
 	}
 }
 
-// tryAlone tries these while senders wait, if the server takes what they have sent so far. Otherwise it puts that off.
+// tryAlone tries these while senders wait, if the server takes what they have sent so far. Otherwise it puts that
+// off.
 func (v *supervisor) tryAlone(s *session, trial []suspect) {
 	within, cancel := context.WithTimeout(context.Background(), trialTime)
 	defer cancel()
@@ -217,7 +218,8 @@ func (v *supervisor) startTrial(s *session, trial []suspect, until time.Time) {
 	v.carried = append(v.carried, s.resend(sends)...) // what the session does not take any more
 }
 
-// awaitTrial waits until all that is tried is answered. It returns false when the session ends first, or it is that time.
+// awaitTrial waits until all that is tried is answered. It returns false when the session ends first, or it is that
+// time.
 func (v *supervisor) awaitTrial(s *session, until time.Time) bool {
 	receipts := s.env.receipts
 	receipts.beginWait()
@@ -236,8 +238,8 @@ func (v *supervisor) awaitTrial(s *session, until time.Time) bool {
 	return !s.isCut()
 }
 
-// awaitConfirmation waits for the answer to SUBSCRIBE, as await does. If its user ends it meanwhile, the answer is awaited
-// all the same: it must not be attributed to the next one.
+// awaitConfirmation waits for the answer to SUBSCRIBE, as await does. If its user ends it meanwhile, the answer is
+// awaited all the same: it must not be attributed to the next one.
 func (v *supervisor) awaitConfirmation(s *session, sub *subscription, until time.Time) bool {
 	confirm, on := sub.confirmation()
 	if on != s || confirm == nil {
@@ -297,8 +299,8 @@ func (v *supervisor) endTrial(held bool) {
 	v.trial, v.exclusive = nil, false
 }
 
-// await waits until c is closed. It returns false when the session ends first, at that time, or when the Client ends before
-// the session is active.
+// await waits until c is closed. It returns false when the session ends first, at that time, or when the Client ends
+// before the session is active.
 func (v *supervisor) await(s *session, c <-chan struct{}, until time.Time) bool {
 	timer := time.NewTimer(time.Until(until))
 	defer timer.Stop()

@@ -14,9 +14,9 @@ type Message[T any] struct {
 }
 
 // SubscribeAs is [Client.NewSubscription] with each frame decoded by decode, in order of arrival, one at a time, in a
-// goroutine of the subscription that runs while messages wait. A frame that does not decode is delivered with the error in
-// its Err, and can be acknowledged or refused like any other. decode must not end the Client. Its panics are not recovered:
-// they end the process.
+// goroutine of the subscription that runs while messages wait. A frame that does not decode is delivered with the
+// error in its Err, and can be acknowledged or refused like any other. decode must not end the Client. Its panics are
+// not recovered: they end the process.
 //
 // The channel has no buffer: when ctx ends, the message about to be delivered is dropped with those that wait.
 func SubscribeAs[T any](ctx context.Context, c *Client, destination string, decode func(Frame) (T, error), opts ...SubscribeOption) (*Subscription[Message[T]], error) {
@@ -63,8 +63,8 @@ func SubscribeJSON[T any](ctx context.Context, c *Client, destination string, op
 	return sub.C, nil
 }
 
-// RequestJSON is [Client.Request] with v encoded as JSON, content-type application/json, and the reply's body decoded from
-// JSON. A reply that does not decode is an error that shows the start of it.
+// RequestJSON is [Client.Request] with v encoded as JSON, content-type application/json, and the reply's body decoded
+// from JSON. A reply that does not decode is an error that shows the start of it.
 func RequestJSON[T any](ctx context.Context, c *Client, destination string, v any, opts ...SendOption) (T, error) {
 	var none T
 	body, opts, err := encodeJSON("request", destination, v, opts)

@@ -193,8 +193,8 @@ func (sub *subscription) leaveAcked(ctx context.Context, cfg *frameConfig) error
 	return sub.unlessOver(err)
 }
 
-// awaitUnsubscribed waits for the answer to UNSUBSCRIBE, if it was asked for, and otherwise as awaitOwnReceipt does: while
-// messages come, the broker has not handled UNSUBSCRIBE yet.
+// awaitUnsubscribed waits for the answer to UNSUBSCRIBE, if it was asked for, and otherwise as awaitOwnReceipt does:
+// while messages come, the broker has not handled UNSUBSCRIBE yet.
 func (sub *subscription) awaitUnsubscribed(ctx context.Context, cfg *frameConfig, r *pendingReceipt, number uint64) error {
 	switch {
 	case r == nil:

@@ -5,14 +5,14 @@ import (
 	"time"
 )
 
-// A broker that answers every SUBSCRIBE it takes has not taken one that is unanswered. A Spring relay passes no SUBSCRIBE to
-// an application prefix (/app/…) on to its broker, and the broker's answer to the UNSUBSCRIBE of it, "No subscription found",
-// ends the session. So that UNSUBSCRIBE is withheld until the RECEIPT of SUBSCRIBE comes: where it is only late, it goes out
-// then, and where it never comes, never.
+// A broker that answers every SUBSCRIBE it takes has not taken one that is unanswered. A Spring relay passes no
+// SUBSCRIBE to an application prefix (/app/…) on to its broker, and the broker's answer to the UNSUBSCRIBE of it, "No
+// subscription found", ends the session. So that UNSUBSCRIBE is withheld until the RECEIPT of SUBSCRIBE comes: where
+// it is only late, it goes out then, and where it never comes, never.
 
 const (
-	// withheldAfter is how old an unanswered SUBSCRIBE with an id of the user's has to be: its id may be used again at once,
-	// and UNSUBSCRIBE has to be there before.
+	// withheldAfter is how old an unanswered SUBSCRIBE with an id of the user's has to be: its id may be used again at
+	// once, and UNSUBSCRIBE has to be there before.
 	withheldAfter = 5 * time.Second
 
 	// withheldKept is how many are kept in one session.
@@ -24,8 +24,8 @@ func (s *session) answersSubscribe() bool {
 	return s.server.answersSubscribe || s.env.receipts.areAnsweredTo(subscribes)
 }
 
-// unanswered returns the receipt of the SUBSCRIBE on r where its session stands, and the broker is expected to answer and
-// has not yet.
+// unanswered returns the receipt of the SUBSCRIBE on r where its session stands, and the broker is expected to answer
+// and has not yet.
 func (sub *subscription) unanswered(r *route) (*pendingReceipt, *session) {
 	confirm, s := sub.confirmation()
 	if confirm == nil || s == nil || r == nil || r.session != s.ref || s.isCut() || !s.answersSubscribe() || !s.env.receipts.isPending(confirm) {
@@ -34,8 +34,8 @@ func (sub *subscription) unanswered(r *route) (*pendingReceipt, *session) {
 	return confirm, s
 }
 
-// awaitSubscribed waits, within ctx, for the answer to a SUBSCRIBE that is on its way, so that UNSUBSCRIBE can follow:
-// for ownGrace, or where UNSUBSCRIBE's own answer was asked for as long as that takes.
+// awaitSubscribed waits, within ctx, for the answer to a SUBSCRIBE that is on its way, so that UNSUBSCRIBE can
+// follow: for ownGrace, or where UNSUBSCRIBE's own answer was asked for as long as that takes.
 func (sub *subscription) awaitSubscribed(ctx context.Context, cfg *frameConfig) error {
 	confirm, s := sub.unanswered(sub.current())
 	if confirm == nil {
@@ -61,8 +61,8 @@ func (sub *subscription) awaitSubscribed(ctx context.Context, cfg *frameConfig) 
 	return nil
 }
 
-// withhold keeps UNSUBSCRIBE back if the broker does not have the subscription, as far as it has said. It returns false
-// when UNSUBSCRIBE is to be sent.
+// withhold keeps UNSUBSCRIBE back if the broker does not have the subscription, as far as it has said. It returns
+// false when UNSUBSCRIBE is to be sent.
 func (sub *subscription) withhold(r *route, cfg *frameConfig) bool {
 	confirm, s := sub.unanswered(r)
 	if confirm == nil {
@@ -83,8 +83,8 @@ func (sub *subscription) withhold(r *route, cfg *frameConfig) bool {
 	return true
 }
 
-// sendWithheld sends the UNSUBSCRIBE that waited for the RECEIPT of the SUBSCRIBE on r, which has come. It does nothing
-// where none waits, and where the id is another's by now.
+// sendWithheld sends the UNSUBSCRIBE that waited for the RECEIPT of the SUBSCRIBE on r, which has come. It does
+// nothing where none waits, and where the id is another's by now.
 func (sub *subscription) sendWithheld(r *route) {
 	sub.mu.Lock()
 	due := sub.withheld == r

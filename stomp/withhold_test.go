@@ -12,8 +12,8 @@ import (
 	"github.com/webstomp/webstomp/stomp"
 )
 
-// relayed makes a session with a broker behind a relay: it answers the SUBSCRIBE of one subscription, and not that of the
-// other, which is returned with it.
+// relayed makes a session with a broker behind a relay: it answers the SUBSCRIBE of one subscription, and not that of
+// the other, which is returned with it.
 func relayed(t *testing.T, ctx context.Context, server string, opts ...stomp.SubscribeOption) (*rig.Peer, *stomp.Client, *stomp.Subscription[stomp.Frame], wire.Frame) {
 	t.Helper()
 	p, c := rig.NewServer(t).Session("version:1.2\nserver:"+server, stomp.WithHeartBeat(0, 0))
@@ -27,8 +27,8 @@ func relayed(t *testing.T, ctx context.Context, server string, opts ...stomp.Sub
 	return p, c, sub, p.Want(wire.Subscribe)
 }
 
-// The broker answers each SUBSCRIBE that it has: where no RECEIPT has come it has none, and would end the session over an
-// UNSUBSCRIBE.
+// The broker answers each SUBSCRIBE that it has: where no RECEIPT has come it has none, and would end the session
+// over an UNSUBSCRIBE.
 func TestUnsubscribe_promise12_what_the_broker_does_not_have(t *testing.T) {
 	for _, server := range []string{"RabbitMQ/4.0.5", "ActiveMQ/6.3.1", "ActiveMQ-Artemis/2.55.0", ""} {
 		for _, mode := range []stomp.AckMode{stomp.AckAuto, stomp.AckClientIndividual} {
@@ -111,7 +111,8 @@ func TestUnsubscribe_WithReceipt_of_what_the_broker_does_not_have(t *testing.T) 
 	}
 }
 
-// An id of the user's may be used again at once: UNSUBSCRIBE is there before, unless SUBSCRIBE is unanswered for long.
+// An id of the user's may be used again at once: UNSUBSCRIBE is there before, unless SUBSCRIBE is unanswered for
+// long.
 func TestUnsubscribe_withheld_WithID(t *testing.T) {
 	for _, late := range []bool{false, true} {
 		rig.Bubble(t, fmt.Sprint("late=", late), func(t *testing.T) {

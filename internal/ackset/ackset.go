@@ -7,8 +7,8 @@ import (
 	"sync"
 )
 
-// Set holds the numbers of the frames that await an ACK or NACK, counted from 1 in the order of arrival. The zero value
-// is ready, and its methods may be called from any goroutine.
+// Set holds the numbers of the frames that await an ACK or NACK, counted from 1 in the order of arrival. The zero
+// value is ready, and its methods may be called from any goroutine.
 //
 // The states of a number:
 //
@@ -42,8 +42,8 @@ func (s *Set) Add() uint64 {
 }
 
 // Take takes a frame out because its acknowledgement is about to be sent; if that is cumulative, all earlier ones as
-// well. It returns what it took, and Settle must follow. It returns nil if the frame was not open; then no Settle must
-// follow.
+// well. It returns what it took, and Settle must follow. It returns nil if the frame was not open; then no Settle
+// must follow.
 func (s *Set) Take(number uint64, cumulative bool) []Span {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -54,8 +54,8 @@ func (s *Set) Take(number uint64, cumulative bool) []Span {
 	return taken
 }
 
-// Settle completes a Take. accepted means that the acknowledgement was sent, and in a transaction committed. Otherwise
-// the frames await one again.
+// Settle completes a Take. accepted means that the acknowledgement was sent, and in a transaction committed.
+// Otherwise the frames await one again.
 func (s *Set) Settle(taken []Span, accepted bool) {
 	s.mu.Lock()
 	s.taken--
@@ -76,7 +76,8 @@ func (s *Set) Forget(number uint64) {
 	closeAll(drained)
 }
 
-// Drained returns a channel that is closed as soon as no frame awaits an acknowledgement and none is about to be sent.
+// Drained returns a channel that is closed as soon as no frame awaits an acknowledgement and none is about to be
+// sent.
 func (s *Set) Drained() <-chan struct{} {
 	c := make(chan struct{})
 	s.mu.Lock()
@@ -103,8 +104,8 @@ func closeAll(channels []chan struct{}) {
 	}
 }
 
-// removeLocked takes number out of open, and all below it if cumulative. It returns what it took; nil if number was not
-// open.
+// removeLocked takes number out of open, and all below it if cumulative. It returns what it took; nil if number was
+// not open.
 func (s *Set) removeLocked(number uint64, cumulative bool) []Span {
 	i, found := slices.BinarySearchFunc(s.open, number, func(span Span, number uint64) int {
 		switch {

@@ -26,7 +26,8 @@ var carriers = []carrier{
 	{"on a stream", true, func(s string) string { return s }},
 }
 
-// inEveryCarrier runs an attack whose greets and sends are STOMP: in every carrier, and the two plain ones in every way.
+// inEveryCarrier runs an attack whose greets and sends are STOMP: in every carrier, and the two plain ones in every
+// way.
 func (a attack) inEveryCarrier(t *testing.T) (problems []string) {
 	for i, c := range carriers {
 		plain := i == 0 || c.bare

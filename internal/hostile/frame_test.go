@@ -36,7 +36,8 @@ func frame(first byte, payload string) string {
 	}
 }
 
-// frameHead returns the head of an unmasked frame that announces a payload of n bytes, with a length of 1, 2 or 8 bytes.
+// frameHead returns the head of an unmasked frame that announces a payload of n bytes, with a length of 1, 2 or 8
+// bytes.
 func frameHead[N int | uint64](first byte, n N, size int) string {
 	switch size {
 	case 1:

@@ -19,8 +19,8 @@ import (
 	"github.com/webstomp/webstomp/stomp"
 )
 
-// The fuzz targets have a whole Client read bytes that nobody wrote, in several ways at once. All of them must deliver the
-// same messages, and end in the same way: none hangs, keeps a goroutine or allocates out of proportion.
+// The fuzz targets have a whole Client read bytes that nobody wrote, in several ways at once. All of them must
+// deliver the same messages, and end in the same way: none hangs, keeps a goroutine or allocates out of proportion.
 
 // entry is a way into a Client.
 type entry struct {

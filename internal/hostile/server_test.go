@@ -250,8 +250,8 @@ func (s *server) deafen() {
 	s.reader.Wait()
 }
 
-// hangUp ends the connection after the Client's close frame, as the server has to do (RFC 6455, section 7.1.1). Where it
-// can, it goes on reading: nothing may follow.
+// hangUp ends the connection after the Client's close frame, as the server has to do (RFC 6455, section 7.1.1). Where
+// it can, it goes on reading: nothing may follow.
 func (s *server) hangUp() {
 	if half, ok := s.nc.(interface{ CloseWrite() error }); ok {
 		half.CloseWrite()

@@ -15,8 +15,8 @@ import (
 	"github.com/webstomp/webstomp/stomp"
 )
 
-// A server that stops in the middle of connecting, or says something for ever that leads nowhere: Connect returns when its
-// ctx ends, not later, and says what it was waiting for.
+// A server that stops in the middle of connecting, or says something for ever that leads nowhere: Connect returns
+// when its ctx ends, not later, and says what it was waiting for.
 func TestConnect_C4_on_silence(t *testing.T) {
 	whole, _, _ := strings.Cut(accepted, "%s")
 	for name, c := range map[string]struct {
@@ -92,8 +92,8 @@ func then(answer func(*server) error, more string) func(*server) error {
 // silentWays are those that a bubble takes.
 var silentWays = []way{{name: "pipe", pair: pipePair}, {name: "TLS", secure: true, pair: pipePair}}
 
-// Silence on a session: the Client cuts it after two intervals, to the moment. Any byte counts against silence (clause
-// M7), wherever it stands: a server that lets its frames trickle is slow and not dead.
+// Silence on a session: the Client cuts it after two intervals, to the moment. Any byte counts against silence
+// (clause M7), wherever it stands: a server that lets its frames trickle is slow and not dead.
 func TestClient_M7_on_silence(t *testing.T) {
 	beats := "CONNECTED\nversion:1.2\nheart-beat:10000,0\nserver:x\n\n\x00"
 	for _, w := range silentWays {
@@ -131,7 +131,8 @@ func TestClient_M7_on_silence(t *testing.T) {
 	}
 }
 
-// A control frame is given 5 s from its header on, though its bytes count against silence: the WebSocket library's bound.
+// A control frame is given 5 s from its header on, though its bytes count against silence: the WebSocket library's
+// bound.
 func TestClient_on_a_control_frame_that_trickles(t *testing.T) {
 	for _, w := range silentWays {
 		for name, control := range map[string]string{"a ping": ping("1234"), "a pong": pong("1234"), "a close": closing(1000, "bye")} {

@@ -26,8 +26,8 @@ func (in *Inbox[T]) do(n next) {
 	}
 }
 
-// releaseLocked releases the baton, unless values were queued or the Inbox was ended meanwhile: then it is passed on to a
-// feeder, or kept to close the channel.
+// releaseLocked releases the baton, unless values were queued or the Inbox was ended meanwhile: then it is passed on
+// to a feeder, or kept to close the channel.
 func (in *Inbox[T]) releaseLocked() next {
 	switch {
 	case in.queue.len() > 0 && in.state != closing:
@@ -49,7 +49,8 @@ func (in *Inbox[T]) closeIfFreeLocked() next {
 	return in.releaseLocked()
 }
 
-// feed moves values from the queue to the channel until the queue is empty, the Inbox has ended, or Put wants the baton.
+// feed moves values from the queue to the channel until the queue is empty, the Inbox has ended, or Put wants the
+// baton.
 func (in *Inbox[T]) feed() {
 	in.mu.Lock()
 	for in.state != closing && in.queue.len() > 0 && !in.yielding {
@@ -162,8 +163,8 @@ func (in *Inbox[T]) displace(it item[T], size int64) Verdict {
 	return verdict
 }
 
-// takeBaton waits for the baton if a feeder was asked for it: while the feeder has a value in its hand, the oldest one is
-// unknown. The feeder answers quickly, whatever the consumer does.
+// takeBaton waits for the baton if a feeder was asked for it: while the feeder has a value in its hand, the oldest
+// one is unknown. The feeder answers quickly, whatever the consumer does.
 func (in *Inbox[T]) takeBaton() {
 	in.mu.Lock()
 	asked := in.yielding

@@ -1,7 +1,7 @@
 package inbox
 
-// Bound limits how much an Inbox holds, queue and channel together. A single value above Bytes is taken if nothing else
-// waits.
+// Bound limits how much an Inbox holds, queue and channel together. A single value above Bytes is taken if nothing
+// else waits.
 type Bound struct {
 	Count  int   // values
 	Bytes  int64 // by Owner.Size
@@ -19,8 +19,8 @@ const (
 	Latest                   // it takes the place of one with the same key (Owner.Key); else as DropOldest. See latest.go
 )
 
-// account counts how much an Inbox holds. What a consumer has received shows only in the length of the channel, so it is
-// subtracted later, when the count is needed.
+// account counts how much an Inbox holds. What a consumer has received shows only in the length of the channel, so it
+// is subtracted later, when the count is needed.
 type account struct {
 	held      int64   // bytes in queue, channel and the feeder's hand
 	sizes     []int64 // of the last cap(ch) values that entered the channel, by entered%cap
@@ -80,8 +80,8 @@ func (in *Inbox[T]) behindChannelLocked() int {
 	return n
 }
 
-// halfEmptyLocked reports whether a stall is over: not at the first free place, or Put and the consumer would take turns
-// value by value.
+// halfEmptyLocked reports whether a stall is over: not at the first free place, or Put and the consumer would take
+// turns value by value.
 func (in *Inbox[T]) halfEmptyLocked() bool {
 	waiting := in.waitingLocked()
 	return in.behindChannelLocked() == 0 || waiting <= in.bound.Count/2 && in.account.held <= in.bound.Bytes/2

@@ -7,8 +7,8 @@ import (
 )
 
 // channelRoom is the largest capacity of the channel. The rest of the bound is the queue behind it, which uses memory
-// only while it holds something. An idle subscription pays for its channel, and a larger one is no faster: measured with
-// 4, 8, 16 and 32.
+// only while it holds something. An idle subscription pays for its channel, and a larger one is no faster: measured
+// with 4, 8, 16 and 32.
 const channelRoom = 8
 
 // Owner is what an Inbox needs of the subscription that it belongs to.
@@ -30,12 +30,12 @@ type Owner[T any] interface {
 //	  └──────────▶ queue ──▶ feeder, while it holds something ──▶ ┘
 //
 // Only the holder of the baton sends to the channel or closes it. Put takes the baton for a send that cannot block. A
-// feeder goroutine holds it while the queue is not empty, and hands it to a Put that has to drop the oldest value. If the
-// Inbox is ended while the baton is held, the channel is closed when it is released. So nothing is ever sent on a closed
-// channel, and no lock is held across a channel operation.
+// feeder goroutine holds it while the queue is not empty, and hands it to a Put that has to drop the oldest value. If
+// the Inbox is ended while the baton is held, the channel is closed when it is released. So nothing is ever sent on a
+// closed channel, and no lock is held across a channel operation.
 //
-// Values are delivered in the order of Put, which one goroutine calls. Any goroutine may call the other methods. An Inbox
-// may be put together of Shares, whose values wait in one queue; then Put is theirs.
+// Values are delivered in the order of Put, which one goroutine calls. Any goroutine may call the other methods. An
+// Inbox may be put together of Shares, whose values wait in one queue; then Put is theirs.
 type Inbox[T any] struct {
 	owner  Owner[T]
 	bound  Bound
@@ -210,8 +210,8 @@ func (in *Inbox[T]) countDroppedLocked(it item[T]) {
 	}
 }
 
-// enqueueLocked takes a value that cannot go straight into the channel. If it returns displaceOldest, it was not taken yet;
-// if it returns dropIt, it was not taken.
+// enqueueLocked takes a value that cannot go straight into the channel. If it returns displaceOldest, it was not
+// taken yet; if it returns dropIt, it was not taken.
 func (in *Inbox[T]) enqueueLocked(it item[T], size int64) (Verdict, next) {
 	verdict := Delivered
 	if !in.fitsLocked(size) {
@@ -251,8 +251,8 @@ func (in *Inbox[T]) stallLocked() Verdict {
 	return Filled
 }
 
-// Stalled reports whether the bound was reached with Block and the queue is not half empty yet. A signal on Room means
-// that this may have changed.
+// Stalled reports whether the bound was reached with Block and the queue is not half empty yet. A signal on Room
+// means that this may have changed.
 func (in *Inbox[T]) Stalled() bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()

@@ -62,8 +62,8 @@ func (in *Inbox[T]) putInPlace(it item[T], size int64) Verdict {
 	return verdict
 }
 
-// takeInLocked gives a value its place, and drops the one that it replaces, and beyond the bound those that have waited for
-// longest.
+// takeInLocked gives a value its place, and drops the one that it replaces, and beyond the bound those that have
+// waited for longest.
 func (in *Inbox[T]) takeInLocked(it item[T], key string, size int64, d *drops[T]) {
 	if place, waits := in.places.at[key]; waits {
 		in.admitLocked(it, size)
@@ -81,8 +81,8 @@ func (in *Inbox[T]) takeInLocked(it item[T], key string, size int64, d *drops[T]
 	}
 }
 
-// fitsInPlaceLocked reports whether a value of that size is within the bound once it has replaced the one that waits with
-// its key.
+// fitsInPlaceLocked reports whether a value of that size is within the bound once it has replaced the one that waits
+// with its key.
 func (in *Inbox[T]) fitsInPlaceLocked(key string, size int64) bool {
 	place, waits := in.places.at[key]
 	if !waits {

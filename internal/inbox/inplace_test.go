@@ -53,8 +53,8 @@ func TestInbox_Latest_replaces_in_place(t *testing.T) {
 	})
 }
 
-// Whoever receives gets the newest value that had been Put with its key, however both run; and of each key the values come
-// in order.
+// Whoever receives gets the newest value that had been Put with its key, however both run; and of each key the values
+// come in order.
 func TestInbox_Latest_never_gives_an_old_value(t *testing.T) {
 	for seed := range uint64(20) {
 		const keys, n = 4, 3000

@@ -79,8 +79,8 @@ func (m *model) put(v value) Verdict {
 	return verdict
 }
 
-// putLatest puts v where the value of its key waits, else at the end. Beyond the bound the oldest go; if that is v itself,
-// it goes to the end.
+// putLatest puts v where the value of its key waits, else at the end. Beyond the bound the oldest go; if that is v
+// itself, it goes to the end.
 func (m *model) putLatest(v value) Verdict {
 	before := len(m.dropped)
 	if i := slices.IndexFunc(m.queue, func(other value) bool { return other.key == v.key }); i >= 0 {

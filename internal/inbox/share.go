@@ -1,8 +1,8 @@
 package inbox
 
-// Share is a part of an Inbox, with counters and an end of its own. Its values wait among those of the other shares, in the
-// order of Put over all of them, and count for the one bound. Put is called by the goroutine that calls those of the other
-// shares; any goroutine may call the other methods.
+// Share is a part of an Inbox, with counters and an end of its own. Its values wait among those of the other shares,
+// in the order of Put over all of them, and count for the one bound. Put is called by the goroutine that calls those
+// of the other shares; any goroutine may call the other methods.
 type Share[T any] struct {
 	in    *Inbox[T]
 	tally tally
@@ -20,16 +20,16 @@ type tally struct {
 	told   func()        // called then; nil: nothing is
 }
 
-// NewShared returns an open Inbox for Shares. Its channel has no buffer, so that it is known at any time which values the
-// consumer has. Its caller has to End it.
+// NewShared returns an open Inbox for Shares. Its channel has no buffer, so that it is known at any time which values
+// the consumer has. Its caller has to End it.
 func NewShared[T any](owner Owner[T], bound Bound) *Inbox[T] {
 	in := newInbox(owner, bound)
 	in.ch, in.retract = make(chan T), make(chan struct{}, 1)
 	return in
 }
 
-// NewShare returns an open Share of an Inbox that NewShared has made. Its caller has to End it. told, unless it is nil, is
-// called when Closed has been closed.
+// NewShare returns an open Share of an Inbox that NewShared has made. Its caller has to End it. told, unless it is
+// nil, is called when Closed has been closed.
 func (in *Inbox[T]) NewShare(told func()) *Share[T] {
 	return &Share[T]{in: in, tally: tally{closed: make(chan struct{}), told: told}}
 }
@@ -63,8 +63,8 @@ func (s *Share[T]) Drain() {
 	d.tell(s.in.owner)
 }
 
-// End drops what is queued. What the feeder has in its hand is dropped as well, unless the consumer takes it at the same
-// time. End may be called more than once, and after Drain.
+// End drops what is queued. What the feeder has in its hand is dropped as well, unless the consumer takes it at the
+// same time. End may be called more than once, and after Drain.
 func (s *Share[T]) End() {
 	in := s.in
 	var d drops[T]

@@ -146,8 +146,8 @@ func compareShares(policy Policy, random *rand.Rand) error {
 	return nil
 }
 
-// Shares that end while others run, and while the consumer reads: each value is delivered or dropped, those of a share in
-// order, and when Closed is closed nothing more of it comes.
+// Shares that end while others run, and while the consumer reads: each value is delivered or dropped, those of a
+// share in order, and when Closed is closed nothing more of it comes.
 func TestShare_ends_beside_others_that_run(t *testing.T) {
 	for _, policy := range []Policy{Block, DropOldest, Latest} {
 		for seed := range uint64(20) {

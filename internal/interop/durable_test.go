@@ -11,7 +11,8 @@ import (
 )
 
 // The recipes of docs/brokers.md, "Durable subscriptions": what was sent WithPersistent while the subscriber and then
-// the server were away is there when both are back, and nothing is collected after the subscription was ended for good.
+// the server were away is there when both are back, and nothing is collected after the subscription was ended for
+// good.
 func TestDurable_subscription_promise7_outlives_a_restart(t *testing.T) {
 	requireOptIn(t)
 	endpoints, err := Endpoints(t.TempDir())

@@ -13,7 +13,7 @@ var (
 	tomcatSplit = stomp.WithMessageSplit(8000)
 	tomcatLimit = limited{size: 20_000, says: "WithMessageSplit", connect: []stomp.ConnectOption{stomp.WithMessageSplit(1 << 30)}}
 	jettySplit  = stomp.WithMessageSplit(65_000)
-	jettyLimit  = limited{size: 70_000, says: "WithMessageSplit", connect: []stomp.ConnectOption{stomp.WithMessageSplit(1 << 30)}}
+	jettyLimit  = limited{size: 70_000, says: "on Jetty", connect: []stomp.ConnectOption{stomp.WithMessageSplit(1 << 30)}}
 )
 
 func springEndpoints(dir string) ([]*Endpoint, error) {

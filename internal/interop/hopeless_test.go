@@ -18,8 +18,9 @@ const (
 	publishEvery = 50 * time.Millisecond
 )
 
-// A SEND WithRetry to an exchange that does not exist ends its session each time that it is sent, and RabbitMQ does not
-// say which frame it was. The Client's consumers go on all the same, and the SEND ends with the server's own error.
+// A SEND WithRetry to an exchange that does not exist ends its session each time that it is sent, and RabbitMQ does
+// not say which frame it was. The Client's consumers go on all the same, and the SEND ends with the server's own
+// error.
 func TestRabbitMQ_promise7_hopeless_send_leaves_the_consumers_alone(t *testing.T) {
 	t.Parallel()
 	r := rabbit(t)
@@ -41,8 +42,8 @@ func TestRabbitMQ_promise7_hopeless_send_leaves_the_consumers_alone(t *testing.T
 	})
 }
 
-// hopelessSend makes such a SEND on a Client of that URL, while another one publishes to two consumers of the first, and
-// returns how the SEND ended.
+// hopelessSend makes such a SEND on a Client of that URL, while another one publishes to two consumers of the first,
+// and returns how the SEND ended.
 func hopelessSend(t *testing.T, url, publishTo string) error {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), publishFor+30*time.Second)

@@ -12,8 +12,8 @@ import (
 	"github.com/webstomp/webstomp/internal/leak"
 )
 
-// TestMain also lets more tests run beside each other than there are processors: those that do so wait for servers most
-// of the time. A -parallel on the command line counts all the same.
+// TestMain also lets more tests run beside each other than there are processors: those that do so wait for servers
+// most of the time. A -parallel on the command line counts all the same.
 func TestMain(m *testing.M) {
 	if err := flag.Set("test.parallel", "8"); err != nil {
 		panic(err)

@@ -26,7 +26,8 @@ type call struct {
 	dead      atomic.Bool
 }
 
-// newLine starts a line to the server of that URL, which ends with the test, and returns the URL that leads through it.
+// newLine starts a line to the server of that URL, which ends with the test, and returns the URL that leads through
+// it.
 func newLine(t *testing.T, to string) (*line, string) {
 	t.Helper()
 	u, err := url.Parse(to)
@@ -92,8 +93,8 @@ func (c *call) hangUp() {
 	c.far.Close()
 }
 
-// die makes nothing of what is sent on the connections of now arrive any more, not even that they are closed. New ones
-// work.
+// die makes nothing of what is sent on the connections of now arrive any more, not even that they are closed. New
+// ones work.
 func (l *line) die() {
 	l.mu.Lock()
 	defer l.mu.Unlock()

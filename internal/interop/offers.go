@@ -63,8 +63,8 @@ func (e *Endpoint) notOffered(scenario string) string {
 	return offers[scenario][e.name]
 }
 
-// faults has, by scenario and server, the faults of servers that a scenario fails by. It is run all the same, and fails
-// the build once it passes, unless the server moves: then the fault is mended, and its line here can go.
+// faults has, by scenario and server, the faults of servers that a scenario fails by. It is run all the same, and
+// fails the build once it passes, unless the server moves: then the fault is mended, and its line here can go.
 var faults = map[string]map[string]string{
 	promisedBeatsName: {
 		rabbitMQ: "its Web STOMP drops fast publishers that have promised heart-beats, as the client does only if it is told to",

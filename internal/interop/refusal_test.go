@@ -19,8 +19,9 @@ import (
 	"github.com/webstomp/webstomp/stomp"
 )
 
-// In these tests a server refuses a Client for a while that it had accepted before and whose credentials are good. The
-// Client must not take that for the last word. Most of their back-offs are short: a Client that counts refusals gives up.
+// In these tests a server refuses a Client for a while that it had accepted before and whose credentials are good.
+// The Client must not take that for the last word. Most of their back-offs are short: a Client that counts refusals
+// gives up.
 
 // relayAway is how long the broker behind the relay is away.
 var relayAway = flag.Duration("relay.away", 20*time.Second, "how long the relay's broker is stopped; 1m is the full form")

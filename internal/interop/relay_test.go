@@ -9,8 +9,8 @@ import (
 	"github.com/webstomp/webstomp/stomp"
 )
 
-// A relay passes no SUBSCRIBE to /app/… on to its broker, which would answer the UNSUBSCRIBE of it with ERROR, and that
-// ends the session. The first one is that of a session that has seen no RECEIPT yet.
+// A relay passes no SUBSCRIBE to /app/… on to its broker, which would answer the UNSUBSCRIBE of it with ERROR, and
+// that ends the session. The first one is that of a session that has seen no RECEIPT yet.
 func TestSpring_promise12_Unsubscribe_of_what_the_relay_keeps(t *testing.T) {
 	t.Parallel()
 	behind := rabbit(t)

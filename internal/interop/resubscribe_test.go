@@ -13,8 +13,8 @@ import (
 	"github.com/webstomp/webstomp/stomp"
 )
 
-// An operator deletes a queue under its subscription, again and again. With WithResubscribe that comes back each time, and
-// nobody else loses the session, on which RabbitMQ would take the queue for there.
+// An operator deletes a queue under its subscription, again and again. With WithResubscribe that comes back each
+// time, and nobody else loses the session, on which RabbitMQ would take the queue for there.
 func TestRabbitMQ_WithResubscribe_deleted_queue(t *testing.T) {
 	t.Parallel()
 	r := rabbit(t)
@@ -111,7 +111,8 @@ func deletedQueue(t *testing.T, r *broker.RabbitMQ, url, queue string, header []
 	}
 }
 
-// What waits in the queue when it is back comes in its order, though the connection that asks was given the first of it.
+// What waits in the queue when it is back comes in its order, though the connection that asks was given the first of
+// it.
 func TestRabbitMQ_WithResubscribe_backlog(t *testing.T) {
 	t.Parallel()
 	r := rabbit(t)

@@ -24,16 +24,16 @@ type Result struct {
 }
 
 // How many servers run at a time, and how many of them are started, worked with or restarted. Those that belong
-// together count as one. The others pass their idle minute, which takes memory alone; more work at a time than this would
-// only make each take longer, on two processors.
+// together count as one. The others pass their idle minute, which takes memory alone; more work at a time than this
+// would only make each take longer, on two processors.
 const (
 	runAtOnce  = 10
 	workAtOnce = 4
 )
 
 // Run starts the servers, runs every scenario on every endpoint, and stops the servers, some at a time. It calls
-// report once per cell, from one goroutine at a time, but not for the cells of a server that is absent. One that moves
-// and does not start becomes absent. Any other that does not start ends the run, with an error, as ctx does.
+// report once per cell, from one goroutine at a time, but not for the cells of a server that is absent. One that
+// moves and does not start becomes absent. Any other that does not start ends the run, with an error, as ctx does.
 func Run(ctx context.Context, endpoints []*Endpoint, scenarios []Scenario, report func(Result)) error {
 	results := make(chan Result)
 	reported := make(chan struct{})
@@ -143,8 +143,8 @@ func (r runner) idle(ctx context.Context, endpoints []*Endpoint, all *sync.WaitG
 	}
 }
 
-// inTurn runs what is neither idle nor exclusive: one scenario at a time on each endpoint, on all endpoints at the same
-// time.
+// inTurn runs what is neither idle nor exclusive: one scenario at a time on each endpoint, on all endpoints at the
+// same time.
 func (r runner) inTurn(ctx context.Context, endpoints []*Endpoint) {
 	var all sync.WaitGroup
 	for _, e := range endpoints {

@@ -50,7 +50,8 @@ func TestTable_has_a_row_per_scenario_and_notes_below(t *testing.T) {
 	}
 }
 
-// A fault that is known is a cell of its own. Where it is mended the cell is ok, and an error unless the server moves.
+// A fault that is known is a cell of its own. Where it is mended the cell is ok, and an error unless the server
+// moves.
 func TestTable_has_known_faults_until_they_are_mended(t *testing.T) {
 	var end error
 	scenarios := []Scenario{{Name: promisedBeatsName, run: func(context.Context, *scene) error { return end }}}

@@ -1,2 +1,3 @@
-// Package layers checks that the files of package stomp refer to each other as docs/design.md says. It has nothing but a test.
+// Package layers checks that the files of package stomp refer to each other as docs/design.md says. It has nothing
+// but a test.
 package layers

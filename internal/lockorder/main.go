@@ -1,6 +1,6 @@
 // Lockorder runs tests in a build in which the library's mutexes check the order in which they are taken; see package
-// checked. Without arguments it runs those of every package that has locks and those at the module's root, and fails as
-// well if a pair of order.go did not occur.
+// checked. Without arguments it runs those of every package that has locks and those at the module's root, and fails
+// as well if a pair of order.go did not occur.
 //
 //	go run ./internal/lockorder [packages] [-- flags of go test]
 //
@@ -71,8 +71,8 @@ func run(args []string) error {
 	return unobserved(pairs)
 }
 
-// rewriteLibrary writes what replaces the library's files into dir. It returns the path of the overlay for go test that
-// names them, and the packages that have locks.
+// rewriteLibrary writes what replaces the library's files into dir. It returns the path of the overlay for go test
+// that names them, and the packages that have locks.
 func rewriteLibrary(dir string) (overlay string, locking []string, err error) {
 	packages, err := listLibrary()
 	if err != nil {
@@ -137,7 +137,8 @@ func listLibrary() ([]goPackage, error) {
 	return packages, nil
 }
 
-// readPairs returns the lines of a file to which processes have added the pairs that they observed, sorted, each once.
+// readPairs returns the lines of a file to which processes have added the pairs that they observed, sorted, each
+// once.
 func readPairs(path string) ([]string, error) {
 	text, err := os.ReadFile(path)
 	if err != nil && !os.IsNotExist(err) {

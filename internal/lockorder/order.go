@@ -1,8 +1,8 @@
 package main
 
-// order is every pair of locks of which the second may be locked while the first is held; all others are forbidden, two
-// locks of one type included. A lock is named by its package and the type that it is a field of. stomp/session.go and
-// docs/design.md say the same.
+// order is every pair of locks of which the second may be locked while the first is held; all others are forbidden,
+// two locks of one type included. A lock is named by its package and the type that it is a field of. stomp/session.go
+// and docs/design.md say the same.
 var order = []string{
 	// As a frame gets its place in the outbox, its encode looks once more whether it may go out, and notes that it does.
 	"outbox.Outbox → stomp.subscription", // SUBSCRIBE: the subscription has not ended meanwhile

@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// orderLine is one lock and those that may be locked under it, in a comment or in a document: "outbox → ticket, ack set".
+// orderLine is one lock and those that may be locked under it, in a comment or in a document: "outbox → ticket, ack
+// set".
 var orderLine = regexp.MustCompile(`^(?://)?\s*([A-Za-z ]*[A-Za-z])\s+→\s+([A-Za-z ,]+)$`)
 
 func TestOrder_is_what_the_session_says(t *testing.T) {

@@ -20,9 +20,9 @@ type edit struct {
 	text       string
 }
 
-// rewrite returns a file in which each field that is a mutex of sync checks the order, and nil if there is none. A lock is
-// called by its package and type: stomp.Client; one of several in a struct by that of its field as well. Lines keep their
-// numbers.
+// rewrite returns a file in which each field that is a mutex of sync checks the order, and nil if there is none. A
+// lock is called by its package and type: stomp.Client; one of several in a struct by that of its field as well.
+// Lines keep their numbers.
 //
 // A mutex that is no field of a type with a name is an error, since nothing would check it.
 func rewrite(path string, src []byte) ([]byte, error) {
@@ -89,8 +89,8 @@ func (r *rewriter) visitType(n ast.Node) {
 	}
 }
 
-// replace gives each of the mutexes that f declares a type of its own. Where the struct has several, their names are part of
-// it.
+// replace gives each of the mutexes that f declares a type of its own. Where the struct has several, their names are
+// part of it.
 func (r *rewriter) replace(typ string, f *ast.Field, several bool) {
 	r.replaced[f.Type] = true
 	kind := r.mutex(f.Type)

@@ -225,8 +225,8 @@ func (s *sending) outcome() (err error, known bool) {
 	return s.receipt.Err(), closed(s.receipt.Done())
 }
 
-// overdueAfter is how long the receipt of a SEND WithRetry has to be overdue, at least, until it is sent for the n-th time
-// again on a session that lives.
+// overdueAfter is how long the receipt of a SEND WithRetry has to be overdue, at least, until it is sent for the n-th
+// time again on a session that lives.
 func overdueAfter(n int) time.Duration { return 15 * time.Second << (n - 1) }
 
 // lostUnwritten is how many bytes may be lost with each connection beyond those that Stats counts as sent: what the

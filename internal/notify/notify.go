@@ -1,5 +1,5 @@
-// Package notify wakes goroutines that wait for a change of state guarded by a lock. Its channels are created only when
-// a goroutine waits, and closed only after the lock is released.
+// Package notify wakes goroutines that wait for a change of state guarded by a lock. Its channels are created only
+// when a goroutine waits, and closed only after the lock is released.
 package notify
 
 // Event is a channel that is closed when something happens. It is part of the state that changes, and guarded by the

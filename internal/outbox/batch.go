@@ -66,8 +66,8 @@ type Leftover struct {
 	Ticket *Ticket
 }
 
-// Leftover returns the frames with Carry that were accepted and not begun, in order. It is called when Run has returned
-// and nothing is accepted any more.
+// Leftover returns the frames with Carry that were accepted and not begun, in order. It is called when Run has
+// returned and nothing is accepted any more.
 func (w *Writer) Leftover() []Leftover {
 	w.out.mu.Lock()
 	defer w.out.mu.Unlock()

@@ -27,8 +27,8 @@ func TestOutbox_promise7_does_what_the_model_does(t *testing.T) {
 	}
 }
 
-// comparison makes the same calls to an Outbox and to the model. Sessions follow one another, and what one leaves over
-// goes out on the next.
+// comparison makes the same calls to an Outbox and to the model. Sessions follow one another, and what one leaves
+// over goes out on the next.
 type comparison struct {
 	t       *testing.T
 	random  *rand.Rand

@@ -18,14 +18,14 @@ const (
 	// inlineBytes is the largest frame that a sender writes itself.
 	inlineBytes = 16 << 10
 
-	// inlineGap is how long ago the last write must be for that. It is longer than a goroutine that sends in a loop takes
-	// from one frame to the next, since those frames should share system calls, and shorter than any round trip.
+	// inlineGap is how long ago the last write must be for that. It is longer than a goroutine that sends in a loop
+	// takes from one frame to the next, since those frames should share system calls, and shorter than any round trip.
 	inlineGap = 10 * time.Microsecond
 )
 
-// nextWriterLocked decides which goroutine writes the frame that was just accepted. It returns the batch that the sender
-// has to write itself, or whether the sender has to wake the write loop. If neither, the goroutine that is writing will
-// find the frame.
+// nextWriterLocked decides which goroutine writes the frame that was just accepted. It returns the batch that the
+// sender has to write itself, or whether the sender has to wake the write loop. If neither, the goroutine that is
+// writing will find the frame.
 func (o *Outbox) nextWriterLocked() (mine *batch, wake bool) {
 	if o.inline != nil && o.asleep && !o.inlining && o.bytes <= inlineBytes && time.Since(o.made)-o.wrote >= inlineGap {
 		o.inlining = true
@@ -45,8 +45,8 @@ func (o *Outbox) rouseLocked() bool {
 
 func (o *Outbox) emptyLocked() bool { return o.waiting == nil || len(o.waiting.frames) == 0 }
 
-// wakeFor wakes the write loop for something other than a frame. note records what, under the lock, so that the loop sees
-// it after its next claim.
+// wakeFor wakes the write loop for something other than a frame. note records what, under the lock, so that the loop
+// sees it after its next claim.
 func (o *Outbox) wakeFor(note func()) {
 	o.mu.Lock()
 	note()

@@ -175,8 +175,8 @@ func TestHandover_everybody_waits_for_the_sender_that_writes(t *testing.T) {
 	}
 }
 
-// A frame that comes while a sender writes all of its own, so that the write loop is not needed to finish, is not left
-// lying.
+// A frame that comes while a sender writes all of its own, so that the write loop is not needed to finish, is not
+// left lying.
 func TestHandover_a_sender_wakes_the_loop_for_what_came_meanwhile(t *testing.T) {
 	r, far := onSocket(t)
 	r.inline = func(inline func(*batch)) func(*batch) {

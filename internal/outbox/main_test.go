@@ -23,8 +23,8 @@ var (
 	errLast   = errors.New("that was the last frame")
 )
 
-// line is a connection that takes as much as its peer reads, and remembers it. Where it has no more credit it blocks, or
-// breaks.
+// line is a connection that takes as much as its peer reads, and remembers it. Where it has no more credit it blocks,
+// or breaks.
 type line struct {
 	net.Conn // one end of a pipe, which nothing goes through: addresses and deadlines
 

@@ -8,8 +8,8 @@ import (
 // chunk is how much a connection gathers before it writes (see ws).
 const chunk = 64 << 10
 
-// model is an Outbox and its Writer on a line, as one would write them if nobody else ran meanwhile: what the Writer has
-// still to do is a list of steps, and a step that the line has no room for stays at its head.
+// model is an Outbox and its Writer on a line, as one would write them if nobody else ran meanwhile: what the Writer
+// has still to do is a list of steps, and a step that the line has no room for stays at its head.
 type model struct {
 	all      []*modelFrame // accepted
 	waiting  []*modelFrame // of those, the ones that are not taken

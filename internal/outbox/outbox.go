@@ -3,12 +3,12 @@
 //
 //	senders ──Add──▶ batch that waits ──take──▶ Writer ──▶ ws.Conn
 //
-// Frames are numbered from 1 in the order in which they will be written. A frame is accepted, then taken (the Writer may
-// have begun to write it), then flushed (it was handed to the operating system).
+// Frames are numbered from 1 in the order in which they will be written. A frame is accepted, then taken (the Writer
+// may have begun to write it), then flushed (it was handed to the operating system).
 //
-// One goroutine at a time takes frames and writes to the connection. That is the write loop, Writer.Run; while it sleeps, a
-// sender that finds nothing waiting writes its frame itself, since waking the loop would take longer than the system
-// call. See handover.go.
+// One goroutine at a time takes frames and writes to the connection. That is the write loop, Writer.Run; while it
+// sleeps, a sender that finds nothing waiting writes its frame itself, since waking the loop would take longer than
+// the system call. See handover.go.
 package outbox
 
 import (
@@ -20,12 +20,12 @@ import (
 	"github.com/webstomp/webstomp/internal/ws"
 )
 
-// bound is how many bytes may wait before Add waits as well. It is what a fast socket takes in a millisecond, so that the
-// Writer never runs dry because of it.
+// bound is how many bytes may wait before Add waits as well. It is what a fast socket takes in a millisecond, so that
+// the Writer never runs dry because of it.
 const bound = 1 << 20
 
-// Outbox holds the frames that wait to be written on one connection, encoded by the goroutines that send them. Its methods
-// may be called from any goroutine.
+// Outbox holds the frames that wait to be written on one connection, encoded by the goroutines that send them. Its
+// methods may be called from any goroutine.
 type Outbox struct {
 	wake   chan<- struct{} // capacity 1, the connection's own: wakes the write loop
 	made   time.Time
@@ -77,12 +77,12 @@ type Entry struct {
 	Ticket  *Ticket        // tracks where the frame is; nil: not tracked
 }
 
-// Add accepts one frame and returns its number. While there is no room, and between Hold and Release, it waits, within
-// ctx, and returns ctx.Err() when that ends. After Fail, or behind an Entry with Last, it returns their error.
+// Add accepts one frame and returns its number. While there is no room, and between Hold and Release, it waits,
+// within ctx, and returns ctx.Err() when that ends. After Fail, or behind an Entry with Last, it returns their error.
 //
-// encode appends the frame to dst; if the Entry is Encoded, it returns dst as it is. It runs under the Outbox's lock, as the
-// last step before the frame gets its place: whatever is added later is written later. It must be quick and must not call
-// the Outbox. If it fails, Add returns its error and accepts nothing.
+// encode appends the frame to dst; if the Entry is Encoded, it returns dst as it is. It runs under the Outbox's lock,
+// as the last step before the frame gets its place: whatever is added later is written later. It must be quick and
+// must not call the Outbox. If it fails, Add returns its error and accepts nothing.
 func (o *Outbox) Add(ctx context.Context, e Entry, encode func(dst []byte) ([]byte, error)) (number uint64, err error) {
 	for {
 		o.mu.Lock()
@@ -184,8 +184,8 @@ func (o *Outbox) IsFlushed(number uint64) bool {
 	return o.flushed >= number
 }
 
-// AwaitFlush waits, within ctx, until the frame of that number and all before it are flushed. It returns ctx.Err() when
-// ctx ends first, or Fail's error.
+// AwaitFlush waits, within ctx, until the frame of that number and all before it are flushed. It returns ctx.Err()
+// when ctx ends first, or Fail's error.
 func (o *Outbox) AwaitFlush(ctx context.Context, number uint64) error {
 	for {
 		o.mu.Lock()

@@ -13,8 +13,8 @@ import (
 	"github.com/webstomp/webstomp/internal/ws"
 )
 
-// Promise 7: whatever senders do while a connection is cut, each frame is found once: the peer has it, or the next session
-// will, or it was taken back, or it had begun.
+// Promise 7: whatever senders do while a connection is cut, each frame is found once: the peer has it, or the next
+// session will, or it was taken back, or it had begun.
 func TestOutbox_promise7_loses_no_frame_when_the_connection_is_cut(t *testing.T) {
 	for seed := range uint64(20) {
 		for name, pair := range map[string]func(testing.TB) (near, far net.Conn){"socket": socketPair, "pipe": pipePair} {

@@ -2,8 +2,8 @@ package outbox
 
 import "sync"
 
-// Ticket tracks where one frame is, so that its sender may give up at any time, also while the frame is carried from one
-// session to the next. The zero value is a frame that was not accepted yet.
+// Ticket tracks where one frame is, so that its sender may give up at any time, also while the frame is carried from
+// one session to the next. The zero value is a frame that was not accepted yet.
 type Ticket struct {
 	mu        sync.Mutex // guards what follows; a leaf: nothing is locked below it
 	out       *Outbox    // nil: not accepted yet, or between two sessions
@@ -49,8 +49,8 @@ func (t *Ticket) Withdraw() (unsent bool) {
 	return withdrawn && !begun
 }
 
-// Release forgets the Outbox, when nobody will ask any more where the frame is: a Ticket that is kept must not keep the
-// connection.
+// Release forgets the Outbox, when nobody will ask any more where the frame is: a Ticket that is kept must not keep
+// the connection.
 func (t *Ticket) Release() {
 	t.mu.Lock()
 	defer t.mu.Unlock()

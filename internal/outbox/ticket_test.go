@@ -5,8 +5,8 @@ import (
 	"testing/synctest"
 )
 
-// A frame that is taken back is not written, at whatever moment between its two sessions that happens; and it is unsent
-// if not a byte of it ever was.
+// A frame that is taken back is not written, at whatever moment between its two sessions that happens; and it is
+// unsent if not a byte of it ever was.
 func TestTicket_Withdraw_at_each_moment(t *testing.T) {
 	moments := []string{"before Add", "waiting", "taken", "Run is over", "left", "waiting again", "written again"}
 	for name, c := range map[string]struct {

@@ -11,9 +11,9 @@ import (
 // ErrStopped is what Run returns when it was told to stop.
 var ErrStopped = errors.New("outbox: stopped")
 
-// flushEvery is after how many bytes the Writer flushes, however much there is to write, so that calls that wait for a
-// flush return. It does so between two batches; within one, a heart-beat that is due goes out (clause M7). At 256 KiB the
-// extra flush costs nothing measurable.
+// flushEvery is after how many bytes the Writer flushes, however much there is to write, so that calls that wait for
+// a flush return. It does so between two batches; within one, a heart-beat that is due goes out (clause M7). At 256
+// KiB the extra flush costs nothing measurable.
 const flushEvery = 256 << 10
 
 var heartBeat = []byte{'\n'} // clause W4
@@ -49,9 +49,9 @@ func (w *Writer) Beat() { w.out.wakeFor(func() { w.beatDue.Store(true) }) }
 // Finish makes Run return nil as soon as all that was accepted is flushed.
 func (w *Writer) Finish() { w.out.wakeFor(func() { w.finished.Store(true) }) }
 
-// Run is the write loop. It takes all frames that wait, writes them into the connection's buffer and flushes once, so that
-// frames sent at the same time share a system call. It returns nil after Finish, ErrStopped when stop is closed, or the
-// error of a write. After that nothing writes to the connection.
+// Run is the write loop. It takes all frames that wait, writes them into the connection's buffer and flushes once, so
+// that frames sent at the same time share a system call. It returns nil after Finish, ErrStopped when stop is closed,
+// or the error of a write. After that nothing writes to the connection.
 func (w *Writer) Run(stop <-chan struct{}) error {
 	defer w.out.claim() // from a sender
 	for {
@@ -122,8 +122,8 @@ func (w *Writer) writeWaiting() error {
 	}
 }
 
-// writeInline writes what a sender has taken, while the write loop sleeps. It does not block: what the connection does not
-// take is left to the loop.
+// writeInline writes what a sender has taken, while the write loop sleeps. It does not block: what the connection
+// does not take is left to the loop.
 func (w *Writer) writeInline(b *batch) {
 	w.conn.Hold(true)
 	err := w.writeBatch(b)

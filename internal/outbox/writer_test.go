@@ -76,7 +76,8 @@ func TestWriter_flushes_once_for_all_that_waits(t *testing.T) {
 	})
 }
 
-// W4, M7, promise 8: a heart-beat that is due does not wait for the end of a long batch, but does not tear a frame either.
+// W4, M7, promise 8: a heart-beat that is due does not wait for the end of a long batch, but does not tear a frame
+// either.
 func TestWriter_M7_promise8_writes_a_heart_beat_amid_a_long_batch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, l := onLine(t, unlimited, Options{BeatType: ws.Text})
@@ -157,7 +158,8 @@ func (e *endless) Write(p []byte) (int, error) {
 	return e.line.Write(p)
 }
 
-// A frame that was withdrawn while the loop was busy counts as flushed, or whoever waits for one behind it waits for ever.
+// A frame that was withdrawn while the loop was busy counts as flushed, or whoever waits for one behind it waits for
+// ever.
 func TestWriter_counts_withdrawn_frames_as_flushed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, l := onLine(t, 0, Options{})

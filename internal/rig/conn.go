@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// Conn is a connection of which a test replaces some methods. Where a function is nil, the method is that of net.Conn.
+// Conn is a connection of which a test replaces some methods. Where a function is nil, the method is that of
+// net.Conn.
 type Conn struct {
 	net.Conn
 	OnWrite       func(p []byte) (int, error)

@@ -9,8 +9,8 @@ import (
 	"github.com/webstomp/webstomp/stomp/stomptest"
 )
 
-// Target is what a Client is connected to: a URL, a broker, a server that the test plays, or a way to a broker. A Client
-// of the first three does not reconnect unless an option says so.
+// Target is what a Client is connected to: a URL, a broker, a server that the test plays, or a way to a broker. A
+// Client of the first three does not reconnect unless an option says so.
 type Target interface {
 	string | *stomptest.Broker | *Server | *Route
 }

@@ -42,8 +42,8 @@ func Closed[T any](t testing.TB, c <-chan T) {
 	}
 }
 
-// IsClosed tells whether c is closed by now. It takes nothing from a channel that has something in it: c must be one on
-// which nothing is ever sent.
+// IsClosed tells whether c is closed by now. It takes nothing from a channel that has something in it: c must be one
+// on which nothing is ever sent.
 func IsClosed(c <-chan struct{}) bool {
 	select {
 	case <-c:

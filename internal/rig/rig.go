@@ -1,6 +1,6 @@
-// Package rig is what the tests of stomp are built on: checks that say what they wanted, one way to connect a Client, an
-// embedded broker, a server that the test plays itself (over a pipe, a socket or a WebSocket), a network that fails by a
-// script, certificates and a proxy. Whatever it starts ends with the test.
+// Package rig is what the tests of stomp are built on: checks that say what they wanted, one way to connect a Client,
+// an embedded broker, a server that the test plays itself (over a pipe, a socket or a WebSocket), a network that
+// fails by a script, certificates and a proxy. Whatever it starts ends with the test.
 package rig
 
 import (

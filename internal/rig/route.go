@@ -17,8 +17,8 @@ import (
 // routeURL is the first endpoint of a Client that is connected by a Route.
 const routeURL = "ws://one.test/ws"
 
-// Route is the way to a broker without sockets: it notes each dial, and lets it meet the next Trouble of its script. When
-// there is none left, the broker is as good as new. Any host leads to the broker.
+// Route is the way to a broker without sockets: it notes each dial, and lets it meet the next Trouble of its script.
+// When there is none left, the broker is as good as new. Any host leads to the broker.
 type Route struct {
 	Broker *stomptest.Broker
 
@@ -34,8 +34,8 @@ type Dial struct {
 	Host string
 }
 
-// Trouble is what becomes of one attempt to connect: it is called as the attempt dials, and prepares the broker. Its error
-// is the dial's.
+// Trouble is what becomes of one attempt to connect: it is called as the attempt dials, and prepares the broker. Its
+// error is the dial's.
 type Trouble func(ctx context.Context, b *stomptest.Broker) error
 
 // NewRoute starts a broker and returns the way to it. Both end with the test.

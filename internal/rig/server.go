@@ -14,7 +14,8 @@ import (
 	"github.com/webstomp/webstomp/stomp"
 )
 
-// Server is a STOMP server that the test plays. It accepts connections; each is a Peer, and says what the test lets it.
+// Server is a STOMP server that the test plays. It accepts connections; each is a Peer, and says what the test lets
+// it.
 type Server struct {
 	URL string
 	// Wrap, where it is set, makes of a pipe's near end what the Client gets. Set it before the first dial.
@@ -163,8 +164,8 @@ func (s *Server) Resume(version wire.Version) {
 	s.Attend(s.AcceptSession(version))
 }
 
-// Attend answers as a server would, and writes down what comes, until the connection ends: a RECEIPT to every frame that
-// asks for one, and "reply" to every request.
+// Attend answers as a server would, and writes down what comes, until the connection ends: a RECEIPT to every frame
+// that asks for one, and "reply" to every request.
 func (s *Server) Attend(p *Peer) {
 	go func() { // ends with the connection, which the test closes
 		queues := make(map[string]string) // destination to subscription

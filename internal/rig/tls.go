@@ -35,8 +35,8 @@ func NewHTTPServer(t testing.TB, h http.Handler, cert *tls.Certificate) *httptes
 // WebSocketURL returns the URL of a server's WebSockets.
 func WebSocketURL(s *httptest.Server) string { return "ws" + strings.TrimPrefix(s.URL, "http") }
 
-// TLSBroker starts a broker behind TLS, on a WebSocket and on a bare socket. Its URLs are by scheme. All of it ends with
-// the test.
+// TLSBroker starts a broker behind TLS, on a WebSocket and on a bare socket. Its URLs are by scheme. All of it ends
+// with the test.
 func TLSBroker(t *testing.T, cfg *tls.Config) (b *stomptest.Broker, urls map[string]string) {
 	t.Helper()
 	b = stomptest.NewBroker(stomptest.WithPipe())
@@ -84,8 +84,8 @@ func relay(t *testing.T, b *stomptest.Broker, nc net.Conn) {
 	splice(nc, nc, inner)
 }
 
-// splice carries what comes from a connection to another one and back, until either closes, and closes both. read is the
-// reader of the first.
+// splice carries what comes from a connection to another one and back, until either closes, and closes both. read is
+// the reader of the first.
 func splice(from net.Conn, read io.Reader, to net.Conn) {
 	back := make(chan struct{})
 	go func() { // joined below

@@ -21,9 +21,9 @@ type DecoderConfig struct {
 //		}
 //	}
 //
-// Each frame is read only when Next is asked for it, so SetVersion after CONNECTED reaches the frames behind it in the
-// same piece. A Decoder belongs to one goroutine. It holds no more than the frame under way and, between frames, at
-// most keptHead bytes.
+// Each frame is read only when Next is asked for it, so SetVersion after CONNECTED reaches the frames behind it in
+// the same piece. A Decoder belongs to one goroutine. It holds no more than the frame under way and, between frames,
+// at most keptHead bytes.
 type Decoder struct {
 	from    Side
 	limits  Limits // defaults filled in
@@ -68,8 +68,8 @@ const (
 	inRepair               // a body beyond its content-length, up to the last NUL of the WebSocket message
 )
 
-// keptHead is how large a head buffer is kept for the next frame: room for any ordinary header, and nothing that counts
-// when there are 10,000 idle connections.
+// keptHead is how large a head buffer is kept for the next frame: room for any ordinary header, and nothing that
+// counts when there are 10,000 idle connections.
 const keptHead = 4 << 10
 
 // NewDecoder returns a Decoder that expects the start of a stream.
@@ -77,9 +77,9 @@ func NewDecoder(cfg DecoderConfig) *Decoder {
 	return &Decoder{from: cfg.From, limits: cfg.Limits.WithDefaults(), repair: cfg.Repair}
 }
 
-// SetVersion tells the decoder what CONNECTED agreed on (C7); it applies from the next frame on. Until then nothing is
-// unescaped or trimmed, and CR LF is taken: what comes first is CONNECT, CONNECTED or ERROR, from a peer whose version
-// is not known.
+// SetVersion tells the decoder what CONNECTED agreed on (C7); it applies from the next frame on. Until then nothing
+// is unescaped or trimmed, and CR LF is taken: what comes first is CONNECT, CONNECTED or ERROR, from a peer whose
+// version is not known.
 func (d *Decoder) SetVersion(v Version) { d.version = v }
 
 // Feed hands p to the decoder, which borrows it until Next has returned false: only then may p change, and only then

@@ -47,9 +47,9 @@ func (d *Decoder) readCounted() (body []byte, ok bool, err error) {
 	return d.readRepair()
 }
 
-// Room returns where what comes next of the body under way belongs, so that it can be read from the connection without
-// a copy; nil where its length is not known, or all of it has come. What is put there is announced by Filled. It may
-// only be asked for after Next has returned false.
+// Room returns where what comes next of the body under way belongs, so that it can be read from the connection
+// without a copy; nil where its length is not known, or all of it has come. What is put there is announced by Filled.
+// It may only be asked for after Next has returned false.
 func (d *Decoder) Room() []byte {
 	if d.state != inCounted || len(d.body) == d.length {
 		return nil

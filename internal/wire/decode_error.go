@@ -2,11 +2,12 @@ package wire
 
 import "bytes"
 
-// An ERROR is the only frame whose faults are overlooked where its end can be found all the same: what the server has to
-// say is worth more than how it says it (F2, F3, F6).
+// An ERROR is the only frame whose faults are overlooked where its end can be found all the same: what the server has
+// to say is worth more than how it says it (F2, F3, F6).
 
-// lenientHead takes the header lines of an ERROR apart. A line that is no entry continues the value before it: the server
-// has put a line feed into a value as it was. With no entry before, it is the message. An escape that is none stays.
+// lenientHead takes the header lines of an ERROR apart. A line that is no entry continues the value before it: the
+// server has put a line feed into a value as it was. With no entry before, it is the message. An escape that is none
+// stays.
 func lenientHead(raw []byte, crlf bool, version Version) (entries [][2]string) {
 	var values [][2][]byte
 	for line := range bytes.Lines(raw) {
@@ -42,9 +43,9 @@ func lenientHead(raw []byte, crlf bool, version Version) (entries [][2]string) {
 	return entries
 }
 
-// Unfinished returns, as far as it has come, the frame that has begun and not ended, or the ERROR at which Next failed:
-// what the server was saying. Its header is read as an ERROR's. false: there is none, or its command has not come. The
-// decoder cannot be used after it.
+// Unfinished returns, as far as it has come, the frame that has begun and not ended, or the ERROR at which Next
+// failed: what the server was saying. Its header is read as an ERROR's. false: there is none, or its command has not
+// come. The decoder cannot be used after it.
 func (d *Decoder) Unfinished() (f Frame, ok bool) {
 	switch {
 	case d.failed != nil:

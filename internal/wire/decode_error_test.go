@@ -7,8 +7,8 @@ import (
 	"github.com/webstomp/webstomp/internal/wire"
 )
 
-// Servers put text as it is into the message of an ERROR, line feeds and backslashes with it. What they say is not lost
-// over that, and the frame after it is read.
+// Servers put text as it is into the message of an ERROR, line feeds and backslashes with it. What they say is not
+// lost over that, and the frame after it is read.
 func TestDecoder_F2_F3_F6_an_ERROR_is_read_leniently(t *testing.T) {
 	const receipt = "RECEIPT\nreceipt-id:1\n\n\x00"
 	next := frame("RECEIPT", "", "receipt-id", "1")

@@ -120,8 +120,8 @@ func (d *Decoder) headerLimit() error {
 	return &LimitError{What: whatHeader, Limit: limit, Size: limit + 1}
 }
 
-// setCommand takes the command line and settles which EOLs the frame may have: CR LF is STOMP 1.2, and the frames that
-// settle the version may have it in any (F1). It reports whether the command is known.
+// setCommand takes the command line and settles which EOLs the frame may have: CR LF is STOMP 1.2, and the frames
+// that settle the version may have it in any (F1). It reports whether the command is known.
 func (d *Decoder) setCommand(line []byte) bool {
 	name := bytes.TrimSuffix(line, []byte{'\r'})
 	d.command = d.from.command(name)

@@ -5,8 +5,8 @@ import "bytes"
 // receiptHead is what every server that we know writes before the receipt-id of a RECEIPT.
 const receiptHead = Receipt + "\nreceipt-id:"
 
-// Receipt takes the next frame, if it is what nearly every RECEIPT is: one that lies in what was fed from end to end, of
-// version 1.1 or 1.2, with its receipt-id as the only entry, and no escape in that. It costs no allocation: the id
+// Receipt takes the next frame, if it is what nearly every RECEIPT is: one that lies in what was fed from end to end,
+// of version 1.1 or 1.2, with its receipt-id as the only entry, and no escape in that. It costs no allocation: the id
 // points into what was fed, and is valid for as long as that. Any other frame is left to Next.
 func (d *Decoder) Receipt() (id []byte, ok bool) {
 	if d.state != between || d.cr || d.from == FromClient || d.version != V11 && d.version != V12 {

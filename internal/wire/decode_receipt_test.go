@@ -7,8 +7,8 @@ import (
 	"github.com/webstomp/webstomp/internal/wire"
 )
 
-// Receipt takes what it is for, without an allocation, and leaves the rest to Next (M5). That both read the same is what
-// FuzzDecode checks.
+// Receipt takes what it is for, without an allocation, and leaves the rest to Next (M5). That both read the same is
+// what FuzzDecode checks.
 func TestDecoder_Receipt(t *testing.T) {
 	const rest = "MESSAGE\nsubscription:1\n\n\x00"
 	for _, c := range []struct {

@@ -18,8 +18,8 @@ const (
 type span struct{ start, colon, end int32 }
 
 // readWhole reads what nearly every frame is: one that lies in d.in from end to end, of version 1.1 or 1.2, and holds
-// no escape, no CR and nothing that is wrong. It looks at each byte of the header as few times as it can. Of any other
-// frame it reads nothing and returns false: the other functions of this package know what to make of it.
+// no escape, no CR and nothing that is wrong. It looks at each byte of the header as few times as it can. Of any
+// other frame it reads nothing and returns false: the other functions of this package know what to make of it.
 func (d *Decoder) readWhole(f *Frame) bool {
 	if d.version != V11 && d.version != V12 {
 		return false

@@ -94,7 +94,8 @@ func (e Encoder) AppendEntry(dst []byte, command, name, value string) ([]byte, e
 	return dst, nil
 }
 
-// AppendRaw is AppendEntry for a value that the peer wrote itself and wants back byte by byte (M3): nothing is escaped.
+// AppendRaw is AppendEntry for a value that the peer wrote itself and wants back byte by byte (M3): nothing is
+// escaped.
 func (e Encoder) AppendRaw(dst []byte, command, name, value string) ([]byte, error) {
 	limit := e.Limits.WithDefaults().Header
 	if size := len(name) + len(value) + len(":\n"); size > limit {

@@ -131,9 +131,9 @@ func roomToUnescape(raw []byte) (room int) {
 	}
 }
 
-// unescape returns s without its escapes: s itself where there is none, else what it adds to b, which must have room for
-// it: what was returned before must not move. At an escape that the version does not have it returns what is wrong
-// instead.
+// unescape returns s without its escapes: s itself where there is none, else what it adds to b, which must have room
+// for it: what was returned before must not move. At an escape that the version does not have it returns what is
+// wrong instead.
 func unescape(b *strings.Builder, s string, version Version) (text, wrong string) {
 	start := b.Len()
 	for {

@@ -35,8 +35,9 @@ func joined(pieces []piece) (messages []string) {
 	return messages
 }
 
-// FuzzDecode: no panic, no more memory than the input is worth, no frame beyond the limits, and the same frames and the
-// same error however the input is cut, in every version, with and without Repair, with roomy and with tight limits.
+// FuzzDecode: no panic, no more memory than the input is worth, no frame beyond the limits, and the same frames and
+// the same error however the input is cut, in every version, with and without Repair, with roomy and with tight
+// limits.
 func FuzzDecode(f *testing.F) {
 	for _, g := range golden {
 		f.Add([]byte(goldenFile(f, g.file)), []byte{7, 1, 0x90})
@@ -72,7 +73,8 @@ func FuzzDecode(f *testing.F) {
 		spent := allocated(func() {
 			decode(wire.DecoderConfig{From: wire.FromEither, Repair: true}, wire.V12, whole(messages))
 		})
-		// An entry of 3 bytes costs 32 in the slice that holds it; the constant is firstBody and what the test itself takes.
+		// An entry of 3 bytes costs 32 in the slice that holds it; the constant is firstBody and what the test itself
+		// takes.
 		if most := uint64(64*len(stream) + 1<<20); spent > most {
 			t.Errorf("%d bytes allocated for %d bytes of input", spent, len(stream))
 		}

@@ -18,9 +18,10 @@ const (
 )
 
 // golden are captures: each file in testdata/golden is one WebSocket message as a server sent it, to the byte, from
-// RabbitMQ 3.10.8, ActiveMQ Classic 5.18.6 and 6.1.8, Artemis 2.44.0, Spring 6.2 (Boot 3.5.16) with its simple broker, and
-// with its relay in front of that RabbitMQ. What is wanted of them is written from the bytes and the clauses. One file
-// is edited: artemis_error_deleted_edited has zeros where a UUID held the network address of the server's machine.
+// RabbitMQ 3.10.8, ActiveMQ Classic 5.18.6 and 6.1.8, Artemis 2.44.0, Spring 6.2 (Boot 3.5.16) with its simple
+// broker, and with its relay in front of that RabbitMQ. What is wanted of them is written from the bytes and the
+// clauses. One file is edited: artemis_error_deleted_edited has zeros where a UUID held the network address of the
+// server's machine.
 //
 // Classic on a WebSocket and Spring end a frame with a NUL, the others with a NUL and an LF.
 var golden = []struct {

@@ -19,8 +19,8 @@ type Limits struct {
 	Entries int   // header entries, content-length and repeated names included; default 1000
 }
 
-// WithDefaults returns l with its zero fields filled in. A limit above half of what an int holds becomes that half, so
-// that counting a little past it cannot overflow.
+// WithDefaults returns l with its zero fields filled in. A limit above half of what an int holds becomes that half,
+// so that counting a little past it cannot overflow.
 func (l Limits) WithDefaults() Limits {
 	const most = math.MaxInt / 2
 	if l.Body <= 0 {
@@ -38,8 +38,8 @@ func (l Limits) WithDefaults() Limits {
 	return l
 }
 
-// CheckHeader returns a *LimitError when a header of size bytes or so many entries is beyond l. It is for those who put a
-// frame together from the pieces of an Encoder, which see one entry at a time.
+// CheckHeader returns a *LimitError when a header of size bytes or so many entries is beyond l. It is for those who
+// put a frame together from the pieces of an Encoder, which see one entry at a time.
 func (l Limits) CheckHeader(size, entries int) error {
 	l = l.WithDefaults()
 	if size > l.Header {

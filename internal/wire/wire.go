@@ -40,8 +40,8 @@ func Get(h [][2]string, name string) string {
 	return value
 }
 
-// RawValue returns the value of name in raw as the peer wrote it, and whether there is one. raw is from Decoder.Raw, v
-// the version that it came in. name must hold nothing that is escaped.
+// RawValue returns the value of name in raw as the peer wrote it, and whether there is one. raw is from Decoder.Raw,
+// v the version that it came in. name must hold nothing that is escaped.
 func RawValue(raw, name string, v Version) (value string, ok bool) {
 	for line := range strings.Lines(raw) {
 		rest, ok := strings.CutPrefix(line, name)

@@ -18,8 +18,8 @@ type AcceptOptions struct {
 	ReadLimit    int64    // bytes of one message; 0: none
 }
 
-// Accept upgrades a request to a WebSocket. On an error the response has been written already. A request from a page of
-// another origin is refused.
+// Accept upgrades a request to a WebSocket. On an error the response has been written already. A request from a page
+// of another origin is refused.
 func Accept(w http.ResponseWriter, r *http.Request, o AcceptOptions) (*Conn, error) {
 	if !canHijack(w) {
 		http.Error(w, "a WebSocket needs HTTP/1.1", http.StatusNotImplemented)
@@ -64,7 +64,8 @@ func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return conn, bufio.NewReadWriter(bufio.NewReaderSize(conn, fillSize), bufio.NewWriterSize(conn, fillSize)), nil
 }
 
-// hijacked is a buffered connection as the net.Conn that the library asks for. It reads, writes and closes that, no more.
+// hijacked is a buffered connection as the net.Conn that the library asks for. It reads, writes and closes that, no
+// more.
 type hijacked struct {
 	net.Conn
 	b *buffered

@@ -10,8 +10,8 @@ import (
 )
 
 // The alerts of TLS by which a server refuses a client's certificate: bad, unsupported, revoked, expired, unknown, of
-// an unknown CA, access denied, and the one that it misses (RFC 8446, section 6.2). A client is sent them for no other
-// reason.
+// an unknown CA, access denied, and the one that it misses (RFC 8446, section 6.2). A client is sent them for no
+// other reason.
 var certificateAlerts = []tls.AlertError{42, 43, 44, 45, 46, 48, 49, certificateRequired}
 
 const (
@@ -23,9 +23,9 @@ const (
 	noApplicationProtocol tls.AlertError = 120
 )
 
-// explainAlert adds to err what it means, where it is a TLS alert of the server's. auth is what the handshake has told of
-// the client's certificate; nil: nothing. In TLS 1.3 the first read reports an alert: the server looks at the client's
-// certificate when the handshake is over for the client.
+// explainAlert adds to err what it means, where it is a TLS alert of the server's. auth is what the handshake has
+// told of the client's certificate; nil: nothing. In TLS 1.3 the first read reports an alert: the server looks at the
+// client's certificate when the handshake is over for the client.
 func explainAlert(err error, auth *clientAuth) error {
 	op := remoteAlert(err)
 	if op == nil {
@@ -68,8 +68,8 @@ func remoteAlert(err error) *net.OpError {
 	return nil
 }
 
-// lastAlert returns the TLS alert that ended the attempt's connection; nil: none did. net/http reads in the background
-// and closes the connection at the alert, and may report no more than that the request found it closed.
+// lastAlert returns the TLS alert that ended the attempt's connection; nil: none did. net/http reads in the
+// background and closes the connection at the alert, and may report no more than that the request found it closed.
 func (a *attempt) lastAlert() error {
 	a.mu.Lock()
 	conn, ok := a.conn.(*tls.Conn)
@@ -89,8 +89,8 @@ const alertTimeout = 100 * time.Millisecond
 
 // Alert returns the TLS alert by which the server has ended a bare socket of Dial's whose first Write or Flush has
 // failed; nil: there is none. It explains what the write's error does not: a server that does not take the client's
-// certificate in TLS 1.3 closes when the handshake is over for the client. No Read may have begun, and none is possible
-// after it.
+// certificate in TLS 1.3 closes when the handshake is over for the client. No Read may have begun, and none is
+// possible after it.
 func (c *Conn) Alert() error {
 	conn, ok := c.b.nc.(*tls.Conn)
 	if !ok || c.ws != nil || conn.SetReadDeadline(time.Now().Add(alertTimeout)) != nil {

@@ -24,8 +24,9 @@ type attempt struct {
 	proxy    *url.URL   // the proxy to open a tunnel through for the current request; nil: none
 }
 
-// maxResponseHeader bounds the header of the answer to the upgrade, unless the user's transport has a bound of its own.
-// Without one net/http takes 10 MB, which cost 150 MB as they are parsed. No honest answer has a hundredth of this.
+// maxResponseHeader bounds the header of the answer to the upgrade, unless the user's transport has a bound of its
+// own. Without one net/http takes 10 MB, which cost 150 MB as they are parsed. No honest answer has a hundredth of
+// this.
 const maxResponseHeader = 256 << 10
 
 // Two stages that decide what a failure means. awaitingUpgrade begins when the request is sent.
@@ -36,8 +37,8 @@ const (
 
 type dialFunc = func(ctx context.Context, network, addr string) (net.Conn, error)
 
-// trackDial returns dial bound to the attempt. A transport detaches its dials from the request, to have a connection for
-// the next one: they would outlive ctx.
+// trackDial returns dial bound to the attempt. A transport detaches its dials from the request, to have a connection
+// for the next one: they would outlive ctx.
 func (a *attempt) trackDial(dial dialFunc) dialFunc {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		ctx, cancel := context.WithCancel(ctx)
@@ -68,7 +69,8 @@ func (a *attempt) add(nc net.Conn) bool {
 	return !a.finished
 }
 
-// finish closes what was dialled, unless it is in use now. That also ends whatever waits on it: a TLS handshake, a proxy.
+// finish closes what was dialled, unless it is in use now. That also ends whatever waits on it: a TLS handshake, a
+// proxy.
 func (a *attempt) finish(inUse bool) {
 	a.mu.Lock()
 	open := a.open
@@ -106,8 +108,8 @@ func (a *attempt) traceContext() context.Context {
 	})
 }
 
-// transport returns what to send the upgrade with, and what to call after that. Of an *http.Transport that is a copy for
-// this attempt alone, which speaks HTTP/1.1 and keeps no connection.
+// transport returns what to send the upgrade with, and what to call after that. Of an *http.Transport that is a copy
+// for this attempt alone, which speaks HTTP/1.1 and keeps no connection.
 func (a *attempt) transport(rt http.RoundTripper) (_ http.RoundTripper, cleanUp func()) {
 	if rt == nil {
 		rt = http.DefaultTransport

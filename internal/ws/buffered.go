@@ -12,8 +12,8 @@ import (
 // closeReplyTimeout is how long a close reply may take to leave when the library closes the connection by itself.
 const closeReplyTimeout = time.Second
 
-// buffered is what the library has instead of the connection: its Read, Write and Close are the library's. The reading
-// half is in, the writing half is out; neither knows the other.
+// buffered is what the library has instead of the connection: its Read, Write and Close are the library's. The
+// reading half is in, the writing half is out; neither knows the other.
 type buffered struct {
 	rwc io.ReadWriteCloser // the connection
 	nc  net.Conn           // rwc as a net.Conn where it is known to be one; else nil
@@ -60,8 +60,8 @@ func (b *buffered) write(p []byte) error {
 	return err
 }
 
-// Close closes the connection for the library, which may just have written the reply to a close frame that nobody else
-// will flush any more: that gets closeReplyTimeout to leave. Close may run beside a flush, and waits for it.
+// Close closes the connection for the library, which may just have written the reply to a close frame that nobody
+// else will flush any more: that gets closeReplyTimeout to leave. Close may run beside a flush, and waits for it.
 func (b *buffered) Close() error {
 	late := time.AfterFunc(closeReplyTimeout, func() { b.abort(errCloseNotTaken) })
 	defer late.Stop()

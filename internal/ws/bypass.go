@@ -2,6 +2,6 @@
 
 package ws
 
-// bypassLibrary lets whole messages pass the WebSocket library by, in both directions, on a client's connection. Build
-// with the tag webstomp_library for a comparison without that.
+// bypassLibrary lets whole messages pass the WebSocket library by, in both directions, on a client's connection.
+// Build with the tag webstomp_library for a comparison without that.
 const bypassLibrary = true

@@ -26,8 +26,8 @@ func getChunk() *chunk { return chunks.Get().(*chunk) }
 
 func putChunk(c *chunk) { chunks.Put(c) }
 
-// writeBuffer gathers bytes to be written, in a chunk, or in more memory where a chunk does not suffice. The zero value
-// is empty and holds no memory.
+// writeBuffer gathers bytes to be written, in a chunk, or in more memory where a chunk does not suffice. The zero
+// value is empty and holds no memory.
 type writeBuffer struct {
 	p    []byte
 	from *chunk // where p began, even if p has outgrown it; nil: p is empty

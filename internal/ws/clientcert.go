@@ -12,9 +12,9 @@ import (
 	"time"
 )
 
-// clientAuth is what became of the client's certificate in the last TLS handshake of an attempt, as crypto/tls tells it.
-// An alert alone does not: a server that misses one sends the same as one that has no cipher in common, and crypto/tls
-// sends none that comes from a CA which the server does not name.
+// clientAuth is what became of the client's certificate in the last TLS handshake of an attempt, as crypto/tls tells
+// it. An alert alone does not: a server that misses one sends the same as one that has no cipher in common, and
+// crypto/tls sends none that comes from a CA which the server does not name.
 type clientAuth struct {
 	mu     sync.Mutex // guards what follows: the handshake may run in a goroutine of net/http's
 	known  bool       // handshakes go by a tls.Config that watch has seen
@@ -26,8 +26,8 @@ type clientAuth struct {
 	chosen bool              // by the user's GetClientCertificate
 }
 
-// watch makes handshakes with cfg, which is a copy of the user's, tell what they ask for. Which certificate is sent does
-// not change.
+// watch makes handshakes with cfg, which is a copy of the user's, tell what they ask for. Which certificate is sent
+// does not change.
 func (c *clientAuth) watch(cfg *tls.Config) {
 	user, own := cfg.GetClientCertificate, cfg.Certificates
 	cfg.GetClientCertificate = func(request *tls.CertificateRequestInfo) (cert *tls.Certificate, err error) {
@@ -45,8 +45,8 @@ func (c *clientAuth) watch(cfg *tls.Config) {
 	c.known = true
 }
 
-// firstFit chooses as crypto/tls does where there is no GetClientCertificate. unfit is why the first of own does not do,
-// if none does.
+// firstFit chooses as crypto/tls does where there is no GetClientCertificate. unfit is why the first of own does not
+// do, if none does.
 func firstFit(request *tls.CertificateRequestInfo, own []tls.Certificate) (cert *tls.Certificate, unfit error) {
 	for i := range own {
 		err := request.SupportsCertificate(&own[i])
@@ -112,8 +112,8 @@ func distinguishedName(der []byte) string {
 	return name.String()
 }
 
-// explain says what a server means that refuses the client's certificate, or misses one: what it was sent, and whose it
-// takes. "": it did not ask for one, or nothing is known, as of a nil c.
+// explain says what a server means that refuses the client's certificate, or misses one: what it was sent, and whose
+// it takes. "": it did not ask for one, or nothing is known, as of a nil c.
 func (c *clientAuth) explain() string {
 	if c == nil {
 		return ""

@@ -18,11 +18,11 @@ const maxReason = 123
 
 // Close ends the connection gracefully: it sends what waits and a close frame, and waits for the peer's. A longer
 // reason is truncated to 123 bytes. A completed handshake is nil whatever the peer's code, and so is the end of a
-// connection that the peer has closed before. The end of ctx aborts the connection at once. With a ctx that never ends,
-// Close waits for as long as the peer does not read what waits; after that, a peer that does not answer costs 5 s, and
-// one that does not take the close frame 6 s. No Write may run meanwhile; a Read may, and ends with the peer's close
-// frame or with net.ErrClosed, whichever is first.
-// On a stream it sends what waits and closes. A connection that was closed here before is net.ErrClosed.
+// connection that the peer has closed before. The end of ctx aborts the connection at once. With a ctx that never
+// ends, Close waits for as long as the peer does not read what waits; after that, a peer that does not answer costs 5
+// s, and one that does not take the close frame 6 s. No Write may run meanwhile; a Read may, and ends with the peer's
+// close frame or with net.ErrClosed, whichever is first. On a stream it sends what waits and closes. A connection
+// that was closed here before is net.ErrClosed.
 func (c *Conn) Close(ctx context.Context, code int, reason string) error {
 	aborted := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() { // joined below
@@ -73,8 +73,8 @@ func (c *Conn) closeHandshake(code int, reason string) error {
 	return innermost(err)
 }
 
-// CloseNow ends the connection at once: what waits is lost, and the peer is told nothing. Read, Write, Flush, Ping and
-// Close return. It may be called from anywhere and again, and leaves no goroutine behind. Always nil.
+// CloseNow ends the connection at once: what waits is lost, and the peer is told nothing. Read, Write, Flush, Ping
+// and Close return. It may be called from anywhere and again, and leaves no goroutine behind. Always nil.
 //
 // The exception to "at once" is a stream whose own Close does a handshake with a peer that does not answer.
 func (c *Conn) CloseNow() error {

@@ -245,8 +245,8 @@ func secured(t *testing.T, client, server net.Conn, cert tls.Certificate, cfg *t
 	return c
 }
 
-// W5: behind a close frame no data goes out (RFC 6455, section 5.5.1): neither behind the reply to the peer's, however
-// long that takes to leave, nor behind the library's own to a peer that breaks the protocol.
+// W5: behind a close frame no data goes out (RFC 6455, section 5.5.1): neither behind the reply to the peer's,
+// however long that takes to leave, nor behind the library's own to a peer that breaks the protocol.
 func TestWrite_W5_nothing_behind_a_close_frame(t *testing.T) {
 	for name, sent := range map[string][]byte{
 		"a_reply":     frame{true, opClose, []byte(closing(1012, "restart"))}.bytes(),

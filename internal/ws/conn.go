@@ -9,9 +9,9 @@
 //	Conn.Read <--- library -----------+
 //	     +-------- a whole message ---+--- source: memory <-------------------- connection
 //
-// On a client's connection a message that fits one frame, as nearly every one does, bypasses the library: its locks and
-// copies would cost more than all the rest. The handshakes, fragments, compression and control frames are the library's,
-// and so is everything that is not as expected. docs/websocket.md has the reasons and the figures.
+// On a client's connection a message that fits one frame, as nearly every one does, bypasses the library: its locks
+// and copies would cost more than all the rest. The handshakes, fragments, compression and control frames are the
+// library's, and so is everything that is not as expected. docs/websocket.md has the reasons and the figures.
 //
 // Nothing that the library writes touches the connection before a flush: so a reader never blocks on the pong that it
 // owes, and many messages go out in one system call. Who may call what, and when:
@@ -90,7 +90,8 @@ func isMessageConn(nc net.Conn) bool {
 // Gathers reports whether what is written waits for a Flush.
 func (c *Conn) Gathers() bool { return !c.keepsMessages }
 
-// Hold makes Write gather without a bound and never wait for the connection, where Gathers is true, until Hold(false).
+// Hold makes Write gather without a bound and never wait for the connection, where Gathers is true, until
+// Hold(false).
 func (c *Conn) Hold(held bool) { c.b.out.hold(held) }
 
 // IsStream reports whether this is a bare stream, without messages, types, pings or a close handshake.

@@ -25,8 +25,8 @@ type DialOptions struct {
 }
 
 // Dial connects to t. ctx bounds all of Dial, and nothing after it. Of the options, a bare socket takes what concerns
-// the connection: the transport's DialContext and TLSClientConfig. Every error is a *HandshakeError, and leaves neither
-// a connection nor a goroutine behind.
+// the connection: the transport's DialContext and TLSClientConfig. Every error is a *HandshakeError, and leaves
+// neither a connection nor a goroutine behind.
 func Dial(ctx context.Context, t Target, o DialOptions) (*Conn, error) {
 	if t.u == nil {
 		return nil, &HandshakeError{Err: errors.New("there is no target: a Target comes from ParseURL")}
@@ -89,8 +89,8 @@ func (a *attempt) dialWebSocket(t Target, user *http.Client, o DialOptions) (*Co
 	return &Conn{b: up.upgraded, ws: conn, client: true, readLimit: o.ReadLimit, failing: make(chan struct{})}, nil
 }
 
-// upgrader is the RoundTripper that sends the upgrade request, and puts a buffered connection in place of the upgraded
-// one.
+// upgrader is the RoundTripper that sends the upgrade request, and puts a buffered connection in place of the
+// upgraded one.
 type upgrader struct {
 	*attempt
 	next     http.RoundTripper

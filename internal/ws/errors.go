@@ -30,8 +30,8 @@ func (e *CloseError) Error() string {
 	return fmt.Sprintf("the peer closed the WebSocket with %d: %q", e.Code, e.Reason)
 }
 
-// explainRead returns what the error of a failed read means. The library wraps its errors in its own steps, which are of
-// no use to a caller.
+// explainRead returns what the error of a failed read means. The library wraps its errors in its own steps, which are
+// of no use to a caller.
 func (c *Conn) explainRead(err error) error {
 	var ce websocket.CloseError
 	if errors.As(err, &ce) {
@@ -69,8 +69,8 @@ func (c *Conn) explainWrite(err error) error {
 	return fmt.Errorf("ws: write: %w", c.rootCause(err))
 }
 
-// rootCause returns why the connection was aborted or what writing failed with, if either is known, else err without the
-// library's steps.
+// rootCause returns why the connection was aborted or what writing failed with, if either is known, else err without
+// the library's steps.
 func (c *Conn) rootCause(err error) error {
 	if cause := c.b.abortCause(); cause != nil {
 		return cause

@@ -23,7 +23,8 @@ func failed(c *Conn, code int, reason string) <-chan struct{} {
 	return done
 }
 
-// What waits and the close frame go out, with no more of the reason than fits; what comes is dropped until the peer closes.
+// What waits and the close frame go out, with no more of the reason than fits; what comes is dropped until the peer
+// closes.
 func TestFail_W9_tells_the_peer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client, server := net.Pipe()
@@ -114,8 +115,8 @@ func TestFail_is_bounded(t *testing.T) {
 	}
 }
 
-// The close frame comes after whole frames, while a writer writes all kinds of messages, the library's among them; and
-// over a socket it is not lost for what was left unread.
+// The close frame comes after whole frames, while a writer writes all kinds of messages, the library's among them;
+// and over a socket it is not lost for what was left unread.
 func TestFail_amid_writing(t *testing.T) {
 	for _, compression := range []bool{false, true} {
 		for round := range 30 {

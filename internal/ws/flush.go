@@ -9,8 +9,8 @@ import (
 // This file is the part of sink that writes to the connection. Flushes take turns: whoever has set writing is the one
 // writer, and alone uses taken, conn and raw until it clears it.
 
-// flush writes all that waits, and what is added meanwhile. It waits for another flush to finish first: at the end of a
-// connection the library's runs beside the writer's. uncork: no further flush was announced.
+// flush writes all that waits, and what is added meanwhile. It waits for another flush to finish first: at the end of
+// a connection the library's runs beside the writer's. uncork: no further flush was announced.
 func (s *sink) flush(uncork bool) error {
 	next, waiting, err := s.beginFlush(uncork)
 	if err != nil {
@@ -24,8 +24,8 @@ func (s *sink) flush(uncork bool) error {
 	return s.failure()
 }
 
-// tryFlush writes what the connection takes without blocking, and reports whether that was all. It writes nothing while
-// somebody else writes, or where the connection is no plain socket.
+// tryFlush writes what the connection takes without blocking, and reports whether that was all. It writes nothing
+// while somebody else writes, or where the connection is no plain socket.
 func (s *sink) tryFlush() (done bool, err error) {
 	s.mu.Lock()
 	if s.failing {
@@ -83,7 +83,8 @@ func (s *sink) wrote(n int, err error, uncork bool) (next []byte, waiting notify
 }
 
 // wroteLocked notes that n bytes were written, and what failed, and returns what to write next. While there is
-// something, its caller is the one writer. When there is nothing it no longer is, and wakes waiting once mu is released.
+// something, its caller is the one writer. When there is nothing it no longer is, and wakes waiting once mu is
+// released.
 func (s *sink) wroteLocked(n int, err error, uncork bool) (next []byte, waiting notify.Waiters) {
 	s.taken.p = s.taken.p[n:]
 	s.bytesWritten.Add(uint64(n))

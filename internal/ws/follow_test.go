@@ -19,8 +19,8 @@ func maskedFrame(first byte, payload string, key uint32) []byte {
 	return f
 }
 
-// RFC 6455, section 5.1: a client fails a connection whose server masks a frame, wherever that stands and however it is
-// cut; what came before is delivered, and nothing of the masked frame.
+// RFC 6455, section 5.1: a client fails a connection whose server masks a frame, wherever that stands and however it
+// is cut; what came before is delivered, and nothing of the masked frame.
 func TestRead_W10_refuses_masked_frames(t *testing.T) {
 	whole := frame{true, opText, []byte("whole")}.bytes()
 	half := frame{false, opText, []byte("half")}.bytes()

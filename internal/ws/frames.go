@@ -131,8 +131,8 @@ func appendClose(dst []byte, code int, reason string, key uint32) []byte {
 	return dst
 }
 
-// mask writes src, masked with key (RFC 6455, section 5.3), to dst, which has the same length. The key's first byte is
-// its lowest.
+// mask writes src, masked with key (RFC 6455, section 5.3), to dst, which has the same length. The key's first byte
+// is its lowest.
 func mask(dst, src []byte, key uint32) {
 	twice := uint64(key)<<32 | uint64(key)
 	for len(src) >= 8 && len(dst) >= 8 {

@@ -205,9 +205,9 @@ func (a *attempt) refused(t Target, resp *http.Response, err error) *HandshakeEr
 	return e
 }
 
-// sawNoUpgrade reports whether a body is that of a server which misses the headers of an upgrade. Each says it in words
-// of its own: Spring 'Can "Upgrade" only to "WebSocket".', SockJS servers '"Connection" must be "Upgrade".', gorilla's
-// "'upgrade' token not found in 'Connection' header".
+// sawNoUpgrade reports whether a body is that of a server which misses the headers of an upgrade. Each says it in
+// words of its own: Spring 'Can "Upgrade" only to "WebSocket".', SockJS servers '"Connection" must be "Upgrade".',
+// gorilla's "'upgrade' token not found in 'Connection' header".
 func sawNoUpgrade(body []byte) bool {
 	text := strings.ToLower(string(body))
 	return strings.Contains(text, "upgrade") || strings.Contains(text, `"connection" must be "`)

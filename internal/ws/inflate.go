@@ -17,7 +17,8 @@ var errCutOff = fmt.Errorf("%w: it ends in the middle of its deflate stream", Er
 // library cannot be left with that: it returns the same io.EOF for a message that is whole and for one that was cut
 // off, and takes what follows a block that is marked as the last one for the header of the next frame.
 //
-// What goes unnoticed is a cut behind the first byte of a block that is not compressed, where a whole message may end.
+// What goes unnoticed is a cut behind the first byte of a block that is not compressed, where a whole message may
+// end.
 type inflater struct {
 	in     payload
 	flate  io.Reader // nil between two deflate streams
@@ -74,9 +75,9 @@ func (i *inflater) Read(p []byte) (n int, err error) {
 	return 0, i.err
 }
 
-// readRest decompresses what is left once some of deflateTail was taken, and returns what that ends with. Before that is
-// known, nothing of it may be handed out: in a message that was cut off, deflateTail stands for what is missing, and
-// makes bytes that nobody has sent. Those and the window of flate fit a chunk.
+// readRest decompresses what is left once some of deflateTail was taken, and returns what that ends with. Before that
+// is known, nothing of it may be handed out: in a message that was cut off, deflateTail stands for what is missing,
+// and makes bytes that nobody has sent. Those and the window of flate fit a chunk.
 func (i *inflater) readRest() error {
 	i.holds = getChunk()
 	for size := 0; size < len(i.holds); {

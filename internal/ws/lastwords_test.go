@@ -21,7 +21,8 @@ func (h *halfDead) Write(p []byte) (int, error) {
 	return h.Conn.Write(p)
 }
 
-// When writing has failed, what the peer has said is still read: messages, pings that cannot be answered, its close frame.
+// When writing has failed, what the peer has said is still read: messages, pings that cannot be answered, its close
+// frame.
 func TestRead_goes_on_after_a_failed_write(t *testing.T) {
 	for _, compression := range []bool{false, true} {
 		client, server := net.Pipe()
@@ -65,8 +66,8 @@ func TestRead_goes_on_after_a_failed_write(t *testing.T) {
 	}
 }
 
-// Where the close handshake has failed to write, the reader is told what the connection failed with, not that the peer
-// broke the protocol.
+// Where the close handshake has failed to write, the reader is told what the connection failed with, not that the
+// peer broke the protocol.
 func TestRead_of_a_connection_reset_in_the_close_handshake(t *testing.T) {
 	client, server := net.Pipe()
 	half := &halfDead{Conn: client}
@@ -79,8 +80,8 @@ func TestRead_of_a_connection_reset_in_the_close_handshake(t *testing.T) {
 	}
 }
 
-// When the connection ends inside a message, a client gets what had come of it, then the error. A server does not: what
-// the library leaves it then is still masked.
+// When the connection ends inside a message, a client gets what had come of it, then the error. A server does not:
+// what the library leaves it then is still masked.
 func TestRead_the_connection_ends_inside_a_message(t *testing.T) {
 	for _, compression := range []bool{false, true} {
 		client, server := net.Pipe()

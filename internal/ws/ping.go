@@ -10,8 +10,8 @@ import (
 // pingGrace is how long an abandoned Ping lives on; see Ping. It has to be longer than writing to memory takes.
 const pingGrace = time.Second
 
-// Ping sends a ping and waits for its pong. Somebody has to Read meanwhile, and to Flush when Pending says so. The end
-// of ctx ends the wait and leaves the connection as it is. On a stream there are no pings: nil, at once.
+// Ping sends a ping and waits for its pong. Somebody has to Read meanwhile, and to Flush when Pending says so. The
+// end of ctx ends the wait and leaves the connection as it is. On a stream there are no pings: nil, at once.
 func (c *Conn) Ping(ctx context.Context) error {
 	if c.ws == nil {
 		return nil

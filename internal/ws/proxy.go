@@ -15,8 +15,8 @@ import (
 )
 
 // throughProxy makes t ask an HTTP proxy for a tunnel (CONNECT) also for a server without TLS, as RFC 6455 wants it
-// (section 4.1). net/http would hand the proxy the upgrade to forward, which few proxies do. t is the attempt's own, with
-// its DialContext set.
+// (section 4.1). net/http would hand the proxy the upgrade to forward, which few proxies do. t is the attempt's own,
+// with its DialContext set.
 func (a *attempt) throughProxy(t *http.Transport) {
 	choose, dial := t.Proxy, t.DialContext
 	t.Proxy = func(req *http.Request) (*url.URL, error) {

@@ -10,8 +10,9 @@ import (
 	"syscall"
 )
 
-// rawSocket does what a net.Conn cannot: it writes only as much as the socket takes at once, and it waits for something
-// to read without holding the memory to read it into. One goroutine at a time may write, and one may read beside it.
+// rawSocket does what a net.Conn cannot: it writes only as much as the socket takes at once, and it waits for
+// something to read without holding the memory to read it into. One goroutine at a time may write, and one may read
+// beside it.
 type rawSocket struct {
 	nc        net.Conn
 	conn      syscall.RawConn

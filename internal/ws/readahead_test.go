@@ -97,8 +97,8 @@ func TestReadAhead_leaves_pings_to_the_library(t *testing.T) {
 	<-ended
 }
 
-// The end of a connection, however it comes about, ends a read-ahead, and Read has the error that it would have from the
-// library.
+// The end of a connection, however it comes about, ends a read-ahead, and Read has the error that it would have from
+// the library.
 func TestReadAhead_ends_with_the_connection(t *testing.T) {
 	var closed *CloseError
 	var op *net.OpError
@@ -136,8 +136,8 @@ func TestReadAhead_ends_with_the_connection(t *testing.T) {
 	}
 }
 
-// Close does its handshake while takeMessage reads ahead, with messages under way or without: the library's own reading
-// waits for what the read-ahead gets, and the close frame is not lost between the two.
+// Close does its handshake while takeMessage reads ahead, with messages under way or without: the library's own
+// reading waits for what the read-ahead gets, and the close frame is not lost between the two.
 func TestReadAhead_during_Close(t *testing.T) {
 	for range 100 {
 		for _, before := range []string{"", "late"} {

@@ -84,8 +84,9 @@ func (s *sink) trackFramesLocked(p []byte) {
 	}
 }
 
-// addMessage gathers a message of at most maxPayload bytes, in one frame as a client sends it. It bypasses the library,
-// which would take three locks for it and copy it twice. net.ErrClosed: the library has written a close frame.
+// addMessage gathers a message of at most maxPayload bytes, in one frame as a client sends it. It bypasses the
+// library, which would take three locks for it and copy it twice. net.ErrClosed: the library has written a close
+// frame.
 func (s *sink) addMessage(typ MessageType, p []byte) error {
 	if err := s.cork(len(p) + maxHeader); err != nil {
 		return err

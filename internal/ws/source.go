@@ -165,8 +165,8 @@ func (s *source) takeMessage() (typ MessageType, message []byte, ok bool) {
 // stopBypass leaves all further reading to the library.
 func (s *source) stopBypass() { s.libraryOnly.Store(true) }
 
-// readAhead waits for something to read, without holding memory meanwhile, and returns it in a chunk. After a failure,
-// which the library will report, there is none.
+// readAhead waits for something to read, without holding memory meanwhile, and returns it in a chunk. After a
+// failure, which the library will report, there is none.
 func (s *source) readAhead() (*chunk, int) {
 	limit := fillSize
 	if s.expectMore {

@@ -82,8 +82,8 @@ func TestRead_mixed_frames_in_any_pieces(t *testing.T) {
 	}
 }
 
-// What Read handed out is valid until the next Read, also while the close handshake reads beside it; and what comes out
-// is a part of the stream without a gap, whichever of the two has read it.
+// What Read handed out is valid until the next Read, also while the close handshake reads beside it; and what comes
+// out is a part of the stream without a gap, whichever of the two has read it.
 func TestClose_during_messages(t *testing.T) {
 	var messages []string
 	var flood []byte

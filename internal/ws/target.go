@@ -18,8 +18,8 @@ type Target struct {
 }
 
 // ParseURL reads a URL: ws and http, wss and https (the same with TLS) for a WebSocket; tcp and stomp, tls and
-// stomp+ssl (with TLS) for STOMP on a bare socket, where the port is 61613 if none is given. User and password are taken
-// for a WebSocket only, where they become basic authentication. No error repeats a password.
+// stomp+ssl (with TLS) for STOMP on a bare socket, where the port is 61613 if none is given. User and password are
+// taken for a WebSocket only, where they become basic authentication. No error repeats a password.
 func ParseURL(raw string) (Target, error) {
 	if raw != strings.TrimSpace(raw) {
 		return Target{}, errors.New("white space stands before or behind it")
@@ -57,8 +57,8 @@ func ParseURL(raw string) (Target, error) {
 	return t, nil
 }
 
-// hasScheme reports whether raw begins with one. url.Parse takes the host of localhost:61613 for a scheme, and does not
-// parse 127.0.0.1:61613 at all.
+// hasScheme reports whether raw begins with one. url.Parse takes the host of localhost:61613 for a scheme, and does
+// not parse 127.0.0.1:61613 at all.
 func hasScheme(raw string) bool {
 	if strings.Contains(raw, "://") {
 		return !strings.HasPrefix(raw, "://")

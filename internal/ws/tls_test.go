@@ -39,7 +39,8 @@ func certificate(t *testing.T, host string) (tls.Certificate, *x509.CertPool) {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pool
 }
 
-// tlsServers are a WebSocket server and an echo on a bare socket, both with TLS for broker.test, and a server without.
+// tlsServers are a WebSocket server and an echo on a bare socket, both with TLS for broker.test, and a server
+// without.
 type tlsServers struct {
 	webSocket, bare, plain string         // ports
 	pool                   *x509.CertPool // trusts the certificate of the former two
@@ -73,8 +74,8 @@ func startTLSServers(t *testing.T) *tlsServers {
 	return s
 }
 
-// transport leads any name to the server of that port. ForceAttemptHTTP2 is as in http.DefaultTransport: HTTP/2 must not
-// be chosen all the same.
+// transport leads any name to the server of that port. ForceAttemptHTTP2 is as in http.DefaultTransport: HTTP/2 must
+// not be chosen all the same.
 func (s *tlsServers) transport(roots *x509.CertPool) *http.Transport {
 	dial := func(ctx context.Context, network, addr string) (net.Conn, error) {
 		_, port, _ := net.SplitHostPort(addr)

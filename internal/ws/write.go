@@ -88,8 +88,8 @@ func (c *Conn) Flush() error {
 	return nil
 }
 
-// TryFlush sends as much of what waits as goes without blocking. false: something is left, and Flush has to finish it.
-// It does its best on plain TCP and unix sockets; elsewhere (TLS, pipes, other systems) all is left to Flush.
+// TryFlush sends as much of what waits as goes without blocking. false: something is left, and Flush has to finish
+// it. It does its best on plain TCP and unix sockets; elsewhere (TLS, pipes, other systems) all is left to Flush.
 func (c *Conn) TryFlush() (done bool, err error) {
 	done, err = c.b.out.tryFlush()
 	if err != nil {
@@ -99,6 +99,6 @@ func (c *Conn) TryFlush() (done bool, err error) {
 }
 
 // Pending is signalled when bytes wait that no Write announced, and that only Flush will send: a ping, the answer to
-// one, the reply to a close. A signal may be stale: Flush has nothing to do then. It has room for one; what else has to
-// wake the goroutine that writes may signal it too, if it does not block for that.
+// one, the reply to a close. A signal may be stale: Flush has nothing to do then. It has room for one; what else has
+// to wake the goroutine that writes may signal it too, if it does not block for that.
 func (c *Conn) Pending() chan struct{} { return c.b.out.pending }

@@ -64,8 +64,8 @@ func TestWrite_gathers(t *testing.T) {
 	}
 }
 
-// W2: a message is one frame, with the bits that a client's has to have, and never masked with the same key; also where
-// pongs lie in between.
+// W2: a message is one frame, with the bits that a client's has to have, and never masked with the same key; also
+// where pongs lie in between.
 func TestWrite_W2_one_frame(t *testing.T) {
 	client, server := tcpPair(t)
 	c, p := peered(t, client, server, DialOptions{})

@@ -44,8 +44,8 @@ type Broker struct {
 	staleAcks  uint64
 }
 
-// NewBroker starts a broker on a free port of the loopback. Close stops it. It panics when it cannot listen, or when the
-// options make no sense.
+// NewBroker starts a broker on a free port of the loopback. Close stops it. It panics when it cannot listen, or when
+// the options make no sense.
 func NewBroker(opts ...Option) *Broker {
 	cfg := newConfig(opts)
 	b := &Broker{
@@ -70,12 +70,12 @@ func (b *Broker) URL() string { return b.url }
 // TCPURL is where it speaks STOMP on a bare socket, tcp://127.0.0.1:port; "" without WithTCP.
 func (b *Broker) TCPURL() string { return b.tcpURL }
 
-// Client returns an HTTP client whose connections are in-memory pipes to this broker, whatever host it is asked for: use
-// it with URL. Where everything has to happen in one synctest bubble, so does it.
+// Client returns an HTTP client whose connections are in-memory pipes to this broker, whatever host it is asked for:
+// use it with URL. Where everything has to happen in one synctest bubble, so does it.
 func (b *Broker) Client() *http.Client { return b.client }
 
-// Close ends every connection abruptly, stops the broker and joins its goroutines. When that takes more than 5 s it says
-// on standard error what it waits for. Further calls wait for the first.
+// Close ends every connection abruptly, stops the broker and joins its goroutines. When that takes more than 5 s it
+// says on standard error what it waits for. Further calls wait for the first.
 func (b *Broker) Close() {
 	b.mu.Lock()
 	first := !b.closed

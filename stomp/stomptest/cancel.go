@@ -2,14 +2,15 @@ package stomptest
 
 import "strings"
 
-// Cancel deletes a queue or topic under its subscriptions, with all that waits in it or is not acked. What they hear of
-// it is the profile's affair:
+// Cancel deletes a queue or topic under its subscriptions, with all that waits in it or is not acked. What they hear
+// of it is the profile's affair:
 //   - Generic and RabbitMQ end each with an ERROR that names it, "Server cancelled subscription"; Generic closes the
-//     connection behind it. In RabbitMQ's, whoever names the queue next makes it anew, but not a connection that had named it
-//     before: a SUBSCRIBE to it there is the end of that connection, and a SEND goes nowhere.
-//   - Artemis ends each with an ERROR that names nobody and has no message, and closes a connection of STOMP 1.2 behind it.
-//   - Classic makes the queue anew for its subscriptions, and Spring has no queues that could be deleted: nothing is said,
-//     and they go on.
+//     connection behind it. In RabbitMQ's, whoever names the queue next makes it anew, but not a connection that had
+//     named it before: a SUBSCRIBE to it there is the end of that connection, and a SEND goes nowhere.
+//   - Artemis ends each with an ERROR that names nobody and has no message, and closes a connection of STOMP 1.2
+//     behind it.
+//   - Classic makes the queue anew for its subscriptions, and Spring has no queues that could be deleted: nothing is
+//     said, and they go on.
 func (b *Broker) Cancel(destination string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -9,8 +9,8 @@ import (
 )
 
 // A temporary queue is written /temp-queue/name by the connection that it belongs to, which may SUBSCRIBE to it or,
-// as on RabbitMQ, just name it in a reply-to: then its messages come with subscription:/temp-queue/name. Everybody else
-// sees the name that reply-to was rewritten to, and SENDs there.
+// as on RabbitMQ, just name it in a reply-to: then its messages come with subscription:/temp-queue/name. Everybody
+// else sees the name that reply-to was rewritten to, and SENDs there.
 const tempPrefix = "/temp-queue/"
 
 // isTopic says whether a destination goes to all its subscribers.
@@ -18,7 +18,8 @@ func (b *Broker) isTopic(destination string) bool {
 	return b.act.allTopics || strings.HasPrefix(destination, "/topic/") || strings.HasPrefix(destination, "/exchange/")
 }
 
-// queueLocked returns the queueLocked of that name, and makes it when it is asked for the first time. Broker.mu is held.
+// queueLocked returns the queueLocked of that name, and makes it when it is asked for the first time. Broker.mu is
+// held.
 func (b *Broker) queueLocked(name string) *queue {
 	q := b.queues[name]
 	if q == nil {
@@ -64,8 +65,8 @@ func (b *Broker) routeLocked(s *session, m *message) {
 	q.dispatch()
 }
 
-// declare makes a queue, as a server does for the first frame of a connection that names it. It returns false when the
-// connection has named it before, and it was deleted since.
+// declare makes a queue, as a server does for the first frame of a connection that names it. It returns false when
+// the connection has named it before, and it was deleted since.
 func (s *session) declare(name string) bool {
 	b := s.b
 	if !b.act.declaresOnce || b.isTopic(name) || strings.HasPrefix(name, tempPrefix) || strings.HasPrefix(name, b.act.remotePrefix) {

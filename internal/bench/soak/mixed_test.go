@@ -35,13 +35,14 @@ const (
 
 	// mixedSlack is by how many bytes the live heap may differ between two rests, and between the first and the last.
 	mixedSlack = 256 << 10
-	// callTime bounds every call: what takes longer hangs. Servers that restart and dials that fail are over long before.
+	// callTime bounds every call: what takes longer hangs. Servers that restart and dials that fail are over long
+	// before.
 	callTime = 30 * time.Second
 )
 
-// Several clients, of which each does everything that a client can do in several goroutines, on connections that break
-// again and again, in every way: nothing is lost that was promised, and memory, goroutines and file descriptors end
-// where they began, and do not grow meanwhile.
+// Several clients, of which each does everything that a client can do in several goroutines, on connections that
+// break again and again, in every way: nothing is lost that was promised, and memory, goroutines and file descriptors
+// end where they began, and do not grow meanwhile.
 func TestClients_promise7_mixed_work_and_faults_leave_nothing(t *testing.T) {
 	t.Run("stomptest", func(t *testing.T) {
 		mix(t, func() place {
@@ -413,8 +414,8 @@ func (l *lines) dial(ctx context.Context, network, address string) (net.Conn, er
 	return nc, err
 }
 
-// count returns how many are open. The clients have the connections themselves, so that nothing tells when one closes;
-// a setting that it has anyway does.
+// count returns how many are open. The clients have the connections themselves, so that nothing tells when one
+// closes; a setting that it has anyway does.
 func (l *lines) count() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()

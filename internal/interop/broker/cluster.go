@@ -12,11 +12,11 @@ import (
 	"github.com/webstomp/webstomp/internal/interop/broker/group"
 )
 
-// Cluster is RabbitMQ on several nodes, all of them on loopback, each with its own folder and ports. They share a port
-// mapper, which stays when nodes end.
+// Cluster is RabbitMQ on several nodes, all of them on loopback, each with its own folder and ports. They share a
+// port mapper, which stays when nodes end.
 type Cluster struct {
-	// Nodes are its servers, in no order. Start, Stop and Kill of one leave the others alone; Start returns when the node
-	// is a member again.
+	// Nodes are its servers, in no order. Start, Stop and Kill of one leave the others alone; Start returns when the
+	// node is a member again.
 	Nodes []*RabbitMQ
 
 	mapper *process // of the last start; nil: never started
@@ -68,8 +68,8 @@ func (c *Cluster) URLs() []string {
 	return urls
 }
 
-// Start starts the nodes that do not run, all at once, which is what nodes need that were killed together. It returns,
-// within ctx, when all serve. On an error no node runs.
+// Start starts the nodes that do not run, all at once, which is what nodes need that were killed together. It
+// returns, within ctx, when all serve. On an error no node runs.
 func (c *Cluster) Start(ctx context.Context) error {
 	if c.mapper == nil || c.mapper.ended() {
 		mapper, err := c.Nodes[0].startMapper(ctx)
@@ -108,8 +108,8 @@ func (c *Cluster) end(node func(*RabbitMQ), mapper func(*process)) {
 	}
 }
 
-// Leader returns the node that leads a queue, or that a classic one lives on. The name is the server's. It asks a node
-// that runs.
+// Leader returns the node that leads a queue, or that a classic one lives on. The name is the server's. It asks a
+// node that runs.
 func (c *Cluster) Leader(ctx context.Context, queue string) (*RabbitMQ, error) {
 	for _, r := range c.Nodes {
 		if !r.running() || r.paused {
@@ -135,8 +135,8 @@ func (c *Cluster) Leader(ctx context.Context, queue string) (*RabbitMQ, error) {
 // running reports whether the server's process is there.
 func (r *RabbitMQ) running() bool { return r.run != nil && !r.run.ended() }
 
-// StopApp stops RabbitMQ in the Erlang node, as an upgrade does. The process stays, and so does the listener of Web STOMP,
-// which answers every CONNECT with an ERROR then.
+// StopApp stops RabbitMQ in the Erlang node, as an upgrade does. The process stays, and so does the listener of Web
+// STOMP, which answers every CONNECT with an ERROR then.
 func (r *RabbitMQ) StopApp(ctx context.Context) error {
 	if err := r.control(ctx, "stop_app"); err != nil {
 		return fmt.Errorf("RabbitMQ: stop_app: %w", err)
@@ -152,8 +152,8 @@ func (r *RabbitMQ) StartApp(ctx context.Context) error {
 	return r.run.await(ctx, func() bool { return accepts(r.amqp, r.stomp) })
 }
 
-// Pause stops all of the server's processes with SIGSTOP: it falls silent, while its ports go on accepting. Resume, or
-// Kill, has to follow: a process that is stopped outlives even this program.
+// Pause stops all of the server's processes with SIGSTOP: it falls silent, while its ports go on accepting. Resume,
+// or Kill, has to follow: a process that is stopped outlives even this program.
 func (r *RabbitMQ) Pause() {
 	r.paused = true
 	group.Pause(r.run.cmd)

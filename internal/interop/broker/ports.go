@@ -71,8 +71,8 @@ func accepts(ports ...int) bool {
 	return true
 }
 
-// TakeAddress returns a host and port of loopback for a server of the test's own that has to come back there: no other
-// program is given it meanwhile.
+// TakeAddress returns a host and port of loopback for a server of the test's own that has to come back there: no
+// other program is given it meanwhile.
 func TakeAddress() (string, error) {
 	port, err := takePort()
 	if err != nil {

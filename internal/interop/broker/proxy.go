@@ -11,9 +11,9 @@ import (
 	"github.com/webstomp/webstomp/internal/interop/broker/group"
 )
 
-// Proxy is an nginx or a HAProxy of Debian's in front of other servers, with a configuration of the test's own. It runs
-// in the foreground as the user who starts it, and keeps to its folder and to loopback. Its methods are called one at a
-// time. Start after Stop or Kill brings it back on the same ports.
+// Proxy is an nginx or a HAProxy of Debian's in front of other servers, with a configuration of the test's own. It
+// runs in the foreground as the user who starts it, and keeps to its folder and to loopback. Its methods are called
+// one at a time. Start after Stop or Kill brings it back on the same ports.
 type Proxy struct {
 	name    string
 	program string
@@ -68,8 +68,8 @@ func (p *Proxy) Configure(text string) error {
 	return os.WriteFile(configOf(p.dir), []byte(text), 0o600)
 }
 
-// Start starts the proxy, and returns, within ctx, when it accepts on every port. On an error nothing runs, and the error
-// holds its console.
+// Start starts the proxy, and returns, within ctx, when it accepts on every port. On an error nothing runs, and the
+// error holds its console.
 func (p *Proxy) Start(ctx context.Context) error {
 	p.console = new(tail)
 	if err := p.launch(); err != nil {
@@ -102,15 +102,15 @@ func (p *Proxy) hangup() error {
 	return nil
 }
 
-// replace starts another process, which tells the one before to end when it listens. (HAProxy's master process can do that
-// by itself, but in 2.6 now and then takes ten seconds to pass on the ports.)
+// replace starts another process, which tells the one before to end when it listens. (HAProxy's master process can do
+// that by itself, but in 2.6 now and then takes ten seconds to pass on the ports.)
 func (p *Proxy) replace() error {
 	p.former = append(p.former, p.run)
 	return p.launch("-sf", strconv.Itoa(p.run.cmd.Process.Pid))
 }
 
-// Stop ends the proxy with SIGTERM, after 10 s with SIGKILL. Kill ends it with SIGKILL. Both return when no process is
-// left.
+// Stop ends the proxy with SIGTERM, after 10 s with SIGKILL. Kill ends it with SIGKILL. Both return when no process
+// is left.
 func (p *Proxy) Stop() { p.end((*process).stop) }
 func (p *Proxy) Kill() { p.end((*process).kill) }
 

@@ -114,8 +114,8 @@ func (r *RabbitMQ) ports() []int {
 	return ports
 }
 
-// startMapper starts Erlang's port mapper. If it did not run, the server would start one as a daemon that Stop and Kill
-// could not end.
+// startMapper starts Erlang's port mapper. If it did not run, the server would start one as a daemon that Stop and
+// Kill could not end.
 func (r *RabbitMQ) startMapper(ctx context.Context) (*process, error) {
 	mapper, err := launch(r.command(r.at.epmd()), new(tail))
 	if err != nil {
@@ -172,8 +172,8 @@ func (r *RabbitMQ) LimitUser(ctx context.Context, user string, connections int) 
 	return nil
 }
 
-// LimitQueues has the queues whose names match pattern, a regular expression, reject what comes when they hold so many
-// messages.
+// LimitQueues has the queues whose names match pattern, a regular expression, reject what comes when they hold so
+// many messages.
 func (r *RabbitMQ) LimitQueues(ctx context.Context, pattern string, messages int) error {
 	err := r.control(ctx, "set_policy", "--apply-to", "queues", "limit", pattern, fmt.Sprintf(`{"max-length": %d, "overflow": "reject-publish"}`, messages))
 	if err != nil {

@@ -51,7 +51,8 @@ func (r RabbitMQRelease) find() (installation, error) {
 	return installation{}, &Missing{What: what, How: installs, Err: err}
 }
 
-// home is where the package has the scripts that run as any user; those in /usr/sbin change to the user rabbitmq first.
+// home is where the package has the scripts that run as any user; those in /usr/sbin change to the user rabbitmq
+// first.
 func (i installation) home() string { return filepath.Join(i.root, "usr", "lib", "rabbitmq") }
 
 // program returns the path of one of RabbitMQ's scripts.

@@ -131,8 +131,8 @@ func TestRabbitMQ_TLS(t *testing.T) {
 	})
 }
 
-// A server of one version of TLS that wants a certificate of its clients, whose name is their login. Where it refuses, the
-// error says why, and is permanent.
+// A server of one version of TLS that wants a certificate of its clients, whose name is their login. Where it
+// refuses, the error says why, and is permanent.
 func TestRabbitMQ_TLS_client_certificates(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -11,8 +11,8 @@ import (
 	"github.com/webstomp/webstomp/stomp"
 )
 
-// cutOften cuts the connection of a publisher with the default Backoff again and again, after 1 to 3 s each: its delays do
-// not grow, because each session has outlived the one before it.
+// cutOften cuts the connection of a publisher with the default Backoff again and again, after 1 to 3 s each: its
+// delays do not grow, because each session has outlived the one before it.
 func cutOften(t *testing.T, c *broker.Cluster) {
 	start(t, c)
 	ctx := within(t, 3*time.Minute)

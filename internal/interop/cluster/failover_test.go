@@ -15,8 +15,8 @@ import (
 	"github.com/webstomp/webstomp/stomp"
 )
 
-// goal is how soon a Client has a session where any node serves, and bound what the test insists on: the machine may be
-// busy with three servers that start.
+// goal is how soon a Client has a session where any node serves, and bound what the test insists on: the machine may
+// be busy with three servers that start.
 const (
 	goal  = time.Second
 	bound = 5 * time.Second
@@ -49,8 +49,8 @@ var allRounds = []round{
 	{"kill -9 of all, again", false, func(ctx context.Context, l *load) error { return l.killed(ctx, 0, 1, 2) }},
 }
 
-// failover sees that whatever fails of three nodes, nothing that was confirmed is lost, no Client ends, and where any node
-// serves a Client has a session again within a moment.
+// failover sees that whatever fails of three nodes, nothing that was confirmed is lost, no Client ends, and where any
+// node serves a Client has a session again within a moment.
 func failover(t *testing.T, c *broker.Cluster) {
 	start(t, c)
 	ctx := within(t, 20*time.Minute)

@@ -20,8 +20,8 @@ import (
 
 var herdSize = flag.Int("cluster.herd", 0, "clients of the test in which many lose their node at once; 0: it is skipped")
 
-// herds sees that all clients come back when one node dies, a second one, and then all, and measures how: with the first
-// endpoints dealt out evenly, and WithShuffle.
+// herds sees that all clients come back when one node dies, a second one, and then all, and measures how: with the
+// first endpoints dealt out evenly, and WithShuffle.
 func herds(t *testing.T, c *broker.Cluster) {
 	if *herdSize == 0 {
 		t.Skip("takes minutes: -cluster.herd=1000")

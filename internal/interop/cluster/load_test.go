@@ -13,8 +13,8 @@ import (
 	"github.com/webstomp/webstomp/stomp"
 )
 
-// load is the traffic through three quorum queues: for each a Client that publishes and one that consumes. Their first
-// endpoints differ, so that each node has one of both.
+// load is the traffic through three quorum queues: for each a Client that publishes and one that consumes. Their
+// first endpoints differ, so that each node has one of both.
 type load struct {
 	test    *testing.T
 	cluster *broker.Cluster

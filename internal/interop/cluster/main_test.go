@@ -64,8 +64,8 @@ func requireOptIn(t *testing.T) {
 	}
 }
 
-// requireServers fails the test when err is not nil. If err says that a server is not available on this machine, it skips
-// the test instead, except in CI.
+// requireServers fails the test when err is not nil. If err says that a server is not available on this machine, it
+// skips the test instead, except in CI.
 func requireServers(t *testing.T, err error) {
 	t.Helper()
 	var missing *broker.Missing

@@ -12,8 +12,8 @@ import (
 	"github.com/webstomp/webstomp/stomp"
 )
 
-// A queue that is full rejects a SEND, and RabbitMQ's STOMP says nothing of it. WithRetry sends again on the same session,
-// and the message arrives once there is room; an error says what is likely.
+// A queue that is full rejects a SEND, and RabbitMQ's STOMP says nothing of it. WithRetry sends again on the same
+// session, and the message arrives once there is room; an error says what is likely.
 func TestRabbitMQ_promise7_rejected_send_arrives_when_there_is_room(t *testing.T) {
 	requireOptIn(t)
 	t.Parallel()

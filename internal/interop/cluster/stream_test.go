@@ -19,14 +19,15 @@ import (
 // stream makes a queue a stream. SEND needs the same as SUBSCRIBE.
 var stream = []stomp.HeaderOption{stomp.WithHeader("x-queue-type", "stream"), stomp.WithHeader("durable", "true"), stomp.WithHeader("auto-delete", "false")}
 
-// streamCuts is how often a reader of a stream loses its connection; each restartEvery-th time its program ends as well.
+// streamCuts is how often a reader of a stream loses its connection; each restartEvery-th time its program ends as
+// well.
 const (
 	streamCuts   = 20
 	restartEvery = 5
 )
 
-// streamOffsets reads a stream by the recipe of docs/brokers.md, "Streams", while its connection is cut, and its program
-// restarted; in full also while each node is killed: it works off each message once, in order.
+// streamOffsets reads a stream by the recipe of docs/brokers.md, "Streams", while its connection is cut, and its
+// program restarted; in full also while each node is killed: it works off each message once, in order.
 func streamOffsets(t *testing.T, c *broker.Cluster) {
 	start(t, c)
 	ctx := within(t, 3*time.Minute)

@@ -48,8 +48,8 @@ func TestProxy_timeouts_of_HTTP_do_not_end_a_WebSocket(t *testing.T) {
 	})
 }
 
-// An idle timeout shorter than any beat costs the session each time. The error says what to look at, and the Client is
-// back at once.
+// An idle timeout shorter than any beat costs the session each time. The error says what to look at, and the Client
+// is back at once.
 func TestProxy_promise3_idle_timeout_shorter_than_any_beat(t *testing.T) {
 	eachKind(t, func(t *testing.T, k kind) {
 		ctx := bounded(t)
@@ -66,8 +66,8 @@ func TestProxy_promise3_idle_timeout_shorter_than_any_beat(t *testing.T) {
 	})
 }
 
-// The same without HTTP: a proxy that passes bytes on. On tcp: URLs the client promises a beat every 10 s, and sends one
-// every 5 s.
+// The same without HTTP: a proxy that passes bytes on. On tcp: URLs the client promises a beat every 10 s, and sends
+// one every 5 s.
 func TestProxy_promise8_idle_sessions_over_TCP(t *testing.T) {
 	optIn(t)
 	t.Parallel()

@@ -11,8 +11,8 @@ import (
 	"github.com/webstomp/webstomp/stomp"
 )
 
-// A real RabbitMQ behind each proxy: what it answers where the Upgrade header is dropped, which heart-beats keep an idle
-// session, and that nothing is lost when the proxy is reloaded.
+// A real RabbitMQ behind each proxy: what it answers where the Upgrade header is dropped, which heart-beats keep an
+// idle session, and that nothing is lost when the proxy is reloaded.
 func TestProxy_RabbitMQ(t *testing.T) {
 	optIn(t)
 	t.Parallel()

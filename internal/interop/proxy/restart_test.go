@@ -13,8 +13,8 @@ import (
 	"github.com/webstomp/webstomp/stomp/stomptest"
 )
 
-// A proxy that takes up its configuration anew ends the sessions that go through it, a moment later: they move to its new
-// process, and what is sent WithRetry is not lost.
+// A proxy that takes up its configuration anew ends the sessions that go through it, a moment later: they move to its
+// new process, and what is sent WithRetry is not lost.
 func TestProxy_promise7_reloaded_under_load(t *testing.T) {
 	eachKind(t, func(t *testing.T, k kind) {
 		ctx := bounded(t)

@@ -33,8 +33,8 @@ func withoutUpgrade(t *testing.T, f *front, status int) {
 	rig.ErrorSays(t, err, fmt.Sprintf("%d %s: does a proxy in between drop the Upgrade header?", status, http.StatusText(status)))
 }
 
-// A redirect from plain text to TLS, or to another path, is an error that has the target, and is followed by a client that
-// has a CheckRedirect.
+// A redirect from plain text to TLS, or to another path, is an error that has the target, and is followed by a client
+// that has a CheckRedirect.
 func TestProxy_W7_redirects(t *testing.T) {
 	eachKind(t, func(t *testing.T, k kind) {
 		ctx := bounded(t)
@@ -65,8 +65,8 @@ func TestProxy_W7_redirects(t *testing.T) {
 	})
 }
 
-// TLS ends at the proxy, which offers HTTP/2 by ALPN and speaks it with others: the WebSocket still takes HTTP/1.1. In TLS
-// 1.2 as well.
+// TLS ends at the proxy, which offers HTTP/2 by ALPN and speaks it with others: the WebSocket still takes HTTP/1.1.
+// In TLS 1.2 as well.
 func TestProxy_TLS_with_HTTP2_offered(t *testing.T) {
 	eachKind(t, func(t *testing.T, k kind) {
 		for name, only12 := range map[string]bool{"TLS_1.3": false, "TLS_1.2": true} {
@@ -100,8 +100,8 @@ func TestProxy_TLS_with_HTTP2_offered(t *testing.T) {
 	})
 }
 
-// A proxy that wants a certificate of the client: nginx says so by HTTP, HAProxy by TLS. Both errors say what to set, and
-// are permanent.
+// A proxy that wants a certificate of the client: nginx says so by HTTP, HAProxy by TLS. Both errors say what to set,
+// and are permanent.
 func TestProxy_TLS_client_certificates(t *testing.T) {
 	eachKind(t, func(t *testing.T, k kind) {
 		for name, only12 := range map[string]bool{"TLS_1.3": false, "TLS_1.2": true} {
@@ -130,7 +130,8 @@ func TestProxy_TLS_client_certificates(t *testing.T) {
 	})
 }
 
-// Frames of all sizes pass both ways, in order, where the proxy's buffers are small, and where it compresses what it can.
+// Frames of all sizes pass both ways, in order, where the proxy's buffers are small, and where it compresses what it
+// can.
 func TestProxy_promise13_frames_of_all_sizes(t *testing.T) {
 	eachKind(t, func(t *testing.T, k kind) {
 		for name, c := range map[string]struct {

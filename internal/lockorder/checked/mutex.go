@@ -1,5 +1,5 @@
-// Package checked has mutexes that check in which order they are locked. The command internal/lockorder runs the library's
-// tests in a build whose mutexes are those of this package; nothing that is built otherwise imports it.
+// Package checked has mutexes that check in which order they are locked. The command internal/lockorder runs the
+// library's tests in a build whose mutexes are those of this package; nothing that is built otherwise imports it.
 //
 // What is checked of each goroutine, at each lock that it takes or releases:
 //
@@ -7,8 +7,8 @@
 //   - so no lock is taken under one of its own type, be it the same one;
 //   - the goroutine that locks unlocks.
 //
-// The first violation ends the process, with the stacks of both sides. No deadlock has to come about for it to be found:
-// it is enough that the tests pass by.
+// The first violation ends the process, with the stacks of both sides. No deadlock has to come about for it to be
+// found: it is enough that the tests pass by.
 package checked
 
 import "sync"
@@ -31,8 +31,8 @@ func (m *Mutex[L]) Unlock() {
 	m.mu.Unlock()
 }
 
-// RWMutex is a sync.RWMutex that checks the order. To read takes it, too: a reader waits for a writer, and for readers
-// behind one that waits. The zero value is an unlocked one.
+// RWMutex is a sync.RWMutex that checks the order. To read takes it, too: a reader waits for a writer, and for
+// readers behind one that waits. The zero value is an unlocked one.
 type RWMutex[L Lock] struct{ mu sync.RWMutex }
 
 // Lock locks m for writing, if the calling goroutine may.

@@ -11,8 +11,8 @@ import (
 	"sync"
 )
 
-// ObservedEnv is the environment variable that names a file; each pair that a process observes is added to it, as a line
-// of its own.
+// ObservedEnv is the environment variable that names a file; each pair that a process observes is added to it, as a
+// line of its own.
 const ObservedEnv = "WEBSTOMP_LOCKS_OBSERVED"
 
 // AllowedEnv is the environment variable that has the pairs that are allowed, a line each; all others are forbidden.
@@ -42,8 +42,8 @@ func allowedPairs(lines string) (pairs []pair) {
 	return pairs
 }
 
-// tracker knows which goroutine holds which locks. It allocates at the first lock that a goroutine takes and then no more,
-// so that tests which count allocations hold.
+// tracker knows which goroutine holds which locks. It allocates at the first lock that a goroutine takes and then no
+// more, so that tests which count allocations hold.
 type tracker struct {
 	allowed map[pair]bool
 	violate func(violation string) // called with mu held
@@ -73,8 +73,8 @@ func newTracker(allowed []pair, violate func(string)) *tracker {
 	return t
 }
 
-// take notes that the calling goroutine is about to lock lock. That comes before it waits for it: what is wrong is told
-// even where it would have been a deadlock.
+// take notes that the calling goroutine is about to lock lock. That comes before it waits for it: what is wrong is
+// told even where it would have been a deadlock.
 func (t *tracker) take(lock any, name string) {
 	taken := heldLock{lock: lock, name: name}
 	runtime.Callers(3, taken.pcs[:])
