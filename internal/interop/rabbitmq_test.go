@@ -44,6 +44,7 @@ const kills = 5
 // A producer uses WithRetry and a consumer acknowledges while the server is killed
 // and started: every message arrives at least once.
 func TestRabbitMQ_promise7_killed_under_load(t *testing.T) {
+	t.Parallel()
 	r := rabbit(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
@@ -149,6 +150,7 @@ func waitFor(t *testing.T, ctx context.Context, confirmed *atomic.Int64, n int64
 // neither receipt-id nor subscription. Of an exchange that does not exist, 3.10.8 tells
 // over a WebSocket by a close alone.
 func TestRabbitMQ_promise5_refused_subscription_ends_alone(t *testing.T) {
+	t.Parallel()
 	for name, release := range map[string]broker.RabbitMQRelease{"4.0": broker.RabbitMQ40, "3.10": broker.RabbitMQ310} {
 		t.Run(name, func(t *testing.T) {
 			r := rabbitOf(t, release)
