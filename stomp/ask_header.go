@@ -36,7 +36,7 @@ func (sub *subscription) askHeader(ctx context.Context, s *session) (Header, err
 	cancel()
 	header, err := call.result()
 	if err == nil {
-		err = checkHeader(header)
+		err = checkSubscribeHeader(header)
 	}
 	switch {
 	case s.isCut():

@@ -3,6 +3,7 @@ package stomp
 import (
 	"context"
 	"fmt"
+	"strings"
 )
 
 // The options of the calls of a Client.
@@ -55,7 +56,7 @@ func newSubscribeConfig(destination string, opts []SubscribeOption) (*subscribeC
 			return nil, err
 		}
 	}
-	return c, checkHeader(c.header)
+	return c, checkSubscribeHeader(c.header)
 }
 
 // sendConfig collects the options of one SEND. Without options, and for WithReceipt alone, building it allocates
@@ -192,6 +193,15 @@ func checkHeader(h Header) error {
 		}
 	}
 	return nil
+}
+
+// checkSubscribeHeader is checkHeader for SUBSCRIBE. RabbitMQ alone gives x-stream-offset a meaning. It takes a number
+// without a name as well, and then delivers nothing.
+func checkSubscribeHeader(h Header) error {
+	if offset, _ := h.Lookup("x-stream-offset"); offset != "" && strings.Trim(offset, "0123456789") == "" {
+		return fmt.Errorf("WithHeader: x-stream-offset:%s is accepted and delivers nothing: write offset=%[1]s", offset)
+	}
+	return checkHeader(h)
 }
 
 // receiptOption is WithReceipt. It has a type of its own because sendConfig.with treats it apart when it is the only

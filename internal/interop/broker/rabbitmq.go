@@ -1,8 +1,10 @@
 package broker
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -18,7 +20,10 @@ type RabbitMQ struct {
 
 	amqp, stomp, web, dist, epmd int
 
-	mapper, run *process // of the last start; nil: never started
+	cluster *Cluster // nil: it is alone
+	paused  bool     // see Pause
+
+	mapper, run *process // of the last start; nil: never started, or the mapper is the cluster's
 }
 
 // RabbitMQOptions are settings that differ from the server's defaults.
@@ -31,7 +36,19 @@ type RabbitMQOptions struct {
 // NewRabbitMQ prepares a server in dir. The error is a *Missing if the release is not
 // on this machine.
 func NewRabbitMQ(dir string, o RabbitMQOptions) (*RabbitMQ, error) {
-	at, err := o.Release.find()
+	r, err := placeRabbitMQ(dir, o.Release)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.configure(o); err != nil {
+		return nil, fmt.Errorf("preparing RabbitMQ: %w", err)
+	}
+	return r, nil
+}
+
+// placeRabbitMQ gives a server its folder, its ports and its name.
+func placeRabbitMQ(dir string, release RabbitMQRelease) (*RabbitMQ, error) {
+	at, err := release.find()
 	if err != nil {
 		return nil, err
 	}
@@ -44,9 +61,6 @@ func NewRabbitMQ(dir string, o RabbitMQOptions) (*RabbitMQ, error) {
 		return nil, err
 	}
 	r.node = fmt.Sprintf("webstomp%d@localhost", r.web)
-	if err := r.configure(o); err != nil {
-		return nil, fmt.Errorf("preparing RabbitMQ: %w", err)
-	}
 	return r, nil
 }
 
@@ -68,14 +82,11 @@ func (r *RabbitMQ) Start(ctx context.Context) error {
 }
 
 func (r *RabbitMQ) start(ctx context.Context) error {
-	// Erlang's port mapper. If it did not run, the server would start one as a daemon
-	// that Stop and Kill could not end.
 	var err error
-	if r.mapper, err = launch(r.command(r.at.epmd()), new(tail)); err != nil {
-		return err
-	}
-	if err = r.mapper.await(ctx, func() bool { return accepts(r.epmd) }); err != nil {
-		return fmt.Errorf("its port mapper: %w", err)
+	if r.cluster == nil {
+		if r.mapper, err = r.startMapper(ctx); err != nil {
+			return err
+		}
 	}
 	console := new(tail)
 	if r.run, err = launch(r.command(r.at.program("rabbitmq-server")), console); err != nil {
@@ -85,6 +96,19 @@ func (r *RabbitMQ) start(ctx context.Context) error {
 	return r.run.await(ctx, func() bool {
 		return strings.Contains(console.String(), "Server startup complete") && accepts(r.amqp, r.stomp, r.web)
 	})
+}
+
+// startMapper starts Erlang's port mapper. If it did not run, the server would start one as a daemon that Stop and Kill
+// could not end.
+func (r *RabbitMQ) startMapper(ctx context.Context) (*process, error) {
+	mapper, err := launch(r.command(r.at.epmd()), new(tail))
+	if err != nil {
+		return nil, err
+	}
+	if err := mapper.await(ctx, func() bool { return accepts(r.epmd) }); err != nil {
+		return nil, fmt.Errorf("its port mapper: %w", err)
+	}
+	return mapper, nil
 }
 
 // command returns one of the server's programs, confined to its folder and ports.
@@ -98,6 +122,9 @@ func (r *RabbitMQ) Stop() { r.end((*process).stop) }
 func (r *RabbitMQ) Kill() { r.end((*process).kill) }
 
 func (r *RabbitMQ) end(how func(*process)) {
+	if r.paused {
+		r.Resume()
+	}
 	for _, p := range []*process{r.run, r.mapper} {
 		if p != nil {
 			how(p)
@@ -129,14 +156,37 @@ func (r *RabbitMQ) LimitUser(ctx context.Context, user string, connections int) 
 	return nil
 }
 
+// LimitQueues has the queues whose names match pattern, a regular expression, reject what comes when they hold so many
+// messages.
+func (r *RabbitMQ) LimitQueues(ctx context.Context, pattern string, messages int) error {
+	err := r.control(ctx, "set_policy", "--apply-to", "queues", "limit", pattern, fmt.Sprintf(`{"max-length": %d, "overflow": "reject-publish"}`, messages))
+	if err != nil {
+		return fmt.Errorf("RabbitMQ: limiting the queues %s: %w", pattern, err)
+	}
+	return nil
+}
+
 func maxConnections(n int) string { return fmt.Sprintf(`{"max-connections": %d}`, n) }
 
 // control runs rabbitmqctl within ctx.
 func (r *RabbitMQ) control(ctx context.Context, args ...string) error {
+	_, err := r.ask(ctx, args...)
+	return err
+}
+
+// ask runs rabbitmqctl within ctx, and returns what it says on its standard output.
+func (r *RabbitMQ) ask(ctx context.Context, args ...string) (string, error) {
 	args = append([]string{"-q", "-n", r.node}, args...)
-	run, err := launch(r.command(r.at.program("rabbitmqctl"), args...), new(tail))
+	cmd := r.command(r.at.program("rabbitmqctl"), args...)
+	var answer bytes.Buffer
+	console := new(tail)
+	cmd.Stdout = io.MultiWriter(&answer, console)
+	run, err := launch(cmd, console)
 	if err != nil {
-		return err
+		return "", err
 	}
-	return run.finish(ctx)
+	if err := run.finish(ctx); err != nil {
+		return "", err
+	}
+	return answer.String(), nil
 }

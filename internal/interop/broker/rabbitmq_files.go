@@ -35,7 +35,9 @@ func (r *RabbitMQ) configure(o RabbitMQOptions) error {
 	set("stomp.listeners.tcp.1", address(r.stomp))
 	set("web_stomp.tcp.listener", address(r.web))
 	set("log.console", true)
-	set("log.file", false)
+	if r.cluster == nil {
+		set("log.file", false)
+	}
 	set("max_message_size", 4<<20)
 	set("load_definitions", filepath.Join(r.dir, "definitions.json"))
 	if o.BinaryFrames {
@@ -47,6 +49,13 @@ func (r *RabbitMQ) configure(o RabbitMQOptions) error {
 			name = "stomp.max_frame_size"
 		}
 		set(name, o.MaxFrame)
+	}
+	if r.cluster != nil {
+		r.cluster.configure(set)
+		set("log.file", r.Log())
+		if err := r.shareCookie(); err != nil {
+			return err
+		}
 	}
 	for name, text := range map[string]string{
 		"rabbitmq.conf":    conf.String(),

@@ -20,8 +20,11 @@ func Run(cmd *exec.Cmd, started func()) error {
 	return run(cmd, started)
 }
 
-// Interrupt, Terminate and Kill send SIGINT, SIGTERM and SIGKILL to the group of
-// a started cmd. They do nothing once the whole group is gone.
+// Interrupt, Terminate, Kill, Pause and Resume send SIGINT, SIGTERM, SIGKILL, SIGSTOP
+// and SIGCONT to the group of a started cmd. They do nothing once the whole group is
+// gone.
 func Interrupt(cmd *exec.Cmd) { interrupt(cmd) }
 func Terminate(cmd *exec.Cmd) { terminate(cmd) }
 func Kill(cmd *exec.Cmd)      { kill(cmd) }
+func Pause(cmd *exec.Cmd)     { pause(cmd) }
+func Resume(cmd *exec.Cmd)    { resume(cmd) }

@@ -16,3 +16,5 @@ func run(*exec.Cmd, func()) error {
 func interrupt(*exec.Cmd) {}
 func terminate(*exec.Cmd) {}
 func kill(*exec.Cmd)      {}
+func pause(*exec.Cmd)     {}
+func resume(*exec.Cmd)    {}

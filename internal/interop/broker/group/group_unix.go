@@ -27,6 +27,8 @@ func run(cmd *exec.Cmd, started func()) error {
 func interrupt(cmd *exec.Cmd) { signal(cmd, syscall.SIGINT) }
 func terminate(cmd *exec.Cmd) { signal(cmd, syscall.SIGTERM) }
 func kill(cmd *exec.Cmd)      { signal(cmd, syscall.SIGKILL) }
+func pause(cmd *exec.Cmd)     { signal(cmd, syscall.SIGSTOP) }
+func resume(cmd *exec.Cmd)    { signal(cmd, syscall.SIGCONT) }
 
 // signal ignores its only possible error: the group is gone.
 func signal(cmd *exec.Cmd, sig syscall.Signal) { syscall.Kill(-cmd.Process.Pid, sig) }

@@ -1,0 +1,27 @@
+package cluster
+
+import (
+	"testing"
+
+	"github.com/webstomp/webstomp/internal/interop/broker"
+)
+
+// The tests on one cluster, one after the other: it takes ten seconds to start.
+func TestCluster(t *testing.T) {
+	c := three(t)
+	for _, test := range []struct {
+		name string
+		run  func(*testing.T, *broker.Cluster)
+	}{
+		{"promise7_nothing_confirmed_is_lost", failover},
+		{"stream_offsets_give_each_message_once", streamOffsets},
+		{"stream_takes_NACK_as_ACK", streamNack},
+		{"promise7_topic_of_a_dead_node", topicOfDeadNode},
+		{"promise3_herd", herds},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			start(t, c) // what the test before has left down
+			test.run(t, c)
+		})
+	}
+}
