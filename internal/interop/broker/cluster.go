@@ -91,7 +91,7 @@ func (c *Cluster) Start(ctx context.Context) error {
 	return nil
 }
 
-// Stop ends all nodes, one after the other, and the port mapper.
+// Stop ends all nodes at once with SIGTERM, and the port mapper.
 func (c *Cluster) Stop() { c.end((*RabbitMQ).Stop, (*process).stop) }
 
 // Kill ends all nodes at once with SIGKILL, and the port mapper.
@@ -135,7 +135,8 @@ func (c *Cluster) Leader(ctx context.Context, queue string) (*RabbitMQ, error) {
 // running reports whether the server's process is there.
 func (r *RabbitMQ) running() bool { return r.run != nil && !r.run.ended() }
 
-// StopApp stops RabbitMQ in the Erlang node, as an upgrade does: its listeners close, the process stays.
+// StopApp stops RabbitMQ in the Erlang node, as an upgrade does. The process stays, and so does the listener of Web STOMP,
+// which answers every CONNECT with an ERROR then.
 func (r *RabbitMQ) StopApp(ctx context.Context) error {
 	if err := r.control(ctx, "stop_app"); err != nil {
 		return fmt.Errorf("RabbitMQ: stop_app: %w", err)
@@ -148,7 +149,7 @@ func (r *RabbitMQ) StartApp(ctx context.Context) error {
 	if err := r.control(ctx, "start_app"); err != nil {
 		return fmt.Errorf("RabbitMQ: start_app: %w", err)
 	}
-	return r.run.await(ctx, func() bool { return accepts(r.amqp, r.stomp, r.web) })
+	return r.run.await(ctx, func() bool { return accepts(r.amqp, r.stomp) })
 }
 
 // Pause stops all of the server's processes with SIGSTOP: it falls silent, while its ports go on accepting. Resume, or

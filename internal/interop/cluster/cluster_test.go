@@ -8,6 +8,8 @@ import (
 
 // The tests on one cluster, one after the other: it takes ten seconds to start.
 func TestCluster(t *testing.T) {
+	requireOptIn(t)
+	t.Parallel() // with the test of one server, which mostly waits
 	c := three(t)
 	for _, test := range []struct {
 		name string

@@ -20,13 +20,12 @@ var (
 
 func TestMain(m *testing.M) { leak.Main(m) }
 
-// three starts a cluster of three nodes that ends with the test. It skips the test unless WEBSTOMP_INTEROP is set.
+// three starts a cluster of three nodes that ends with the test.
 func three(t *testing.T) *broker.Cluster {
 	t.Helper()
-	requireOptIn(t)
 	c, err := broker.NewCluster(t.TempDir(), 3, rabbitMQ())
 	requireServers(t, err)
-	t.Cleanup(c.Kill) // SIGTERM, one after the other, would take each half a minute of waiting for the others
+	t.Cleanup(c.Kill) // there is nothing that it had to save
 	start(t, c)
 	return c
 }
