@@ -195,11 +195,11 @@ func checkHeader(h Header) error {
 	return nil
 }
 
-// checkSubscribeHeader is checkHeader for SUBSCRIBE. RabbitMQ alone gives x-stream-offset a meaning. It takes a number
-// without a name as well, and then delivers nothing.
+// checkSubscribeHeader is checkHeader for SUBSCRIBE. RabbitMQ alone gives x-stream-offset a meaning. It takes what it does
+// not know for next, which skips everything that is in the stream; and a bare number is what AMQP has.
 func checkSubscribeHeader(h Header) error {
 	if offset, _ := h.Lookup("x-stream-offset"); offset != "" && strings.Trim(offset, "0123456789") == "" {
-		return fmt.Errorf("WithHeader: x-stream-offset:%s is accepted and delivers nothing: write offset=%[1]s", offset)
+		return fmt.Errorf("WithHeader: x-stream-offset:%s means next to RabbitMQ, as if nothing was in the stream: write offset=%[1]s", offset)
 	}
 	return checkHeader(h)
 }

@@ -303,11 +303,11 @@ func WithSelector(expr string) SubscribeOption {
 }
 
 // WithSubscribeHeaderFunc calls f for further entries of each SUBSCRIBE, reconnects included: where to resume a stream, a
-// token that must be fresh. An x-stream-offset of a bare 4 is an error, because RabbitMQ accepts it and delivers nothing: write
-// offset=4. An error of f is that of Subscribe. On a reconnect the subscription waits instead and f is
+// token that must be fresh. An error of f is that of Subscribe. On a reconnect the subscription waits instead and f is
 // asked again, with the delays of [WithReconnect]; everything else goes on, and does so as well when f takes longer than a
 // second. ctx ends with the session, with the subscription, when Subscribe's own ends and after 15 s. f is not called again
-// before it has returned, and must not call methods of the Client.
+// before it has returned, and must not call methods of the Client. An x-stream-offset that is a bare number, 4, is an error,
+// here and in [WithHeader]: RabbitMQ would skip what is in the stream. Write offset=4.
 func WithSubscribeHeaderFunc(f func(ctx context.Context) (Header, error)) SubscribeOption {
 	return subscribeOption(func(c *subscribeConfig) {
 		c.headerFunc = f

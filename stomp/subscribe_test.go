@@ -69,7 +69,7 @@ func TestSubscribe_refuses(t *testing.T) {
 		{"unknown_policy", nil, "/a", []stomp.SubscribeOption{stomp.WithBuffer(1, 1, 9)}, nil, "WithBuffer: unknown policy 9"},
 		{"reserved_header", nil, "/a", []stomp.SubscribeOption{stomp.WithHeader("selector", "x")}, nil, "use WithSelector"},
 		{"reserved_header_of_func", nil, "/a", []stomp.SubscribeOption{stomp.WithSubscribeHeaderFunc(func(context.Context) (stomp.Header, error) { return stomp.Header{{"id", "x"}}, nil })}, nil, "use WithID"},
-		{"number_as_stream_offset", nil, "/a", []stomp.SubscribeOption{stomp.WithHeader("x-stream-offset", "4")}, nil, "x-stream-offset:4 is accepted and delivers nothing: write offset=4"},
+		{"number_as_stream_offset", nil, "/a", []stomp.SubscribeOption{stomp.WithHeader("x-stream-offset", "4")}, nil, "x-stream-offset:4 means next to RabbitMQ, as if nothing was in the stream: write offset=4"},
 		{"number_as_stream_offset_of_func", nil, "/a", []stomp.SubscribeOption{stomp.WithSubscribeHeaderFunc(func(context.Context) (stomp.Header, error) { return stomp.Header{{"x-stream-offset", "40"}}, nil })}, nil, "write offset=40"},
 		{"nil_header_func", nil, "/a", []stomp.SubscribeOption{stomp.WithSubscribeHeaderFunc(nil)}, nil, "WithSubscribeHeaderFunc: nil function"},
 		{"nil_option", nil, "/a", []stomp.SubscribeOption{nil}, nil, "a nil option"},
