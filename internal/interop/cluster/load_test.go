@@ -141,6 +141,9 @@ func (l *load) more(ctx context.Context, n int64) {
 	})
 }
 
+// patience is for how long nothing may arrive before what is missing is lost.
+const patience = 45 * time.Second
+
 // end ends the load, waits for what was confirmed, and reports what is missing.
 func (l *load) end(ctx context.Context) {
 	l.test.Helper()
@@ -153,8 +156,12 @@ func (l *load) end(ctx context.Context) {
 			defer ln.mu.Unlock()
 			return slices.DeleteFunc(slices.Clone(ln.promised), func(id string) bool { return ln.seen[id] })
 		}
-		for wait := time.Now().Add(30 * time.Second); len(missing()) > 0 && time.Now().Before(wait); {
+		last, since := ln.arrived.Load(), time.Now()
+		for len(missing()) > 0 && time.Since(since) < patience {
 			time.Sleep(10 * time.Millisecond)
+			if now := ln.arrived.Load(); now > last {
+				last, since = now, time.Now()
+			}
 		}
 		if m := missing(); len(m) > 0 {
 			l.test.Errorf("queue %d: %d confirmed messages are lost, among them %v", i+1, len(m), m[0])
