@@ -36,18 +36,15 @@ var rounds = []round{
 	{"stop_app of each in turns", false, func(ctx context.Context, l *load) error { return l.inTurns(ctx, l.appStopped) }},
 	{"SIGTERM of each in turns", false, func(ctx context.Context, l *load) error { return l.inTurns(ctx, l.stopped) }},
 	{"kill -9 of each in turns", false, func(ctx context.Context, l *load) error { return l.inTurns(ctx, l.killed) }},
-	{"kill -9 of two at once", false, func(ctx context.Context, l *load) error {
-		leader := l.leader(ctx)
-		return l.killed(ctx, leader, (leader+1)%len(l.cluster.Nodes))
-	}},
+	{"kill -9 of two at once", false, func(ctx context.Context, l *load) error { return l.killed(ctx, l.two(ctx)...) }},
 	{"kill -9 of all", true, func(ctx context.Context, l *load) error { return l.killed(ctx, 0, 1, 2) }},
 	{"SIGSTOP of the first queue's leader, 15 s", false, func(ctx context.Context, l *load) error {
 		return l.silent(ctx, l.leader(ctx), 15*time.Second)
 	}},
-	{"SIGSTOP of the first queue's leader, 30 s", false, func(ctx context.Context, l *load) error {
-		return l.silent(ctx, l.leader(ctx), 30*time.Second)
+	{"SIGSTOP of the node with most clients, 30 s", false, func(ctx context.Context, l *load) error {
+		return l.silent(ctx, l.busiest(), 30*time.Second)
 	}},
-	{"kill -9 of two at once, again", false, func(ctx context.Context, l *load) error { return l.killed(ctx, 1, 2) }},
+	{"kill -9 of two at once, again", false, func(ctx context.Context, l *load) error { return l.killed(ctx, l.two(ctx)...) }},
 	{"kill -9 of all, again", false, func(ctx context.Context, l *load) error { return l.killed(ctx, 0, 1, 2) }},
 }
 
@@ -146,6 +143,16 @@ func (l *load) busiest() (node int) {
 		}
 	}
 	return slices.Index(clients, slices.Max(clients))
+}
+
+// two returns the node with most clients, and the leader of the first queue or, if they are the same, another one.
+func (l *load) two(ctx context.Context) []int {
+	l.test.Helper()
+	first, second := l.busiest(), l.leader(ctx)
+	if first == second {
+		second = (first + 1) % len(l.cluster.Nodes)
+	}
+	return []int{first, second}
 }
 
 // downtime is for how long a node is away, beside the time that it takes to start.
