@@ -21,9 +21,6 @@ func TestCluster(t *testing.T) {
 		{"promise7_topic_of_a_dead_node", topicOfDeadNode},
 		{"promise3_herd", herds},
 	} {
-		t.Run(test.name, func(t *testing.T) {
-			start(t, c) // what the test before has left down
-			test.run(t, c)
-		})
+		t.Run(test.name, func(t *testing.T) { test.run(t, c) })
 	}
 }

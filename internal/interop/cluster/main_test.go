@@ -15,6 +15,7 @@ import (
 
 var (
 	full    = flag.Bool("cluster.full", false, "run every round of the failover test")
+	rounds  = flag.String("cluster.rounds", "", "a regular expression for the names of the rounds to run")
 	release = flag.String("cluster.release", "4.0", "the RabbitMQ to run: 4.0, or 4.3")
 )
 
@@ -38,7 +39,7 @@ func rabbitMQ() (o broker.RabbitMQOptions) {
 	return o
 }
 
-// start starts what does not run of a cluster, or a node.
+// start starts what does not run of a cluster, after the test before, or a server.
 func start(t *testing.T, b interface{ Start(context.Context) error }) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)

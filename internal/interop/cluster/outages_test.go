@@ -17,6 +17,8 @@ type gap struct {
 	url        string // of the session that was lost
 	next       string // of the session that followed
 	err        error  // what Status.Err says of the session that was lost
+	attempts   int    // to connect, the last of which succeeded
+	failed     error  // why the one before failed, if that was seen; nil: it was the first
 }
 
 func (g gap) length() time.Duration { return g.back.Sub(g.lost) }
@@ -29,17 +31,21 @@ type watcher struct {
 
 // watch notes the gaps of c until it ends or ctx does.
 func (w *watcher) watch(ctx context.Context, name string, c *stomp.Client) {
-	var lost time.Time // zero: there is a session
+	var g gap // its zero value: there is a session
 	url := c.Status().Session.URL
 	for st := range c.Watch(ctx) {
 		switch {
-		case st.State == stomp.StateReconnecting && lost.IsZero():
-			lost = st.Since
-		case st.State == stomp.StateConnected && !lost.IsZero():
+		case st.State == stomp.StateReconnecting:
+			g.lost, g.attempts = st.Since, st.Attempt
+			if st.Attempt > 1 {
+				g.failed = st.Err
+			}
+		case st.State == stomp.StateConnected && g.attempts > 0:
+			g.client, g.back, g.url, g.next, g.err = name, st.Since, url, st.Session.URL, st.Err
 			w.mu.Lock()
-			w.gaps = append(w.gaps, gap{name, lost, st.Since, url, st.Session.URL, st.Err})
+			w.gaps = append(w.gaps, g)
 			w.mu.Unlock()
-			lost, url = time.Time{}, st.Session.URL
+			g, url = gap{}, st.Session.URL
 		}
 	}
 }

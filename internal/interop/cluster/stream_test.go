@@ -28,6 +28,7 @@ const (
 // streamOffsets reads a stream by the recipe of docs/brokers.md, "Streams", while its connection is cut, and its program
 // restarted: it works off each message once, in order.
 func streamOffsets(t *testing.T, c *broker.Cluster) {
+	start(t, c)
 	ctx := within(t, 3*time.Minute)
 	publisher := connect(t, ctx, c.URLs())
 	enough := make(chan struct{})
@@ -162,6 +163,7 @@ func (l *line) cut() {
 
 // streamNack sees that NACK acts as ACK on a stream: the message does not come again.
 func streamNack(t *testing.T, c *broker.Cluster) {
+	start(t, c)
 	ctx := within(t, time.Minute)
 	client := connect(t, ctx, c.URLs())
 	for _, body := range []string{"a", "b"} {

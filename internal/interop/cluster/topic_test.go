@@ -15,6 +15,7 @@ import (
 // topicOfDeadNode sends to a topic of which one subscriber's node has died. The other subscriber gets everything, and each
 // Send ends with its RECEIPT or with its ctx, and then says what is likely: RabbitMQ does not always answer.
 func topicOfDeadNode(t *testing.T, c *broker.Cluster) {
+	start(t, c)
 	ctx := within(t, time.Minute)
 	const topic = "/topic/news"
 	urls := c.URLs()
