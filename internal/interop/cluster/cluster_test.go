@@ -16,6 +16,7 @@ func TestCluster(t *testing.T) {
 		run  func(*testing.T, *broker.Cluster)
 	}{
 		{"promise7_nothing_confirmed_is_lost", failover},
+		{"promise3_cut_often", cutOften},
 		{"stream_offsets_give_each_message_once", streamOffsets},
 		{"stream_takes_NACK_as_ACK", streamNack},
 		{"promise7_topic_of_a_dead_node", topicOfDeadNode},
