@@ -16,7 +16,7 @@ import (
 func cutOften(t *testing.T, c *broker.Cluster) {
 	start(t, c)
 	ctx := within(t, 3*time.Minute)
-	cuts := 5
+	cuts := 3
 	if *full {
 		cuts = 30
 	}
