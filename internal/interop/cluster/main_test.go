@@ -16,6 +16,7 @@ import (
 var (
 	full    = flag.Bool("cluster.full", false, "run every round of the failover test")
 	rounds  = flag.String("cluster.rounds", "", "a regular expression for the names of the rounds to run")
+	keep    = flag.String("cluster.keep", "", "an empty folder for the nodes' data and logs (node.log), which stay there")
 	release = flag.String("cluster.release", "4.0", "the RabbitMQ to run: 4.0, or 4.3")
 )
 
@@ -24,11 +25,19 @@ func TestMain(m *testing.M) { leak.Main(m) }
 // three starts a cluster of three nodes that ends with the test.
 func three(t *testing.T) *broker.Cluster {
 	t.Helper()
-	c, err := broker.NewCluster(t.TempDir(), 3, rabbitMQ())
+	c, err := broker.NewCluster(folder(t), 3, rabbitMQ())
 	requireServers(t, err)
 	t.Cleanup(c.Kill) // there is nothing that it had to save
 	start(t, c)
 	return c
+}
+
+// folder is where the nodes have their data.
+func folder(t *testing.T) string {
+	if *keep != "" {
+		return *keep
+	}
+	return t.TempDir()
 }
 
 // rabbitMQ is what the flags say.
