@@ -101,7 +101,7 @@ func TestClient_W2_on_WebSocket_fragments_5_4(t *testing.T) {
 		{name: "5.4 a continuation of nothing", sends: text(a) + last(b), bodies: []string{"a"}, end: breach("continuation"), closeCode: 1002},
 		{name: "5.4 an open continuation of nothing", sends: text(a) + next(b), bodies: []string{"a"}, end: breach("continuation"), closeCode: 1002},
 		{name: "5.4 a continuation too many", sends: text(a) + first("\n") + last("\n") + last(""), bodies: []string{"a"}, end: breach("continuation"), closeCode: 1002},
-		{name: "5.4 never finished", sends: text(a) + first(b) + ping("p"), hangUp: true, bodies: []string{"a", "b"}, end: lost("the connection ended without a close frame")},
+		{name: "5.4 never finished", sends: text(a) + first(b) + ping("p"), hangUp: true, pongs: []string{"p"}, bodies: []string{"a", "b"}, end: lost("the connection ended without a close frame")},
 		{name: "5.4 a close inside a message", sends: text(a) + first(b[:9]) + closing(1001, "bye"), bodies: []string{"a"}, end: with[*stomp.CloseError]("1001", "bye"), closeCode: 1001},
 	})
 }
