@@ -31,6 +31,7 @@ type receipts struct {
 	everTo     commands      // to which one has come in any session
 	answeredTo commands      // to which one has come in this session
 	unanswered commands      // to which none came in this session although it was waited for
+	newest     uint64        // the highest number that was answered in this session
 	awaited    chan struct{} // capacity 1, signalled when isAwaited becomes true; nil until awaitedSignal is called
 	lookout    lookout       // for frames WithRetry whose RECEIPT is overdue
 }
@@ -148,6 +149,7 @@ func (t *receipts) answer(number uint64) *pendingReceipt {
 	t.answered = true
 	t.ever = t.ever || p != nil && !p.last // every server answers DISCONNECT
 	if p != nil {
+		t.newest = max(t.newest, number)
 		t.answeredTo |= p.command
 		t.everTo |= p.command
 	}
@@ -358,6 +360,13 @@ func (t *receipts) areAnsweredTo(command commands) bool {
 	return t.answeredTo&command != 0
 }
 
+// isPassedOver reports whether the RECEIPT to a later frame has come in this session.
+func (t *receipts) isPassedOver(p *pendingReceipt) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.newest > p.number
+}
+
 // mayComeTo reports whether it makes sense to wait for a RECEIPT to that command: this server has answered it, or it
 // has answered another and was not seen to leave out this one.
 func (t *receipts) mayComeTo(command commands) bool {
@@ -405,7 +414,7 @@ func (t *receipts) outstanding(sent bool) *pendingReceipt {
 // is overdue, in a goroutine of its own.
 func (t *receipts) beginSession(fire func()) {
 	t.mu.Lock()
-	t.answered, t.answeredTo, t.unanswered = false, 0, 0
+	t.answered, t.answeredTo, t.unanswered, t.newest = false, 0, 0, 0
 	t.lookout = lookout{fire: fire}
 	for _, p := range t.pending {
 		if !p.overdue.at.IsZero() {

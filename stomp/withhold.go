@@ -11,8 +11,8 @@ import (
 // it is only late, it goes out then, and where it never comes, never.
 
 const (
-	// withheldAfter is how old an unanswered SUBSCRIBE with an id of the user's has to be: its id may be used again at
-	// once, and UNSUBSCRIBE has to be there before.
+	// withheldAfter is how old an unanswered SUBSCRIBE with an id of the user's has to be, and a later frame has to be
+	// answered: its id may be used again at once, and UNSUBSCRIBE has to be there before.
 	withheldAfter = 5 * time.Second
 
 	// withheldKept is how many are kept in one session.
@@ -68,7 +68,7 @@ func (sub *subscription) withhold(r *route, cfg *frameConfig) bool {
 	if confirm == nil {
 		return false
 	}
-	if _, ours := subscriptionNumber(sub.id); !ours && time.Since(r.made) < withheldAfter {
+	if _, ours := subscriptionNumber(sub.id); !ours && (time.Since(r.made) < withheldAfter || !s.env.receipts.isPassedOver(confirm)) {
 		return false
 	}
 	sub.mu.Lock()

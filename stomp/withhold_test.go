@@ -112,18 +112,32 @@ func TestUnsubscribe_WithReceipt_of_what_the_broker_does_not_have(t *testing.T) 
 }
 
 // An id of the user's may be used again at once: UNSUBSCRIBE is there before, unless SUBSCRIBE is unanswered for
-// long.
+// long, and a later frame is answered. A server that was silent since has not left it out: it may not have read it.
 func TestUnsubscribe_withheld_WithID(t *testing.T) {
-	for _, late := range []bool{false, true} {
-		rig.Bubble(t, fmt.Sprint("late=", late), func(t *testing.T) {
+	for name, tc := range map[string]struct {
+		after    time.Duration
+		passed   bool // a later frame was answered
+		withheld bool
+	}{
+		"at_once":                        {0, true, false},
+		"after_a_while":                  {6 * time.Second, true, true},
+		"after_a_while_without_a_word":   {6 * time.Second, false, false},
+		"after_minutes_without_a_word":   {10 * time.Minute, false, false},
+		"at_once_and_nothing_is_decided": {0, false, false},
+	} {
+		rig.Bubble(t, name, func(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			p, c, sub, f := relayed(t, ctx, "RabbitMQ/4.0.5", stomp.WithID("mine"))
-			if late {
-				time.Sleep(6 * time.Second)
+			if tc.passed {
+				_, err := c.Subscribe(t.Context(), "/topic/a")
+				rig.OK(t, err)
+				p.Receipt(p.Want(wire.Subscribe))
+				synctest.Wait()
 			}
+			time.Sleep(tc.after)
 			cancel()
 			rig.Closed(t, sub.C)
-			if !late {
+			if !tc.withheld {
 				p.Want(wire.Unsubscribe)
 			}
 			_, err := c.Subscribe(t.Context(), "/topic/b", stomp.WithID("mine"))
