@@ -24,11 +24,13 @@ func (in *Inbox[T]) putInPlace(it item[T], size int64) Verdict {
 	}
 	verdict := Delivered
 	var d drops[T]
-	mine := false // the baton
+	mine := false  // the baton
+	first := false // the value takes the place of the one in the feeder's hand
 	in.mu.Lock()
 	// The value in the feeder's hand is the one to replace, or the one that has waited for longest.
 	if in.inHand && (in.places.at != nil && in.hand.key == key || !in.fitsInPlaceLocked(key, size)) {
 		if in.hand.converting {
+			first = in.places.at != nil && in.hand.key == key
 			in.revokeLocked()
 			verdict = Dropped
 		} else {
@@ -47,7 +49,13 @@ func (in *Inbox[T]) putInPlace(it item[T], size int64) Verdict {
 		d.values = append(d.values, it.v)
 		verdict = Refused
 	} else {
-		in.takeInLocked(it, key, size, &d)
+		if first {
+			in.unpopLocked(it)
+			in.admitLocked(it, size)
+		} else {
+			in.takeInLocked(it, key, size, &d)
+		}
+		in.makeRoomLocked(key, &d)
 		if !d.none() {
 			verdict = Dropped
 		}
@@ -62,8 +70,7 @@ func (in *Inbox[T]) putInPlace(it item[T], size int64) Verdict {
 	return verdict
 }
 
-// takeInLocked gives a value its place, and drops the one that it replaces, and beyond the bound those that have
-// waited for longest.
+// takeInLocked gives a value its place, and drops the one that it replaces.
 func (in *Inbox[T]) takeInLocked(it item[T], key string, size int64, d *drops[T]) {
 	if place, waits := in.places.at[key]; waits {
 		in.admitLocked(it, size)
@@ -71,6 +78,10 @@ func (in *Inbox[T]) takeInLocked(it item[T], key string, size int64, d *drops[T]
 	} else {
 		in.pushLocked(it, size)
 	}
+}
+
+// makeRoomLocked drops beyond the bound those that have waited for longest, but not the one with that key, which is new.
+func (in *Inbox[T]) makeRoomLocked(key string, d *drops[T]) {
 	for in.queue.len() > 1 && (in.waitingLocked() > in.bound.Count || in.account.held > in.bound.Bytes) {
 		oldest := in.popLocked()
 		if in.places.at != nil && in.owner.Key(oldest.v) == key { // the new one, in the first place
