@@ -45,6 +45,8 @@ var (
 	_                                                                                       = stomp.Outgoing{Destination: "", Header: stomp.Header{}, Body: []byte{}}
 
 	_ func(*stomp.Client, context.Context, ...stomp.GroupOption) (*stomp.Group, error)             = (*stomp.Client).NewGroup
+	_ func(*stomp.Client) []stomp.SubscriptionInfo                                                 = (*stomp.Client).Subscriptions
+	_                                                                                              = stomp.SubscriptionInfo{ID: "", Destination: "", AckMode: stomp.AckAuto, Epoch: 0, Err: error(nil), Stats: stomp.SubscriptionStats{Restored: 0}}
 	_ func(*stomp.Group, context.Context, string, ...stomp.SubscribeOption) (*stomp.Member, error) = (*stomp.Group).Add
 	_ func(*stomp.Group) <-chan *stomp.Member                                                      = (*stomp.Group).Failed
 	_ func(*stomp.Group, context.Context, ...stomp.FrameOption) error                              = (*stomp.Group).Unsubscribe
