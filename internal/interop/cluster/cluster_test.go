@@ -20,6 +20,7 @@ func TestCluster(t *testing.T) {
 		{"stream_offsets_give_each_message_once", streamOffsets},
 		{"stream_takes_NACK_as_ACK", streamNack},
 		{"promise7_topic_of_a_dead_node", topicOfDeadNode},
+		{"promise5_classic_queue_of_a_dead_node", classicQueue},
 		{"promise3_herd", herds},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, c) })
