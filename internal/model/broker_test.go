@@ -30,6 +30,8 @@ type account struct {
 	renewed   bool                             // Reconnect was called
 	renewedAt time.Time                        // when that has returned last
 	ailing    bool                             // ailingTopic is refused
+	ails      int                              // how often that was so
+	ailedFor  time.Duration                    // and for how long in all
 	slowed    bool                             // it was slow for a while
 	deletes   bool                             // it has deleted queues
 	silent    bool                             // the broker as a whole
@@ -66,6 +68,7 @@ type connection struct {
 	lostAt       time.Time              // when that was noted first
 	excused      bool                   // the broker has forgotten what it sent
 	asks         bool                   // it is none of the Client's sessions: it asks for a subscription
+	ailed        bool                   // it ended when ailingTopic was refused
 	before       *connection            // the newest before it
 }
 
@@ -182,6 +185,7 @@ func (w *world) faultLocked(c *connection, e stomptest.Event) (act stomptest.Act
 	if in && w.plan.poison && (command == "SUBSCRIBE" && (destination == poisonTopic || destination == ailingTopic && w.ailing) ||
 		command == "SEND" && destination == poisonQueue) {
 		w.words++
+		c.ailed = c.ailed || destination == ailingTopic && !c.lost
 		c.lose()
 		return stomptest.ReplyError(poisonWords, nil, nil, true), "poison"
 	}

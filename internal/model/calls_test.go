@@ -498,6 +498,8 @@ func (w *world) ail(lasts time.Duration) {
 	w.note("%s ails for %v", ailingTopic, lasts)
 	w.mu.Lock()
 	w.ailing = true
+	w.ails++
+	w.ailedFor += lasts
 	w.mu.Unlock()
 	w.cut()
 	time.Sleep(lasts)

@@ -85,10 +85,13 @@ func (w *world) judgeSessionsLocked() {
 	if w.plan.odds > 0 || w.plan.troubles > 0 || w.renewed {
 		return
 	}
-	poison := 0
+	poison, ailing := 0, 0
 	for _, s := range w.subs {
-		if s.destination == poisonTopic {
+		switch s.destination {
+		case poisonTopic:
 			poison++
+		case ailingTopic:
+			ailing++
 		}
 	}
 	for _, s := range w.sends {
@@ -96,14 +99,24 @@ func (w *world) judgeSessionsLocked() {
 			poison++
 		}
 	}
-	sessions := 0
+	sessions, ailed := 0, 0
 	for _, c := range w.conns {
-		if !c.asks {
+		switch {
+		case c.asks:
+		case c.ailed:
+			ailed++
+		default:
 			sessions++
 		}
 	}
 	if most := 12 + 6*poison; sessions > most {
 		w.failLocked("%d sessions, and %d frames were poison", sessions, poison)
+	}
+	// How often ailingTopic is refused depends on for how long it ails, and is bounded apart. What the broker had
+	// accepted before does not end over that: it costs two sessions until it is held back, mostly together with the
+	// others. Then one trial at a time may cost a session, the first at once and each other one after two seconds.
+	if most := 2*ailing + 3*w.ails + int(w.ailedFor/(2*time.Second)); ailed > most {
+		w.failLocked("%d sessions ended over %d subscriptions to %s, which ailed %d times, for %v", ailed, ailing, ailingTopic, w.ails, w.ailedFor)
 	}
 }
 
