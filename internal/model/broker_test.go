@@ -447,7 +447,14 @@ func (w *world) goesLocked(c *connection, f stomptest.Frame, fault string) {
 		}
 	case "ERROR":
 		w.words++
-		if id, ok := f.Lookup("subscription"); ok {
+		_, answers := f.Lookup("receipt-id")
+		id, names := f.Lookup("subscription")
+		if !answers && (!names || w.plan.profile == stomptest.Generic) {
+			// The Client ends a session over an ERROR that names nobody, as Artemis's is about a queue that was deleted;
+			// Generic's names the subscription, and the broker closes the connection behind it.
+			c.lose()
+		}
+		if names {
 			if sub := c.subs[id]; sub != nil {
 				sub.taken, sub.ended = true, true
 				if sent && w.plan.profile == stomptest.RabbitMQ {
