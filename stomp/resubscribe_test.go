@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -189,6 +190,49 @@ func TestWithResubscribe_attempts_on_connections_of_its_own(t *testing.T) {
 			t.Errorf("%+v after %d sessions", st, b.Sessions())
 		}
 	})
+}
+
+// A connection of its own that the server ends over SUBSCRIBE is a refusal as well, and its error one to test for.
+func TestWithResubscribe_attempts_that_end_a_connection_of_its_own(t *testing.T) {
+	for name, way := range map[string]struct {
+		ends  stomptest.Action
+		check func(error) bool
+	}{
+		"without_a_word": {stomptest.CutAfter(), func(err error) bool {
+			return errors.Is(err, stomp.ErrConnectionLost) && errors.Is(err, io.EOF)
+		}},
+		"close": {stomptest.CloseWith(1000, "STOMP died"), func(err error) bool {
+			var closed *stomp.CloseError
+			return errors.As(err, &closed) && !errors.Is(err, stomp.ErrConnectionLost)
+		}},
+	} {
+		rig.Bubble(t, name, func(t *testing.T) {
+			var down atomic.Bool
+			b := refusing(t, stomptest.RabbitMQ, func(stomptest.Event) stomptest.Action {
+				if down.Load() {
+					return way.ends
+				}
+				return stomptest.Pass()
+			})
+			c := rig.Connect(t, b)
+			sub, err := c.NewSubscription(t.Context(), "/queue/bad", stomp.WithReceipt(), stomp.WithResubscribe(
+				stomp.Backoff{Min: time.Millisecond, Max: time.Millisecond, Attempts: 2}))
+			rig.OK(t, err)
+			down.Store(true)
+			b.Cancel("/queue/bad")
+			synctest.Wait()
+			confirmed := rig.Go(func() error { return sub.Confirmed(t.Context()) })
+			rig.Closed(t, sub.C)
+			for _, err := range []error{sub.Err(), <-confirmed} {
+				if !way.check(err) {
+					t.Errorf("the error is %v", err)
+				}
+			}
+			if st := c.Status(); st.State != stomp.StateConnected || b.Sessions() != 1+2 {
+				t.Errorf("%+v after %d sessions", st, b.Sessions())
+			}
+		})
+	}
 }
 
 // What was handed out before is stale, and no ack of it goes out.

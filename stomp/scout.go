@@ -159,6 +159,9 @@ func (sc *scouting) subscribe(ctx context.Context, there *session, more Header) 
 		case <-sc.session.cut:
 		case <-ctx.Done():
 		case <-timer.C:
+			if closed == nil {
+				err = &lostError{fmt.Errorf("the one that asked for the subscription: %w", err)}
+			}
 			return &refusedError{err}
 		}
 	}

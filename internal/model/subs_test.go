@@ -449,7 +449,7 @@ func (s *subscription) closes() {
 		if s.leaving {
 			w.failLocked("%v was being unsubscribed, and ends with %v", s, err)
 		}
-		if !lossy {
+		if !lossy && !w.askedInVainLocked(s) {
 			w.failLocked("%v is restored on the next session, and ends with %v", s, err)
 		}
 	case errors.As(err, &refused), errors.As(err, &closes):
@@ -474,6 +474,20 @@ func (s *subscription) closes() {
 		return
 	}
 	w.failLocked("%v: its channel is closed before Done is", s)
+}
+
+// askedInVainLocked reports whether a connection that asked for a subscription was lost over it, which counts as a
+// refusal, and there is an end to those.
+func (w *world) askedInVainLocked(s *subscription) bool {
+	if s.again == nil || s.again.Attempts == 0 {
+		return false
+	}
+	for _, c := range w.conns {
+		if c.asks && c.lost && c.last[s.id] != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // pending returns the frames that were never acknowledged.
