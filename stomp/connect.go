@@ -17,8 +17,8 @@ import (
 
 // dial makes attempt number n of an effort at an endpoint: credentials, connection, CONNECT, CONNECTED. before is why
 // the last session or attempt ended. Its errors are *ConnectErrors, and leave no connection open.
-func (e *env) dial(ctx context.Context, url string, n int, before error) (*session, error) {
-	a := attempt{cfg: e.cfg, env: e, url: url}
+func (e *env) dial(ctx context.Context, url string, n int, before error, beats beatConfig) (*session, error) {
+	a := attempt{cfg: e.cfg, env: e, url: url, beats: beats}
 	_, _ = a.target() // run says what is wrong with it
 	shown := a.shown
 	// All of the attempt is one user's call: a transport, a dialer's connection and its Close may ignore ctx as well.
@@ -101,7 +101,7 @@ func (a *attempt) run(ctx context.Context, n int, before error) (*session, error
 	if len(wanted.HTTPHeader) > 0 && (a.cfg.dialer != nil || target.Bare()) {
 		return nil, errors.New("WithBeforeConnect: HTTPHeader has entries, and there is no HTTP request")
 	}
-	a.beats = a.cfg.beats.orPromised(a.cfg.dialer == nil && target.Bare(), wanted.Header)
+	a.beats = a.beats.orPromised(a.cfg.dialer == nil && target.Bare(), wanted.Header)
 	hello := a.connectFrame(wanted)
 	encoded, err := a.cfg.encoder(V12).AppendFrame(nil, hello)
 	if err != nil {

@@ -343,13 +343,13 @@ func WithSubscribeHeaderFunc(f func(ctx context.Context) (Header, error)) Subscr
 //
 // RabbitMQ ends the session over a SUBSCRIBE that it refuses, and over one to a queue that was deleted in that
 // session. So there, and on a server that has ended a session over this subscription, it is asked for on a connection
-// of its own first, with the URL of the session, all options of Connect and their functions (the Number of
-// [WithBeforeConnect]'s Attempt is 1, and Err is the refusal), and in a client mode: the first message that waits may
-// come as redelivered, and from a queue with auto-delete:true, which has to be held meanwhile, out of its order. What
-// comes of that ends no session. Only when no such connection can be had for a minute, or CONNECT has a client-id
-// that forbids a second one, the session itself is put at risk. A queue that is exclusive (exclusive:true, or
-// durable:false) is asked for by a new session, as Reconnect makes it; with [WithoutReconnect] such a subscription
-// ends.
+// of its own first, with the URL of the session, all options of Connect but [WithHeartBeat], and their functions (the
+// Number of [WithBeforeConnect]'s Attempt is 1, and Err is the refusal), and in a client mode: the first message that
+// waits may come as redelivered, and from a queue with auto-delete:true, which has to be held meanwhile, out of its
+// order. What comes of that ends no session. Only when no such connection can be had for a minute, or CONNECT has
+// a client-id that forbids a second one, the session itself is put at risk. A queue that is exclusive
+// (exclusive:true, or durable:false) is asked for by a new session, as Reconnect makes it; with [WithoutReconnect]
+// such a subscription ends.
 func WithResubscribe(b Backoff) SubscribeOption {
 	return subscribeOption(func(c *subscribeConfig) { c.again = &b })
 }

@@ -235,6 +235,38 @@ func TestWithResubscribe_attempts_that_end_a_connection_of_its_own(t *testing.T)
 	}
 }
 
+// A connection of its own has no heart-beats: a server that does not answer there, as a relay does to a SUBSCRIBE
+// that it keeps, would end it for their absence, and that is not its refusal.
+func TestWithResubscribe_no_heart_beats_on_a_connection_of_its_own(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var kept atomic.Bool
+		b := refusing(t, stomptest.RabbitMQ, func(stomptest.Event) stomptest.Action {
+			if kept.Load() {
+				return stomptest.Drop()
+			}
+			return stomptest.Pass()
+		})
+		c := rig.Connect(t, b, stomp.WithHeartBeat(time.Second, time.Second))
+		sub, err := c.NewSubscription(t.Context(), "/queue/bad", stomp.WithReceipt(), stomp.WithResubscribe(
+			stomp.Backoff{Min: time.Millisecond, Max: time.Millisecond, Attempts: 1}))
+		rig.OK(t, err)
+		kept.Store(true)
+		b.Cancel("/queue/bad")
+		time.Sleep(40 * time.Second) // more than two connections
+		restored(t, sub, 0)
+		kept.Store(false)
+		time.Sleep(20 * time.Second)
+		restored(t, sub, 1)
+		var beats []string
+		for _, e := range b.Received() {
+			if e.Frame.Command == wire.Connect {
+				beats = append(beats, e.Frame.Get("heart-beat"))
+			}
+		}
+		rig.Equal(t, "heart-beats", beats, append([]string{"1000,1000"}, slices.Repeat([]string{"0,0"}, len(beats)-1)...))
+	})
+}
+
 // What was handed out before is stale, and no ack of it goes out.
 func TestWithResubscribe_promise6_acks(t *testing.T) {
 	for _, mode := range []stomp.AckMode{stomp.AckClient, stomp.AckClientIndividual} {

@@ -11,8 +11,8 @@ import (
 )
 
 // A SUBSCRIBE whose refusal would end the session is sent on a connection of its own first. That is used for nothing
-// else, and is no session of the Client's: it has no loops, and whatever it delivers goes back to the broker when it
-// is closed.
+// else, and is no session of the Client's: it has no loops and no heart-beats, and whatever it delivers goes back to
+// the broker when it is closed.
 
 const (
 	// scoutLimit bounds a connection that asks, and its end.
@@ -123,7 +123,8 @@ func (sc *scouting) converse(ctx context.Context) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	there, err := c.dial(ctx, sc.session.url, 1, before)
+	// Heart-beats are not proposed: nothing would send them, and the server would end the connection for that.
+	there, err := c.dial(ctx, sc.session.url, 1, before, beatConfig{})
 	if err != nil {
 		return nil, err
 	}

@@ -194,7 +194,7 @@ func (v *supervisor) try(ctx context.Context, next plan, attempt int, before err
 		ctx, cancel = context.WithTimeout(ctx, limit)
 		defer cancel()
 	}
-	s, err := v.client.dial(ctx, cfg.urls[next.endpoint], attempt, before)
+	s, err := v.client.dial(ctx, cfg.urls[next.endpoint], attempt, before, cfg.beats)
 	v.client.counters.attempts.Add(1)
 	if err != nil {
 		v.client.counters.failedAttempts.Add(1)

@@ -461,7 +461,6 @@ func (s *subscription) closes() {
 		}
 		switch {
 		case w.plan.odds > 0 || !isPoisonous(err) || s.destination == poisonTopic:
-		case s.destination == appTopic: // no RECEIPT clears it: what others do while it is tried alone counts against it
 		case s.destination != ailingTopic:
 			w.failLocked("%v is no poison, and ends with %v", s, err)
 		case w.confirmed[s.id] && !s.reused && s.again == nil:
