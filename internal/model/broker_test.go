@@ -69,7 +69,6 @@ type connection struct {
 	excused      bool                   // the broker has forgotten what it sent
 	asks         bool                   // it is none of the Client's sessions: it asks for a subscription
 	ailed        bool                   // it ended when ailingTopic was refused
-	before       *connection            // the newest before it
 }
 
 // lose notes that a fault ends it.
@@ -253,6 +252,7 @@ func (w *world) cameLocked(c *connection, f stomptest.Frame, fault string) {
 	switch f.Command {
 	case "CONNECT":
 		c.opened = time.Now()
+		c.asks = f.Get("heart-beat") == "0,0" // which is proposed for no session here
 		if login, ok := f.Lookup("login"); ok {
 			w.usedLocked(&w.logins, show(f), login)
 		}
@@ -311,8 +311,7 @@ func (w *world) subscribeCameLocked(c *connection, f stomptest.Frame, effect, re
 	// Whoever was ended before this connection began is not restored on it.
 	if n, err := strconv.Atoi(f.Get("number")); err == nil && n < len(w.subs) {
 		s := w.subs[n]
-		if c.asks = s.again != nil && f.Get("prefetch-count") == "1"; c.asks {
-			w.newest = c.before
+		if c.asks {
 			s.askedFirst = effect
 		} else {
 			if all := c.cancelled[id]; len(all) > 0 && !s.reused && !s.askedFirst && time.Since(all[len(all)-1]) < time.Minute {
@@ -425,7 +424,10 @@ func (w *world) goesLocked(c *connection, f stomptest.Frame, fault string) {
 	case "CONNECTED":
 		if sent {
 			c.connected = time.Now()
-			c.before, w.newest = w.newest, c
+			if c.asks {
+				break
+			}
+			w.newest = c
 			select {
 			case w.greeted <- c.number:
 			default:
