@@ -76,14 +76,14 @@ func TestGroup_promise14_has_no_goroutine_for_a_member(t *testing.T) {
 			rig.OK(t, err)
 		}
 		synctest.Wait()
-		if n := runtime.NumGoroutine() - before; n != 0 {
+		if n := runtime.NumGoroutine() - before; n > 0 { // below 0: those of other tests have ended
 			t.Errorf("%d goroutines for 1,000 members", n)
 		}
 		for i := range 1000 {
 			rig.Publish(b, fmt.Sprint("/topic/", i), "x")
 		}
 		synctest.Wait()
-		if n := runtime.NumGoroutine() - before; n != 1 {
+		if n := runtime.NumGoroutine() - before; n > 1 {
 			t.Errorf("%d goroutines while frames of 1,000 members wait", n)
 		}
 		for range 1000 {

@@ -285,7 +285,7 @@ func TestSubscribeAs_has_no_goroutine_while_nothing_waits(t *testing.T) {
 			subs = append(subs, typed(t, t.Context(), b, c, 0))
 		}
 		synctest.Wait()
-		if n := runtime.NumGoroutine() - before; n != 0 {
+		if n := runtime.NumGoroutine() - before; n > 0 { // below 0: those of other tests have ended
 			t.Errorf("%d goroutines for 50 subscriptions", n)
 		}
 		rig.Publish(b, "/queue/a", rig.Numbers(1, 50)...)
@@ -293,7 +293,7 @@ func TestSubscribeAs_has_no_goroutine_while_nothing_waits(t *testing.T) {
 			<-sub.C
 		}
 		synctest.Wait()
-		if n := runtime.NumGoroutine() - before; n != 0 {
+		if n := runtime.NumGoroutine() - before; n > 0 {
 			t.Errorf("%d goroutines when all is read", n)
 		}
 	})
