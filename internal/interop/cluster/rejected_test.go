@@ -60,10 +60,15 @@ func rejected(t *testing.T, b *broker.RabbitMQ, queue string, header []stomp.Hea
 		t.Errorf("got %v, want the ctx's error with %q", err, want)
 	}
 
-	sent := make(chan error, 1)
 	began := time.Now()
-	go func() { sent <- send(ctx, "late") }() // ends within ctx
-	time.Sleep(3 * time.Second)               // it is rejected, and then there is room
+	sent, err := c.SendAsync(ctx, queue, []byte("late"), sending(header, stomp.WithRetry())...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The broker handles what a connection sends in its order: when it has answered this, it has rejected that.
+	if _, err := c.NewSubscription(ctx, "/topic/behind-it", stomp.WithReceipt()); err != nil {
+		t.Fatal(err)
+	}
 	sub, err := c.NewSubscription(ctx, queue, subscribing(header, stomp.WithAck(stomp.AckClientIndividual))...)
 	if err != nil {
 		t.Fatal(err)
@@ -80,7 +85,7 @@ func rejected(t *testing.T, b *broker.RabbitMQ, queue string, header []stomp.Hea
 		}
 	}
 	arrived := time.Since(began)
-	if err := <-sent; err != nil {
+	if err := sent.Wait(ctx); err != nil {
 		t.Error(err)
 	}
 	t.Logf("accepted: %d; the one that was rejected arrived %v after it was sent", accepted, arrived.Round(time.Millisecond))
