@@ -41,7 +41,7 @@ func herds(t *testing.T, c *broker.Cluster) {
 			for i := range 2 {
 				began := time.Now()
 				c.Nodes[i].Kill()
-				h.returned(t, ctx, fmt.Sprintf("node %d died", i+1), began)
+				h.returned(t, ctx, fmt.Sprintf("node %d died", i+1), began, h.urls[i])
 			}
 			h.leave()
 			start(t, c)
@@ -57,7 +57,7 @@ func herds(t *testing.T, c *broker.Cluster) {
 			began := time.Now()
 			start(t, c)
 			t.Logf("all nodes were killed, and needed %v to start", time.Since(began).Round(100*time.Millisecond))
-			h.returned(t, ctx, "after that", time.Now())
+			h.returned(t, ctx, "after that", time.Now(), "")
 		})
 	}
 }
@@ -128,14 +128,14 @@ func (h *herd) spread() []int {
 	return spread
 }
 
-// returned waits until all clients have a session again, and tells how that went since then.
-func (h *herd) returned(t *testing.T, ctx context.Context, what string, then time.Time) {
+// returned waits until all clients have a session again, and tells how that went since then. A session from before that
+// with the node at dead is none: its client has yet to notice.
+func (h *herd) returned(t *testing.T, ctx context.Context, what string, then time.Time, dead string) {
 	t.Helper()
-	time.Sleep(100 * time.Millisecond) // until each has noticed
 	var took []time.Duration
 	for _, c := range h.clients {
 		for st := range c.Watch(ctx) {
-			if st.State == stomp.StateConnected {
+			if st.State == stomp.StateConnected && (st.Session.URL != dead || st.Since.After(then)) {
 				if st.Since.After(then) {
 					took = append(took, st.Since.Sub(then))
 				}
