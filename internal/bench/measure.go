@@ -78,6 +78,7 @@ var Measures = []Measure{
 	receiving("receive, bodies of 4 KiB", "body=4096", 1, 4<<10),
 	receiving("receive, bodies of 64 KiB", "body=65536", 1, 64<<10),
 	receiving("receive, 10,000 subscriptions taking turns", "subscriptions=10000", 10_000, bodySize),
+	grouping,
 	sending,
 	confirming("send with a receipt, 64 outstanding", 64, perOperation),
 	confirming("send with a receipt, one at a time, p50", 1, perLap),
@@ -91,6 +92,8 @@ var Measures = []Measure{
 }
 
 var (
+	grouping = Measure{Name: "receive, 1,000 members of a Group on one channel", Bench: "Receive/members=1000", Count: 3, kind: perOperation,
+		variants: three(receiveBare(1000, bodySize), groupClient(1000), groupMinimal(1000))}
 	sending = Measure{Name: "send, one goroutine, no receipt", Bench: "Send", Count: 0, kind: perOperation,
 		variants: three(sendBare, sendClient, sendMinimal)}
 	echoing = Measure{Name: "send and receive, one at a time, p50", Bench: "RoundTrip", Count: 2, kind: perLap,

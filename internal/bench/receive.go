@@ -46,10 +46,7 @@ func receiveClient(subscriptions, body int) opener {
 				func(id string) (<-chan stomp.Frame, error) {
 					return c.Subscribe(ctx, destination, stomp.WithID(id))
 				},
-				func(n int) error {
-					return c.Send(context.Background(), peer.Flood, nil,
-						stomp.WithHeader("count", strconv.Itoa(n)), stomp.WithHeader("size", strconv.Itoa(body)))
-				}, c.Err)
+				func(n int) error { return floodClient(c, n, body) }, c.Err)
 		})
 	}
 }
@@ -60,9 +57,71 @@ func receiveMinimal(subscriptions, body int) opener {
 		return withMinimal(ctx, at, func(c *minimal.Client) (func(int) error, error) {
 			return takeTurns(subscriptions,
 				func(id string) (<-chan minimal.Frame, error) { return c.Subscribe(ctx, destination, id) },
-				func(n int) error { return c.Write(context.Background(), peer.FloodRequest(n, body)) }, c.Err)
+				func(n int) error { return floodMinimal(c, n, body) }, c.Err)
 		})
 	}
+}
+
+// groupClient takes messages from the channel of a Group with that many members.
+func groupClient(members int) opener {
+	return func(ctx context.Context, at place) (*load, error) {
+		return withClient(ctx, at, func(c *stomp.Client) (func(int) error, error) {
+			g, err := c.NewGroup(context.Background()) // until the Client is closed
+			if err != nil {
+				return nil, err
+			}
+			for i := range members {
+				if _, err := g.Add(ctx, destination, stomp.WithID(subscriptionID(i))); err != nil {
+					return nil, err
+				}
+			}
+			return takeFrom(members, g.C, func(n int) error { return floodClient(c, n, bodySize) }, c.Err)
+		})
+	}
+}
+
+// groupMinimal does the same with a minimal client.
+func groupMinimal(members int) opener {
+	return func(ctx context.Context, at place) (*load, error) {
+		return withMinimal(ctx, at, func(c *minimal.Client) (func(int) error, error) {
+			g, err := c.NewGroup()
+			if err != nil {
+				return nil, err
+			}
+			for i := range members {
+				if err := g.Add(ctx, destination, subscriptionID(i)); err != nil {
+					return nil, err
+				}
+			}
+			return takeFrom(members, g.C, func(n int) error { return floodMinimal(c, n, bodySize) }, c.Err)
+		})
+	}
+}
+
+// floodClient asks the peer for n messages.
+func floodClient(c *stomp.Client, n, body int) error {
+	return c.Send(context.Background(), peer.Flood, nil,
+		stomp.WithHeader("count", strconv.Itoa(n)), stomp.WithHeader("size", strconv.Itoa(body)))
+}
+
+func floodMinimal(c *minimal.Client, n, body int) error {
+	return c.Write(context.Background(), peer.FloodRequest(n, body))
+}
+
+// takeFrom returns what asks the peer for n messages and takes them from the one
+// channel of that many subscriptions.
+func takeFrom[F any](subscriptions int, messages <-chan F, flood func(n int) error, ended func() error) (func(n int) error, error) {
+	return subscribed(subscriptions, func(n int) error {
+		if err := flood(n); err != nil {
+			return err
+		}
+		for range n {
+			if _, open := <-messages; !open {
+				return closedError(ended())
+			}
+		}
+		return nil
+	})
 }
 
 // takeTurns subscribes, and returns what asks the peer for n messages and takes

@@ -3,7 +3,7 @@
 // nothing else, as well as we can. The contract is this:
 //
 //   - A message comes out of the channel of the subscription that it names, in
-//     order, and is its receiver's to keep.
+//     order, and is its receiver's to keep. Subscriptions may share a channel.
 //   - Send may be called by any goroutine. It has the caller's body back when it
 //     returns, and the frames of one caller keep their order.
 //   - A receipt goes to the Send that asked for it, by its id.
@@ -56,7 +56,8 @@ type Client struct {
 	last    atomic.Uint64 // the id of the last receipt
 
 	mu            sync.Mutex               // guards the following
-	subscriptions map[string]chan Frame    // nil once the reader has ended
+	subscriptions map[string]chan Frame    // by id; nil once the reader has ended
+	channels      []chan Frame             // those in subscriptions, each once; closed by the reader
 	receipts      map[string]chan struct{} // closed when the receipt has come
 }
 
@@ -99,17 +100,54 @@ func (c *Client) Err() error {
 
 // Subscribe returns the channel that messages for id come out of.
 func (c *Client) Subscribe(ctx context.Context, destination, id string) (<-chan Frame, error) {
+	messages, err := c.open()
+	if err != nil {
+		return nil, err
+	}
+	return messages, c.route(ctx, destination, id, messages)
+}
+
+// A Group is several subscriptions with one channel.
+type Group struct {
+	C        <-chan Frame // closed when the connection has ended
+	client   *Client
+	messages chan Frame
+}
+
+// NewGroup makes a Group without subscriptions.
+func (c *Client) NewGroup() (*Group, error) {
+	messages, err := c.open()
+	return &Group{messages, c, messages}, err
+}
+
+// Add subscribes.
+func (g *Group) Add(ctx context.Context, destination, id string) error {
+	return g.client.route(ctx, destination, id, g.messages)
+}
+
+// open makes a channel that the reader closes when it ends.
+func (c *Client) open() (chan Frame, error) {
 	messages := make(chan Frame, Room)
 	c.mu.Lock()
 	ended := c.subscriptions == nil
 	if !ended {
-		c.subscriptions[id] = messages
+		c.channels = append(c.channels, messages)
 	}
 	c.mu.Unlock()
 	if ended {
 		return nil, c.Err()
 	}
-	return messages, c.Write(ctx, fmt.Appendf(nil, "SUBSCRIBE\nid:%s\ndestination:%s\nack:auto\n\n\x00", id, destination))
+	return messages, nil
+}
+
+// route has messages for id come out of a channel.
+func (c *Client) route(ctx context.Context, destination, id string, messages chan Frame) error {
+	c.mu.Lock()
+	if c.subscriptions != nil {
+		c.subscriptions[id] = messages
+	}
+	c.mu.Unlock()
+	return c.Write(ctx, fmt.Appendf(nil, "SUBSCRIBE\nid:%s\ndestination:%s\nack:auto\n\n\x00", id, destination))
 }
 
 // Send sends a message.
@@ -174,8 +212,8 @@ func (c *Client) passTurn() { <-c.turn }
 func (c *Client) read() {
 	c.err = c.handOut()
 	c.mu.Lock()
-	ended := c.subscriptions
-	c.subscriptions = nil
+	ended := c.channels
+	c.subscriptions, c.channels = nil, nil
 	c.mu.Unlock()
 	for _, messages := range ended {
 		close(messages)
