@@ -16,7 +16,7 @@ type Message[T any] struct {
 // SubscribeAs is [Client.NewSubscription] with each frame decoded by decode, in order of arrival, one at a time, in a
 // goroutine of the subscription that runs while messages wait. A frame that does not decode is delivered with the
 // error in its Err, and can be acknowledged or refused like any other. decode must not end the Client. Its panics are
-// not recovered: they end the process.
+// not recovered: they end the process, and so does runtime.Goexit, which the Fatal of a test calls.
 //
 // The channel has no buffer: when ctx ends, the message about to be delivered is dropped with those that wait.
 func SubscribeAs[T any](ctx context.Context, c *Client, destination string, decode func(Frame) (T, error), opts ...SubscribeOption) (*Subscription[Message[T]], error) {
@@ -41,7 +41,7 @@ func (d *decoder[T]) Close() { close(d.out) }
 
 func (d *decoder[T]) Send(f Frame, converted func() bool, cut, yield <-chan struct{}) bool {
 	m := Message[T]{Frame: f}
-	m.Value, m.Err = d.decode(f)
+	m.Value, m.Err = d.decoded(f)
 	if !converted() {
 		return false
 	}
@@ -52,6 +52,24 @@ func (d *decoder[T]) Send(f Frame, converted func() bool, cut, yield <-chan stru
 	case <-yield:
 	}
 	return false
+}
+
+// decoded calls decode. One that ends its goroutine, which is the subscription's, would leave the channel silent and
+// open for ever.
+func (d *decoder[T]) decoded(f Frame) (T, error) {
+	returned := false
+	defer func() {
+		if returned {
+			return
+		}
+		if text := recover(); text != nil {
+			panic(text) // the stack that led to it is still there
+		}
+		panic(fmt.Sprintf("stomp: the decode of SubscribeAs has ended its goroutine at message %q from %s (runtime.Goexit, as by FailNow and Fatal of a test)", f.MessageID(), f.Destination()))
+	}()
+	v, err := d.decode(f)
+	returned = true
+	return v, err
 }
 
 // SubscribeJSON is [SubscribeAs] for JSON bodies. It returns the channel alone, like [Client.Subscribe].

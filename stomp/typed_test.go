@@ -210,13 +210,30 @@ func (slowWords) Error() string {
 
 func brokenDecode(stomp.Frame) (int, error) { panic(slowWords{}) }
 
+// leavingDecode ends its goroutine, as the Fatal of a test does.
+func leavingDecode(stomp.Frame) (int, error) {
+	runtime.Goexit()
+	return 0, nil
+}
+
 // A decode that panics ends the process, with the stack that leads to it. Nobody sees the channel closed before.
 func TestSubscribeAs_panic_of_decode_ends_the_process(t *testing.T) {
+	endsTheProcess(t, brokenDecode, "panic: ", "these are slow words", "brokenDecode(", "typed_test.go:")
+}
+
+// A decode that ends its goroutine ends the process as well: its channel would stay silent and open.
+func TestSubscribeAs_decode_that_ends_its_goroutine_ends_the_process(t *testing.T) {
+	endsTheProcess(t, leavingDecode, "panic: stomp: the decode of SubscribeAs has ended its goroutine", `message "`, "from /queue/a")
+}
+
+// endsTheProcess subscribes by decode, in a process of its own, and wants words from its end.
+func endsTheProcess(t *testing.T, decode func(stomp.Frame) (int, error), words ...string) {
+	t.Helper()
 	const child = "WEBSTOMP_TEST_PANIC"
 	if os.Getenv(child) != "" {
 		b := rig.NewBroker(t)
 		c := rig.Connect(t, b)
-		sub, err := stomp.SubscribeAs(t.Context(), c, "/queue/a", brokenDecode, stomp.WithReceipt())
+		sub, err := stomp.SubscribeAs(t.Context(), c, "/queue/a", decode, stomp.WithReceipt())
 		rig.OK(t, err)
 		rig.Publish(b, "/queue/a", "1")
 		<-sub.C
@@ -228,7 +245,7 @@ func TestSubscribeAs_panic_of_decode_ends_the_process(t *testing.T) {
 	if err == nil {
 		t.Fatalf("the process ended in peace: %s", said)
 	}
-	for _, want := range []string{"panic: ", "these are slow words", "brokenDecode(", "typed_test.go:"} {
+	for _, want := range words {
 		if !strings.Contains(string(said), want) {
 			t.Errorf("%q is not in what the process said:\n%s", want, said)
 		}
