@@ -99,8 +99,11 @@ func (t *Telemetry) destination(name string) *destination {
 }
 
 // temporaryPrefixes begin the destinations that end with a connection, as their owner and as everybody else writes
-// them: those that Request makes, and what RabbitMQ, ActiveMQ and OpenMQ make of them.
-var temporaryPrefixes = []string{"/temp-queue/", "/temp-topic/", "/reply-queue/", "/remote-temp-queue/", "/remote-temp-topic/"}
+// them: those that Request makes, what RabbitMQ, ActiveMQ and OpenMQ make of them, and RabbitMQ's queues without a
+// name of their own.
+var temporaryPrefixes = []string{
+	"/temp-queue/", "/temp-topic/", "/reply-queue/", "/remote-temp-queue/", "/remote-temp-topic/", "/queue/amq.gen-", "/amq/queue/amq.gen-",
+}
 
 func isTemporary(destination string) bool {
 	for _, prefix := range temporaryPrefixes {

@@ -3,6 +3,7 @@ package stompotel_test
 import (
 	"context"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -20,6 +21,7 @@ import (
 	"github.com/webstomp/webstomp/internal/rig"
 	"github.com/webstomp/webstomp/stomp"
 	"github.com/webstomp/webstomp/stomp/stompotel"
+	"github.com/webstomp/webstomp/stomp/stomptest"
 )
 
 func TestMain(m *testing.M) { leak.Main(m) }
@@ -149,4 +151,12 @@ func line(name string, attributes attribute.Set, value any) string {
 func (l *lab) wantMetrics(what, prefix string, want ...string) {
 	l.t.Helper()
 	rig.Equal(l.t, what, l.metrics(prefix), want)
+}
+
+// host returns the host that a broker's URL names.
+func host(t testing.TB, b *stomptest.Broker) string {
+	t.Helper()
+	u, err := url.Parse(b.URL())
+	rig.OK(t, err)
+	return u.Hostname()
 }
