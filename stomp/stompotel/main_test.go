@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
@@ -160,3 +161,6 @@ func host(t testing.TB, b *stomptest.Broker) string {
 	rig.OK(t, err)
 	return u.Hostname()
 }
+
+// patience bounds a test against a real server, whose start takes seconds.
+const patience = time.Minute
