@@ -74,7 +74,7 @@
 //	stomp.client.repaired.frames           {frame}         counter  received with a wrong content-length
 //	stomp.client.stalls                    {stall}         counter  times that a full queue stopped reading
 //	stomp.client.errors                    {error}         counter  ERRORs of the broker, after CONNECTED
-//	stomp.client.stray.errors              {error}         counter  those for a receipt or subscription not known
+//	stomp.client.stray.errors              {error}         counter  those for what is no longer known
 //	stomp.client.receipts.pending          {receipt}       state    asked for and not answered yet
 //	stomp.client.subscriptions             {subscription}  state    open
 //	stomp.client.reply_queues              {queue}         state    of Request

@@ -43,7 +43,7 @@ var clientCounters = []observable[stomp.Stats]{
 	{"stomp.client.repaired.frames", "{frame}", "Frames received with a wrong content-length.", neither, func(s *stomp.Stats) int64 { return int64(s.Repaired) }, nil, nil},
 	{"stomp.client.stalls", "{stall}", "Times that a full queue stopped reading (OverflowBlock).", neither, func(s *stomp.Stats) int64 { return int64(s.Stalls) }, nil, nil},
 	{"stomp.client.errors", "{error}", "ERRORs of the broker, after CONNECTED.", neither, func(s *stomp.Stats) int64 { return int64(s.Errors) }, nil, nil},
-	{"stomp.client.stray.errors", "{error}", "Those of them for a receipt or subscription no longer known.", neither, func(s *stomp.Stats) int64 { return int64(s.StrayErrors) }, nil, nil},
+	{"stomp.client.stray.errors", "{error}", "ERRORs of the broker for a receipt or subscription no longer known.", neither, func(s *stomp.Stats) int64 { return int64(s.StrayErrors) }, nil, nil},
 }
 
 // What a Client has.

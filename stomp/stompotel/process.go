@@ -64,7 +64,8 @@ func (t *Telemetry) Process(ctx context.Context, f stomp.Frame, handle func(ctx 
 	return err
 }
 
-// Ack is [stomp.Frame.Ack] with a span, which is a child of the one in ctx and links to the message's producer.
+// Ack is [stomp.Frame.Ack] with a span, which is a child of the one in ctx and links to the message's producer. With
+// no span in ctx it is a child of the producer's, unless [WithLinkedTraces] is given.
 func (t *Telemetry) Ack(ctx context.Context, f stomp.Frame, opts ...stomp.FrameOption) error {
 	return t.settle(ctx, opAck, f, stomp.Frame.Ack, opts)
 }
@@ -76,6 +77,9 @@ func (t *Telemetry) Nack(ctx context.Context, f stomp.Frame, opts ...stomp.Frame
 
 func (t *Telemetry) settle(ctx context.Context, op int, f stomp.Frame, how func(stomp.Frame, context.Context, ...stomp.FrameOption) error, opts []stomp.FrameOption) error {
 	producer := creationContext(t.propagator(), Carrier{&f.Header})
+	if !t.cfg.linked && !trace.SpanContextFromContext(ctx).IsValid() {
+		ctx = trace.ContextWithRemoteSpanContext(ctx, producer) // or none
+	}
 	o := t.begin(ctx, op, trace.SpanKindClient, f.Destination(), linkTo(producer), messageAttributes(f)...)
 	err := how(f, o.ctx, opts...)
 	failure := errorType(err)

@@ -324,6 +324,26 @@ func TestTelemetry_Process_survives_no_panic(t *testing.T) {
 	})
 }
 
+// An ACK belongs to the trace of its ctx, else to the message's; with WithLinkedTraces to its ctx's alone.
+func TestTelemetry_Ack_is_in_the_trace_of_its_ctx_or_message(t *testing.T) {
+	for name, opts := range map[string][]stompotel.Option{"parent": nil, "linked": {stompotel.WithLinkedTraces()}} {
+		rig.Bubble(t, name, func(t *testing.T) {
+			l := newLab(t)
+			made, f := deliver(t, l, [][2]string{{"traceparent", someone}}, opts...)
+			rig.ErrorIs(t, made.Ack(t.Context(), f), stomp.ErrNotAckable) // in auto mode
+			s := l.takeOne()
+			if child := traceparent(s.Parent()) == someone; child != (name == "parent") || traceparent(s.Links()[0].SpanContext) != someone {
+				t.Errorf("parent %v, links %v", s.Parent(), s.Links())
+			}
+			ctx, span := l.tracer.Start(t.Context(), "settle")
+			made.Nack(ctx, f)
+			span.End()
+			ended := l.take()
+			isChild(t, ended[0], ended[1])
+		})
+	}
+}
+
 // A frame that nobody delivered, of a test perhaps, has what it has.
 func TestTelemetry_Start_of_a_frame_without_anything(t *testing.T) {
 	l := newLab(t)
