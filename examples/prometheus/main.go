@@ -145,11 +145,11 @@ func publish(ctx context.Context, client *stomp.Client, every time.Duration) err
 
 // work makes orders until ctx ends. One in ten fails at first.
 func work(ctx context.Context, client *stomp.Client, telemetry *stompotel.Telemetry) error {
-	orders, err := client.Subscribe(ctx, queue, stomp.WithAck(stomp.AckClientIndividual), stomp.WithReceipt())
+	orders, err := client.NewSubscription(ctx, queue, stomp.WithAck(stomp.AckClientIndividual), stomp.WithReceipt())
 	if err != nil {
 		return unlessEnded(ctx, err)
 	}
-	for order := range orders {
+	for order := range orders.C {
 		settle := telemetry.Ack
 		if err := telemetry.Process(ctx, order, func(context.Context) error { return makeOrder(order) }); err != nil {
 			settle = telemetry.Nack // RabbitMQ and the embedded broker deliver it again
@@ -158,7 +158,7 @@ func work(ctx context.Context, client *stomp.Client, telemetry *stompotel.Teleme
 			return unlessEnded(ctx, err)
 		}
 	}
-	return unlessEnded(ctx, client.Err())
+	return unlessEnded(ctx, orders.Err())
 }
 
 func makeOrder(order stomp.Frame) error {
