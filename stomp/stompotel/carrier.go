@@ -11,8 +11,8 @@ import (
 var _ propagation.TextMapCarrier = Carrier{}
 
 // Carrier lets a propagator read and write the entries of a header, for whoever makes spans otherwise than
-// [Telemetry] does. It has no Values on purpose: of a repeated name the first entry counts (STOMP 1.2, Repeated Header
-// Entries; clause F8), and what stands behind it is history.
+// [Telemetry] does. Header must not be nil. It has no Values on purpose: of a repeated name the first entry counts
+// (STOMP 1.2, Repeated Header Entries; clause F8), and what stands behind it is history.
 type Carrier struct{ Header *stomp.Header }
 
 // Get returns the value of the first entry with that name, or "". STOMP's names are case-sensitive; an entry in

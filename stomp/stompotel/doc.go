@@ -68,7 +68,7 @@
 //	stomp.client.connect.failures          {attempt}       counter  attempts that failed
 //	stomp.client.frames                    {frame} (d)     counter  of all commands
 //	stomp.client.io                        By (d)          counter  after the handshake, without TLS
-//	stomp.client.heart_beats               {heart_beat} (d) counter
+//	stomp.client.heart_beats               {beat} (d)      counter
 //	stomp.client.dropped.frames            {frame}         counter  that no consumer got
 //	stomp.client.unmatched.frames          {frame}         counter  MESSAGEs that no subscription claimed
 //	stomp.client.repaired.frames           {frame}         counter  received with a wrong content-length

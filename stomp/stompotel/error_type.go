@@ -11,8 +11,8 @@ import (
 	"github.com/webstomp/webstomp/stomp"
 )
 
-// errPanic is the outcome of a handler that panics.
-var errPanic = errors.New("the handler panicked")
+// errPanic is the outcome of a handler that does not return.
+var errPanic = errors.New("the handler did not return: it panicked, or called runtime.Goexit")
 
 // errorWords are the values of error.type for the errors that an error may match. The first counts: the broker's own
 // words say more than the loss of the connection that came of them.

@@ -3,6 +3,7 @@ package stompotel_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -142,25 +143,35 @@ func TestTelemetry_Observe_counters_never_go_back(t *testing.T) {
 		c := rig.Connect(t, b, made.ConnectOption())
 		l.observe(made, c)
 		for _, life := range []struct {
-			messages int
-			want     string // "": nobody asks
-		}{{5, "5"}, {2, "7"}, {3, ""}, {1, "8"}} {
+			destination string
+			messages    int
+			want        string // "": nobody asks
+			collected   bool   // again, when it has ended
+		}{
+			{"/topic/prices", 5, "5", false}, {"/topic/prices", 2, "7", false}, {"/topic/prices", 3, "", false}, {"/topic/prices", 1, "8", true},
+			{"/topic/prices", 4, "12", false}, {"/topic/others", 6, "6", false},
+		} {
 			ctx, end := context.WithCancel(t.Context())
-			sub, err := c.NewSubscription(ctx, "/topic/prices", stomp.WithReceipt(), stomp.WithID("same"))
+			sub, err := c.NewSubscription(ctx, life.destination, stomp.WithReceipt(), stomp.WithID("same"))
 			rig.OK(t, err)
 			for range life.messages {
-				b.Publish("/topic/prices", nil, []byte("x"))
+				b.Publish(life.destination, nil, []byte("x"))
 			}
 			synctest.Wait()
-			if life.want != "" {
-				l.wantMetrics("received", "stomp.subscription.received", "stomp.subscription.received.messages 1 pipe.test /topic/prices: "+life.want)
+			want := "stomp.subscription.received.messages 1 pipe.test " + life.destination + ": " + life.want
+			if life.want != "" && !slices.Contains(l.metrics("stomp.subscription.received"), want) {
+				t.Errorf("not %q but %v", want, l.metrics("stomp.subscription.received"))
 			}
 			end()
 			<-sub.Done()
 			synctest.Wait()
+			if life.collected {
+				l.wantMetrics("open", "stomp.subscription.open")
+			}
 		}
 		l.wantMetrics("open", "stomp.subscription.open")
-		l.wantMetrics("received", "stomp.subscription.received", "stomp.subscription.received.messages 1 pipe.test /topic/prices: 8")
+		l.wantMetrics("received", "stomp.subscription.received", "stomp.subscription.received.messages 1 pipe.test /topic/others: 6",
+			"stomp.subscription.received.messages 1 pipe.test /topic/prices: 12")
 	})
 }
 

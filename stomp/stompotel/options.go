@@ -26,8 +26,8 @@ type config struct {
 	template   func(destination string) string // nil: none
 }
 
-// defaultLimit is how many destinations have a name of their own in metrics: each has up to 60 time series, most of
-// them buckets.
+// defaultLimit is how many destinations have a name of their own in metrics. To Prometheus each is up to 79 time series
+// without those of errors: 17 for each of four histograms, 2 counters of messages, 9 of subscriptions.
 const defaultLimit = 100
 
 func newConfig(opts []Option) (config, error) {
@@ -85,7 +85,8 @@ func WithDestinationTemplate(f func(destination string) string) Option {
 }
 
 // WithDestinationLimit bounds how many destinations, templates among them, metrics and span names tell apart. The
-// default is 100. The first that are seen have their names; all later ones are _OTHER together in metrics, and are left
+// default is 100; one that is sent to, received from and acknowledged is some 80 time series to Prometheus, most of them
+// buckets. The first that are seen have their names; all later ones are _OTHER together in metrics, and are left
 // out of span names, whose attributes always have the destination. Temporary queues ([Client.Request]'s) count for
 // none: they have no name in either. 0 names none.
 //

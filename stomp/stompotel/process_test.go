@@ -315,7 +315,7 @@ func TestTelemetry_Process_survives_no_panic(t *testing.T) {
 			}()
 			made.Process(t.Context(), f, func(context.Context) error { panic("spilt") })
 		}()
-		rig.Equal(t, "the span", describe(l.takeOne())[:2], []string{`process /queue/orders consumer Error "the handler panicked"`, "error.type=panic"})
+		rig.Equal(t, "the span", describe(l.takeOne())[:2], []string{`process /queue/orders consumer Error "the handler did not return: it panicked, or called runtime.Goexit"`, "error.type=panic"})
 		_, done := made.Start(t.Context(), f)
 		done(nil)
 		done(errors.New("late"))

@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/baggage"
 	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	sdk "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 
@@ -296,6 +297,32 @@ func TestNew_uses_the_globals(t *testing.T) {
 		otel.SetTextMapPropagator(propagation.TraceContext{})
 		rig.OK(t, c.Send(ctx, "/queue/a", nil, stomp.WithReceipt()))
 		rig.Equal(t, "with one", sends(b, "traceparent"), []string{traceparent(span.SpanContext())})
+	})
+}
+
+// Durations have the unit and the buckets that the conventions ask for.
+func TestTelemetry_durations_are_in_seconds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLab(t)
+		made, f := deliver(t, l, nil)
+		made.Process(t.Context(), f, func(context.Context) error { return made.Ack(t.Context(), f) })
+		var all metricdata.ResourceMetrics
+		rig.OK(t, l.reader.Collect(t.Context(), &all))
+		found := 0
+		for _, m := range all.ScopeMetrics[0].Metrics {
+			data, ok := m.Data.(metricdata.Histogram[float64])
+			if !ok {
+				continue
+			}
+			found++
+			if m.Unit != "s" {
+				t.Errorf("the unit of %s is %q", m.Name, m.Unit)
+			}
+			rig.Equal(t, m.Name, data.DataPoints[0].Bounds, []float64{0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10})
+		}
+		if found != 2 {
+			t.Errorf("%d histograms, want that of ack and that of process", found)
+		}
 	})
 }
 
