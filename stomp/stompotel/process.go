@@ -19,7 +19,7 @@ const (
 	keyRedelivered  = attribute.Key("stomp.redelivered")     // true: the broker has sent it before; else it is missing
 )
 
-// Start begins the processing of a delivered frame: it counts the message as consumed and starts a span, which the
+// Start begins the processing of a delivered frame, of a typed subscription its Message's Frame: it counts the message as consumed and starts a span, which the
 // ctx that it returns carries. What is sent with that ctx, [stomp.Client.Reply] included, belongs to it. done ends the
 // span with the outcome, nil for success, and must be called; only its first call counts. It does not acknowledge:
 // [Telemetry.Ack] does.
@@ -29,17 +29,14 @@ const (
 // no trace context, or a broken one, the span is a child of the one in ctx. Baggage that came with the message is in
 // the ctx returned.
 func (t *Telemetry) Start(ctx context.Context, f stomp.Frame) (_ context.Context, done func(error)) {
-	propagator, carrier := t.propagator(), Carrier{&f.Header}
-	local := trace.SpanContextFromContext(ctx)
-	producer := creationContext(propagator, carrier)
+	local := trace.SpanFromContext(ctx)
+	ctx = t.propagator().Extract(trace.ContextWithSpanContext(ctx, trace.SpanContext{}), Carrier{&f.Header})
+	producer := trace.SpanContextFromContext(ctx)
 	links := linkTo(producer)
-	switch came := propagator.Extract(ctx, carrier); {
-	case t.cfg.linked:
-		ctx = trace.ContextWithSpan(came, trace.SpanFromContext(ctx))
-	case producer.IsValid():
-		ctx, links = came, linkTo(producer, local)
-	default:
-		ctx = came
+	if t.cfg.linked || !producer.IsValid() {
+		ctx = trace.ContextWithSpan(ctx, local)
+	} else {
+		links = linkTo(producer, local.SpanContext())
 	}
 	o := t.begin(ctx, opProcess, trace.SpanKindConsumer, f.Destination(), links, append(messageAttributes(f),
 		semconv.MessagingMessageBodySize(len(f.Body)))...)
@@ -64,7 +61,7 @@ func (t *Telemetry) Process(ctx context.Context, f stomp.Frame, handle func(ctx 
 	return err
 }
 
-// Ack is [stomp.Frame.Ack] with a span, which is a child of the one in ctx and links to the message's producer. With
+// Ack is [stomp.Frame.Ack] with a span (an ACK in a transaction, [stomp.Transaction.Ack], has none), which is a child of the one in ctx and links to the message's producer. With
 // no span in ctx it is a child of the producer's, unless [WithLinkedTraces] is given.
 func (t *Telemetry) Ack(ctx context.Context, f stomp.Frame, opts ...stomp.FrameOption) error {
 	return t.settle(ctx, opAck, f, stomp.Frame.Ack, opts)
