@@ -163,4 +163,4 @@ func host(t testing.TB, b *stomptest.Broker) string {
 }
 
 // patience bounds a test against a real server, whose start takes seconds.
-const patience = time.Minute
+const patience = 2 * time.Minute

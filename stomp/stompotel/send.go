@@ -14,7 +14,8 @@ import (
 // ConnectOption is a [stomp.WithSendHook] that makes a span of each call that sends, and writes the trace context into
 // the SEND's header. The span is a child of the one in the call's ctx and ends with what the call returns: acceptance,
 // the RECEIPT, for SendAsync the Receipt's outcome, for Request the reply's. However often WithRetry sends, across
-// reconnects too, it is one span. Give it behind hooks that encrypt or compress, to see what is sent, or before them.
+// reconnects too, it is one span. Among several hooks its place decides which body's size it sees: before or after
+// encryption.
 //
 // A SEND that has a trace context of its own, from [stomp.WithHeader], keeps that, and the span links to it; one that
 // is broken is replaced.

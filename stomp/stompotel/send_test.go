@@ -10,6 +10,8 @@ import (
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/baggage"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/metric/noop"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	sdk "go.opentelemetry.io/otel/sdk/trace"
@@ -283,8 +285,9 @@ func TestTelemetry_send_fails_over_a_propagator_with_a_reserved_entry(t *testing
 // The global propagator is asked at each call: it may be set after New. Without a tracer provider of its own the
 // Telemetry uses the global one, which does nothing here: the context of the caller travels all the same.
 func TestNew_uses_the_globals(t *testing.T) {
-	was := otel.GetTextMapPropagator()
-	defer otel.SetTextMapPropagator(was)
+	none := propagation.NewCompositeTextMapPropagator()
+	otel.SetTextMapPropagator(none)
+	defer otel.SetTextMapPropagator(none)
 	made, err := stompotel.New(stompotel.WithTracerProvider(nil), stompotel.WithMeterProvider(nil), stompotel.WithPropagator(nil))
 	rig.OK(t, err)
 	synctest.Test(t, func(t *testing.T) {
@@ -322,6 +325,43 @@ func TestTelemetry_durations_are_in_seconds(t *testing.T) {
 		}
 		if found != 2 {
 			t.Errorf("%d histograms, want that of ack and that of process", found)
+		}
+	})
+}
+
+// failing makes meters that do not make one kind of instrument.
+type failing struct {
+	noop.MeterProvider
+	histograms, counters error
+}
+
+func (f failing) Meter(string, ...metric.MeterOption) metric.Meter { return failingMeter{failing: f} }
+
+type failingMeter struct {
+	noop.Meter
+	failing failing
+}
+
+func (m failingMeter) Float64Histogram(string, ...metric.Float64HistogramOption) (metric.Float64Histogram, error) {
+	return noop.Float64Histogram{}, m.failing.histograms
+}
+
+func (m failingMeter) Int64ObservableCounter(string, ...metric.Int64ObservableCounterOption) (metric.Int64ObservableCounter, error) {
+	return noop.Int64ObservableCounter{}, m.failing.counters
+}
+
+// What a meter does not make is an error; after one of Observe, it may be tried again.
+func TestTelemetry_errors_of_a_meter(t *testing.T) {
+	why := errors.New("no such instrument")
+	_, err := stompotel.New(stompotel.WithMeterProvider(failing{histograms: why}))
+	rig.ErrorIs(t, err, why)
+	made, err := stompotel.New(stompotel.WithMeterProvider(failing{counters: why}))
+	rig.OK(t, err)
+	synctest.Test(t, func(t *testing.T) {
+		c := rig.Connect(t, rig.PipeBroker(t))
+		for range 2 {
+			_, err := made.Observe(c)
+			rig.ErrorIs(t, err, why)
 		}
 	})
 }
