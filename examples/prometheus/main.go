@@ -1,0 +1,190 @@
+// Prometheus is a service that can be watched: it publishes orders, makes those that it receives, and has
+// OpenTelemetry's metrics of both on /metrics, as Prometheus scrapes them; with -spans it prints each span. It runs on
+// the embedded broker, or with -url on a real one, until Ctrl-C.
+//
+//	cd examples/prometheus
+//	go run . -spans
+//	go run . -url ws://127.0.0.1:15674/ws -login guest -passcode guest
+//	curl http://127.0.0.1:9464/metrics
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	client_golang "github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"go.opentelemetry.io/otel/exporters/prometheus"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/trace"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/webstomp/webstomp/stomp"
+	"github.com/webstomp/webstomp/stomp/stompotel"
+	"github.com/webstomp/webstomp/stomp/stomptest"
+)
+
+const queue = "/queue/orders"
+
+type config struct {
+	url, listen string
+	every       time.Duration // between two orders
+	spans       bool          // are printed
+}
+
+func main() {
+	var c config
+	flag.StringVar(&c.url, "url", "", "the broker; without one, an embedded broker is started")
+	login := flag.String("login", "", "login, where the broker wants one")
+	passcode := flag.String("passcode", "", "passcode, likewise")
+	flag.StringVar(&c.listen, "listen", "127.0.0.1:9464", "where /metrics is")
+	flag.DurationVar(&c.every, "every", time.Second, "time between two orders")
+	flag.BoolVar(&c.spans, "spans", false, "print each span")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if c.url == "" {
+		broker := stomptest.NewBroker()
+		defer broker.Close()
+		c.url = broker.URL()
+		fmt.Println("embedded broker at", c.url)
+	}
+	var opts []stomp.ConnectOption
+	if *login != "" {
+		opts = append(opts, stomp.WithLogin(*login, *passcode))
+	}
+	if err := run(ctx, os.Stdout, c, opts...); err != nil {
+		log.Fatal(err)
+	}
+}
+
+// run serves until ctx ends, which is no error.
+func run(ctx context.Context, out io.Writer, c config, opts ...stomp.ConnectOption) error {
+	registry := client_golang.NewRegistry()
+	exporter, err := prometheus.New(prometheus.WithRegisterer(registry), prometheus.WithoutScopeInfo())
+	if err != nil {
+		return err
+	}
+	tracers := trace.NewTracerProvider()
+	if c.spans {
+		tracers.RegisterSpanProcessor(trace.NewBatchSpanProcessor(printer{out}))
+	}
+	defer tracers.Shutdown(context.WithoutCancel(ctx)) // prints what is left
+	telemetry, err := stompotel.New(
+		stompotel.WithMeterProvider(metric.NewMeterProvider(metric.WithReader(exporter))),
+		stompotel.WithTracerProvider(tracers),
+		stompotel.WithPropagator(propagation.TraceContext{}))
+	if err != nil {
+		return err
+	}
+
+	client, err := stomp.Connect(ctx, c.url, append(opts, telemetry.ConnectOption())...)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	stop, err := telemetry.Observe(client)
+	if err != nil {
+		return err
+	}
+	defer stop()
+
+	listener, err := net.Listen("tcp", c.listen)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "metrics at http://%s/metrics\n", listener.Addr())
+	mux := http.NewServeMux()
+	mux.Handle("/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	server := &http.Server{Handler: mux}
+
+	tasks, ctx := errgroup.WithContext(ctx)
+	tasks.Go(func() error { return publish(ctx, client, c.every) })
+	tasks.Go(func() error { return work(ctx, client, telemetry) })
+	tasks.Go(func() error {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
+		return nil
+	})
+	tasks.Go(func() error { // ends when one of the others fails, and when ctx ends
+		<-ctx.Done()
+		return server.Close()
+	})
+	return tasks.Wait()
+}
+
+// publish sends an order every so often, until ctx ends.
+func publish(ctx context.Context, client *stomp.Client, every time.Duration) error {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for n := 1; ; n++ {
+		if err := client.Send(ctx, queue, []byte("tea "+strconv.Itoa(n)), stomp.WithRetry()); err != nil {
+			return unlessEnded(ctx, err)
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// work makes orders until ctx ends. One in ten fails at first.
+func work(ctx context.Context, client *stomp.Client, telemetry *stompotel.Telemetry) error {
+	orders, err := client.NewSubscription(ctx, queue, stomp.WithAck(stomp.AckClientIndividual), stomp.WithReceipt())
+	if err != nil {
+		return unlessEnded(ctx, err)
+	}
+	for order := range orders.C {
+		settle := telemetry.Ack
+		if err := telemetry.Process(ctx, order, func(context.Context) error { return makeOrder(order) }); err != nil {
+			settle = telemetry.Nack // RabbitMQ and the embedded broker deliver it again
+		}
+		if err := settle(ctx, order); err != nil && !errors.Is(err, stomp.ErrStale) { // else the broker delivers it again
+			return unlessEnded(ctx, err)
+		}
+	}
+	return unlessEnded(ctx, orders.Err())
+}
+
+func makeOrder(order stomp.Frame) error {
+	if strings.HasSuffix(string(order.Body), "0") && !order.Redelivered() {
+		return errors.New("the milk is sour")
+	}
+	return nil
+}
+
+// unlessEnded returns err, but nil when ctx has ended: then everything fails.
+func unlessEnded(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// printer prints spans, one on a line.
+type printer struct{ out io.Writer }
+
+func (p printer) ExportSpans(_ context.Context, spans []trace.ReadOnlySpan) error {
+	for _, s := range spans {
+		fmt.Fprintf(p.out, "%s %s %v in trace %s %s\n", s.Name(), s.SpanKind(), s.EndTime().Sub(s.StartTime()).Round(time.Microsecond),
+			s.SpanContext().TraceID(), s.Status().Description)
+	}
+	return nil
+}
+
+func (printer) Shutdown(context.Context) error { return nil }
