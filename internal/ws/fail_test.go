@@ -166,7 +166,10 @@ func TestFail_amid_writing(t *testing.T) {
 			if string(f.payload) != closing(1002, "no") {
 				t.Errorf("round %d: the close frame says %q", round, f.payload)
 			}
-			must(t, server.(*net.TCPConn).CloseWrite())
+			// Fail has closed before that where this machine was too busy to come here in time.
+			if err := server.(*net.TCPConn).CloseWrite(); err != nil && time.Since(began) < failTimeout {
+				t.Errorf("round %d: %v", round, err)
+			}
 			<-done
 			if rest, err := p.br.Peek(1); err == nil {
 				t.Errorf("round %d: %x comes behind the close frame", round, rest)
