@@ -28,7 +28,7 @@ func (p *publisher) confirmed(ctx context.Context, source source) error {
 	defer end()
 	receipts := make(chan *stomp.Receipt, window)
 	var confirming sync.WaitGroup
-	confirming.Go(func() { p.confirm(life, stop, receipts) }) // joined below
+	confirming.Go(func() { p.confirm(life, end, stop, receipts) }) // joined below
 	err := p.sendAll(sending, life, source, receipts)
 	close(receipts)
 	confirming.Wait()
@@ -88,9 +88,9 @@ func (p *publisher) sendAll(sending, life context.Context, source source, receip
 	return context.Cause(sending)
 }
 
-// confirm waits for each receipt in its turn, for --timeout at most and no longer than life. The first one that fails
-// stops the sending.
-func (p *publisher) confirm(life context.Context, stop context.CancelCauseFunc, receipts <-chan *stomp.Receipt) {
+// confirm waits for each receipt in its turn, for --timeout at most and no longer than life, which ends when that is
+// over for one. The first one that fails stops the sending.
+func (p *publisher) confirm(life context.Context, end func(), stop context.CancelCauseFunc, receipts <-chan *stomp.Receipt) {
 	for r := range receipts {
 		err := p.await(life, r)
 		var refused *stomp.Error
@@ -106,6 +106,9 @@ func (p *publisher) confirm(life context.Context, stop context.CancelCauseFunc, 
 		if p.failure == nil && life.Err() == nil {
 			p.failure = err
 			stop(err)
+			if errors.Is(err, context.DeadlineExceeded) {
+				end()
+			}
 		}
 	}
 }

@@ -64,12 +64,12 @@ func (b *load) connect(ctx context.Context, dial func() (*stomp.Client, error)) 
 			return err
 		}
 		if answers {
-			bounded, cancel := context.WithTimeout(ctx, b.o.timeout)
-			err := sub.Confirmed(bounded)
-			cancel()
-			if err != nil {
-				return err
-			}
+			err = b.confirmed(ctx, sub)
+		} else {
+			err = b.greet(ctx, c, sub.C)
+		}
+		if err != nil {
+			return err
 		}
 		b.inboxes = append(b.inboxes, sub.C)
 	}
@@ -79,6 +79,35 @@ func (b *load) connect(ctx context.Context, dial func() (*stomp.Client, error)) 
 			return err
 		}
 		b.publishers = append(b.publishers, c)
+	}
+	return nil
+}
+
+// confirmed waits until the broker has the subscription.
+func (b *load) confirmed(ctx context.Context, sub *stomp.Subscription[stomp.Frame]) error {
+	bounded, cancel := context.WithTimeout(ctx, b.o.timeout)
+	defer cancel()
+	return sub.Confirmed(bounded)
+}
+
+// greet waits until a subscription gets messages, on a server that confirms none: those of its own that are not counted.
+// After receiptPatience it takes the subscription for made: another subscriber of a queue may have got them.
+func (b *load) greet(ctx context.Context, c *stomp.Client, inbox <-chan stomp.Frame) error {
+	const pause = 100 * time.Millisecond
+	for range receiptPatience / pause {
+		if err := c.Send(ctx, b.destination, []byte("stompcat bench")); err != nil {
+			return err
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-inbox: // closed, too: the Client has ended, and run finds out
+			timer.Stop()
+			return nil
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return context.Cause(ctx)
+		}
 	}
 	return nil
 }
@@ -161,7 +190,7 @@ func (b *load) publish(ctx, sending context.Context, c *stomp.Client, number int
 		due := time.Since(b.start)
 		if b.o.rate > 0 { // publishers take turns
 			due = time.Duration(float64(n*b.o.publishers+number) / b.o.rate * 1e9)
-			if !sleep(sending, time.Until(b.start.Add(due))) {
+			if b.o.duration > 0 && due >= b.o.duration || !sleep(sending, time.Until(b.start.Add(due))) {
 				return nil
 			}
 		}

@@ -190,7 +190,7 @@ func (p *publisher) unconfirmed(ctx context.Context, source source) error {
 // finish disconnects, and returns err or what that has failed with.
 func (p *publisher) finish(ctx context.Context, err error) error {
 	limit := p.timeout
-	if ctx.Err() != nil {
+	if ctx.Err() != nil || err != nil {
 		limit = min(limit, grace)
 	}
 	bounded, cancel := context.WithTimeout(context.Background(), limit)

@@ -144,6 +144,8 @@ func (o *subFlags) hasHeader(name string) bool {
 func (o *subFlags) ackMode(policy stomp.Overflow) (stomp.AckMode, error) {
 	drops := policy != stomp.OverflowBlock && policy != stomp.OverflowFail
 	switch {
+	case drops && o.ack != "" && o.ack != "auto":
+		return 0, &usageError{fmt.Errorf("--overflow %s goes with --ack auto alone: what is dropped is never acknowledged", o.overflow)}
 	case o.ack == "" && o.count > 0 && !drops, o.ack == "client-individual":
 		return stomp.AckClientIndividual, nil
 	case o.ack == "client":

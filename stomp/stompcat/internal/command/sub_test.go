@@ -262,5 +262,5 @@ func TestSub_overflow_reaches_the_group(t *testing.T) {
 			t.Errorf("%s is %v, %v", name, got, err)
 		}
 	}
-	outside{}.run(t, "sub", b.URL(), "/topic/a", "--overflow", "latest", "--ack", "client").want(t, statusUsage, "", "stompcat: ")
+	outside{}.run(t, "sub", b.URL(), "/topic/a", "--overflow", "latest", "--ack", "client").want(t, statusUsage, "", "stompcat: --overflow latest goes with --ack auto alone")
 }
