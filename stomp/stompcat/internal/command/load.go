@@ -64,7 +64,7 @@ func (b *load) connect(ctx context.Context, dial func() (*stomp.Client, error)) 
 			return err
 		}
 		if answers {
-			err = b.confirmed(ctx, sub)
+			err = b.awaitSubscription(ctx, sub)
 		} else {
 			err = b.greet(ctx, c, sub.C)
 		}
@@ -83,8 +83,8 @@ func (b *load) connect(ctx context.Context, dial func() (*stomp.Client, error)) 
 	return nil
 }
 
-// confirmed waits until the broker has the subscription.
-func (b *load) confirmed(ctx context.Context, sub *stomp.Subscription[stomp.Frame]) error {
+// awaitSubscription waits until the broker has the subscription.
+func (b *load) awaitSubscription(ctx context.Context, sub *stomp.Subscription[stomp.Frame]) error {
 	bounded, cancel := context.WithTimeout(ctx, b.o.timeout)
 	defer cancel()
 	return sub.Confirmed(bounded)

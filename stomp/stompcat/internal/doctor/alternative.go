@@ -34,6 +34,9 @@ func (e *examination) alternative(ctx context.Context, err error) string {
 	if proxyErr == nil && proxy != nil {
 		return "does the proxy let WebSockets through to this host?"
 	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return "it takes connections and answers nothing, with TLS or without: is this the port, and is the server itself alive?"
+	}
 	if paths := pathsOf(tried); len(paths) > 0 {
 		return "none of these paths speaks STOMP either: " + strings.Join(paths, " ") + "; whoever runs the server knows the right one"
 	}

@@ -29,7 +29,7 @@ func (e *examination) inspectCertificate(ctx context.Context) {
 	config := e.TLS.Clone()
 	config.ServerName = cmp.Or(config.ServerName, e.u.Hostname())
 	config.InsecureSkipVerify = true // to see what is wrong with it; no byte of ours follows
-	bounded, cancel := context.WithTimeout(ctx, probeTime)
+	bounded, cancel := context.WithTimeout(ctx, e.probeTime())
 	defer cancel()
 	conn := tls.Client(nc, config)
 	if conn.HandshakeContext(bounded) != nil {
@@ -40,7 +40,7 @@ func (e *examination) inspectCertificate(ctx context.Context) {
 	text := fmt.Sprintf("%s; certificate for %s, by %s, until %s", tls.VersionName(state.Version), strings.Join(namesOf(cert), ", "),
 		cmp.Or(cert.Issuer.CommonName, cert.Issuer.String(), "a nameless authority"), cert.NotAfter.UTC().Format(time.DateOnly))
 	if left := time.Until(cert.NotAfter); left > 0 && left < soon {
-		e.note("TLS", fmt.Sprintf("%s, in %d days", text, int(left.Hours()/24)))
+		e.note("TLS", fmt.Sprintf("%s, which is in %s", text, days(left)))
 		return
 	}
 	e.ok("TLS", text)
@@ -56,4 +56,11 @@ func namesOf(cert *x509.Certificate) []string {
 		names = append(names, "no host")
 	}
 	return names
+}
+
+func days(d time.Duration) string {
+	if d < 48*time.Hour {
+		return fmt.Sprintf("%d hours", int(d.Hours()))
+	}
+	return fmt.Sprintf("%d days", int(d.Hours()/24))
 }

@@ -43,7 +43,7 @@ func (e *examination) attempt(ctx context.Context, url string, limit time.Durati
 
 // probe tries a URL without a login, so that no account is locked over it, and leaves.
 func (e *examination) probe(ctx context.Context, url string) error {
-	client, err := e.attempt(ctx, url, probeTime, true)
+	client, err := e.attempt(ctx, url, e.probeTime(), true)
 	if err == nil {
 		e.leave(client)
 	}
@@ -52,7 +52,7 @@ func (e *examination) probe(ctx context.Context, url string) error {
 
 // leave ends a connection that has shown what it was made for.
 func (e *examination) leave(client *stomp.Client) {
-	bounded, cancel := context.WithTimeout(context.Background(), probeTime)
+	bounded, cancel := context.WithTimeout(context.Background(), e.probeTime())
 	defer cancel()
 	_ = client.Disconnect(bounded) // cut if that takes longer
 }
@@ -143,7 +143,7 @@ func (e *examination) overHTTP(ctx context.Context, status int) string {
 
 // probeWith is probe of the same URL with one more option.
 func (e *examination) probeWith(ctx context.Context, o stomp.ConnectOption) error {
-	client, err := e.attempt(ctx, e.URL, probeTime, true, o)
+	client, err := e.attempt(ctx, e.URL, e.probeTime(), true, o)
 	if err == nil {
 		e.leave(client)
 	}

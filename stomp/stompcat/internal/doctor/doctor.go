@@ -49,8 +49,10 @@ type Finding struct {
 	Advice string `json:"advice,omitempty"`
 }
 
-// probeTime bounds each attempt but the first: the server may be silent.
+// probeTime bounds each attempt but the first: the server may be silent. So does Timeout, if that is less.
 const probeTime = 3 * time.Second
+
+func (e *examination) probeTime() time.Duration { return min(probeTime, e.Timeout) }
 
 // InvalidError says that the URL or an option makes no sense, which shows before anything is dialled.
 type InvalidError struct{ Err error }

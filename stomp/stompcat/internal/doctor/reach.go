@@ -102,7 +102,7 @@ func (e *examination) resolve(ctx context.Context, address string, isProxy bool)
 
 func (e *examination) dial(ctx context.Context, address string) (net.Conn, error) {
 	e.Trying(address)
-	bounded, cancel := context.WithTimeout(ctx, probeTime)
+	bounded, cancel := context.WithTimeout(ctx, e.probeTime())
 	defer cancel()
 	return new(net.Dialer).DialContext(bounded, "tcp", address)
 }

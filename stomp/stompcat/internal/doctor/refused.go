@@ -19,11 +19,12 @@ func (e *examination) refused(ctx context.Context, err error) {
 	}
 	text := strings.ToLower(cause(err))
 	aboutHost := strings.Contains(text, "virtual host") || strings.Contains(text, "vhost")
+	escapes := strings.Contains(e.Passcode, `\`) && !aboutHost // one of the two is tried
 	switch {
-	case e.Host != "/" && e.worksWith(ctx, stomp.WithHost("/")):
-		e.failed("virtual host", cause(err), "with the virtual host / it works: leave --host out, or correct "+e.Host)
-	case strings.Contains(e.Passcode, `\`) && e.worksWith(ctx, stomp.WithEscapedConnect()):
+	case escapes && e.worksWith(ctx, stomp.WithEscapedConnect()):
 		e.failed("login", cause(err), "this server unescapes the passcode, against the specification: --escaped-connect")
+	case !escapes && e.Host != "/" && e.worksWith(ctx, stomp.WithHost("/")):
+		e.failed("virtual host", cause(err), "with the virtual host / it works: leave --host out, or correct "+e.Host)
 	case aboutHost:
 		e.failed("virtual host", cause(err), "name one that the user may use with --host; RabbitMQ says the same at a limit of connections")
 	case e.Login == "":
@@ -46,7 +47,7 @@ func (e *examination) aboutVersions(ctx context.Context) string {
 
 // worksWith reports whether a session comes about with one more option.
 func (e *examination) worksWith(ctx context.Context, o stomp.ConnectOption) bool {
-	client, err := e.attempt(ctx, e.URL, probeTime, false, o)
+	client, err := e.attempt(ctx, e.URL, e.probeTime(), false, o)
 	if err != nil {
 		return false
 	}
