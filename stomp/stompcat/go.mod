@@ -3,6 +3,7 @@ module github.com/webstomp/webstomp/stomp/stompcat
 go 1.25.0
 
 require (
+	github.com/creack/pty v1.1.24
 	github.com/spf13/cobra v1.10.2
 	github.com/spf13/pflag v1.0.9
 	github.com/webstomp/webstomp v0.0.0

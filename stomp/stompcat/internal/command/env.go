@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/webstomp/webstomp/stomp"
 )
@@ -41,16 +42,29 @@ func Run(env Env) int {
 	return statusOf(err)
 }
 
+// patience is after how long a terminal shows that the command is still ending.
+const patience = time.Second
+
 // listen cancels the command at the first signal, and ends the process at the second.
 func (env *Env) listen(cancel context.CancelCauseFunc, done <-chan struct{}) {
-	for n := 1; ; n++ {
+	var slow <-chan time.Time
+	for cancelled := false; ; {
 		select {
 		case s := <-env.Signals:
-			if n == 1 {
-				cancel(&interruptedError{s})
-				continue
+			if cancelled {
+				env.Exit((&interruptedError{s}).status())
+				return
 			}
-			env.Exit((&interruptedError{s}).status())
+			cancel(&interruptedError{s})
+			cancelled = true
+			timer := time.NewTimer(patience)
+			defer timer.Stop()
+			slow = timer.C
+		case <-slow:
+			if isTerminal(env.Stderr) {
+				fmt.Fprintln(env.Stderr, "\nstompcat: ending; Ctrl-C once more ends it at once")
+			}
+			slow = nil
 		case <-done:
 			return
 		}

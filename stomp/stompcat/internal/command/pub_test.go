@@ -133,7 +133,7 @@ func TestPub_connection_lost(t *testing.T) {
 			o.stdin = "1\n2\n3\n"
 			args := []string{"pub", b.URL(), "/queue/a"}
 			if !retry {
-				o.run(t, args...).want(t, statusLost, "", "; reconnecting", "connection lost", "confirmed: ", "unknown: ")
+				o.run(t, args...).want(t, statusLost, "", "connection lost", "confirmed: ", "unknown: ")
 				return
 			}
 			o.run(t, append(args, "--retry")...).want(t, 0, "", "; reconnecting", "connected again")

@@ -33,7 +33,8 @@ func (e *examination) inspectCertificate(ctx context.Context) {
 	defer cancel()
 	conn := tls.Client(nc, config)
 	if conn.HandshakeContext(bounded) != nil {
-		return // Connect says so
+		e.Timeout = e.probeTime() // Connect says so; of a server that is silent to TLS no more is to be expected
+		return
 	}
 	state := conn.ConnectionState()
 	cert := state.PeerCertificates[0]
