@@ -49,7 +49,7 @@ func (c *connection) addFlags(f *pflag.FlagSet) {
 	f.BoolVar(&c.escaped, "escaped-connect", false, "escape CONNECT: for a passcode with a backslash on RabbitMQ or ActiveMQ Classic")
 	f.IntVar(&c.split, "message-split", 0, "split frames above so many `BYTES` over several WebSocket messages: 16000 for Spring on Tomcat")
 	c.tls.addFlags(f)
-	f.CountVarP(&c.verbose, "verbose", "v", "log to standard error: sessions and problems; -vv: every frame")
+	f.CountVarP(&c.verbose, "verbose", "v", "``log to standard error: sessions and problems; -vv: every frame")
 }
 
 // connect connects as the flags say. The caller ends the Client.

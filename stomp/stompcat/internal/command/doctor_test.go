@@ -42,11 +42,11 @@ func TestDoctor_knows_the_usual_mistakes(t *testing.T) {
 		},
 		"path": func(t *testing.T) mistake {
 			url := mounted(t, nil, map[string]http.Handler{"/stomp": newBroker(t).Handler()})
-			return mistake{url + "/", nil, nil, statusNoConnect, []string{"failed  connect       the server refused the WebSocket upgrade: 404 Not Found", "→ use " + url + "/stomp: STOMP is spoken there"}}
+			return mistake{url + "/", nil, nil, statusNoConnect, []string{"failed  connect       the server refused the WebSocket upgrade: 404 Not Found", "→ use " + url + "/stomp: STOMP is spoken there", "note    again         with " + url + "/stomp\n", "ok      STOMP         1.2 from stomptest/"}}
 		},
 		"path_of_a_server_that_wants_a_login": func(t *testing.T) mistake {
 			url := mounted(t, nil, map[string]http.Handler{"/ws": newBroker(t, stomptest.WithLogin("me", "secret")).Handler()})
-			return mistake{url + "/stomp", nil, nil, statusNoConnect, []string{"→ use " + url + "/ws: STOMP is spoken there"}}
+			return mistake{url + "/stomp", nil, nil, statusNoConnect, []string{"→ use " + url + "/ws: STOMP is spoken there", "failed  login         ", "→ give a login: --login"}}
 		},
 		"SockJS": func(t *testing.T) mistake {
 			url := mounted(t, nil, map[string]http.Handler{"/app/socket": saying(200, "Welcome to SockJS!\n"), "/app/socket/websocket": newBroker(t).Handler()})
@@ -141,7 +141,7 @@ func TestDoctor_knows_the_usual_mistakes(t *testing.T) {
 		},
 		"guest_from_elsewhere": func(t *testing.T) mistake {
 			b := newBroker(t, stomptest.WithLogin("me", "secret"))
-			return mistake{b.URL(), []string{"--login", "guest"}, map[string]string{"STOMPCAT_PASSCODE": "guest"}, statusRefused, []string{"→ RabbitMQ lets guest in from its own machine alone"}}
+			return mistake{b.URL(), []string{"--login", "guest"}, map[string]string{"STOMPCAT_PASSCODE": "guest"}, statusRefused, []string{"→ correct the passcode; from another machine RabbitMQ does not let guest in"}}
 		},
 		"passcode_with_a_backslash": func(t *testing.T) mistake {
 			b := newBroker(t, stomptest.WithLogin("me", `sec\\ret`), stomptest.WithProfile(stomptest.RabbitMQ4))

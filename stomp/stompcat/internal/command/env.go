@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -37,7 +36,7 @@ func Run(env Env) int {
 	listening.Wait()
 	cancel(nil)
 	if err != nil && !isQuiet(err) {
-		fmt.Fprintf(env.Stderr, "stompcat: %s\n", strings.TrimPrefix(inFlags(err.Error()), "stomp: "))
+		fmt.Fprintf(env.Stderr, "stompcat: %s\n", inFlags(err.Error()))
 	}
 	return statusOf(err)
 }

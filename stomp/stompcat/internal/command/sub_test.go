@@ -192,7 +192,7 @@ func TestSub_tells_of_a_reconnect(t *testing.T) {
 		synctest.Wait()
 		o.signals <- os.Interrupt
 		got := r.wait()
-		got.want(t, 0, "after\n", "; reconnecting\n", "503 Service Unavailable", "stompcat: connected again to ws://pipe.test/ws, session 2: messages may be missing\n")
+		got.want(t, 0, "after\n", "; reconnecting\n", "stompcat: connect ws://pipe.test/ws: the server refused the WebSocket upgrade: 503 Service Unavailable (the server says \"restarting\"); reconnecting\n", "stompcat: connected again to ws://pipe.test/ws, session 2: messages may be missing\n")
 		if n := strings.Count(got.err, "\n"); n != 3 {
 			t.Errorf("%d lines:\n%s", n, got.err)
 		}

@@ -62,6 +62,8 @@ func TestRun_usage(t *testing.T) {
 		{"ping " + url + " --cacert " + empty, "it takes PEM"},
 		{"ping " + url + " --cert " + empty, "--cert: "},
 		{"ping " + url + " --key " + empty, "--key needs --cert"},
+		{"ping " + url + " --passcode secret", "unknown flag: --passcode"}, // there is none: ps would show it
+		{"ping " + url + " --insecure", "unknown flag: --insecure"},
 		{"ping " + url + " --color maybe", "--color maybe: it takes"},
 		{"ping tcp://127.0.0.1:1 --message-split 16000", "--message-split has no meaning on a bare socket"},
 	} {
@@ -158,4 +160,8 @@ func TestRun_connect_failures(t *testing.T) {
 	b.RefuseHandshakes(0, "")
 	b.Silence(true)
 	outside{}.run(t, "ping", b.URL(), "--connect-timeout", "20ms").want(t, statusNoConnect, "", "nothing within --connect-timeout 20ms")
+	signals := make(chan os.Signal, 1)
+	r := outside{signals: signals}.start(t, "ping", b.URL(), "--connect-timeout", "0")
+	signals <- os.Interrupt
+	r.wait().want(t, 130, "")
 }

@@ -3,8 +3,8 @@ package command
 import "strings"
 
 // inFlags returns an error's text with the flags of this program in place of the library's options, which its errors
-// name for who writes Go.
-func inFlags(text string) string { return flagNames.Replace(text) }
+// name for who writes Go, and without the library's name in front.
+func inFlags(text string) string { return flagNames.Replace(strings.TrimPrefix(text, "stomp: ")) }
 
 // flagNames replaces longer names first where one begins like another: a Replacer takes the first pair that fits.
 var flagNames = strings.NewReplacer(

@@ -18,6 +18,9 @@ var usualPaths = []string{"/ws", "/stomp", "/ws/websocket", "/stomp/websocket", 
 
 // alternative tries other URLs of the same host and port, and returns the advice to use the one that works.
 func (e *examination) alternative(ctx context.Context, err error) string {
+	if e.moved {
+		return ""
+	}
 	proxy, proxyErr := e.proxy()
 	if proxyErr == nil && proxy != nil && e.worksWithoutProxy(ctx) {
 		return "without the proxy it works: put " + e.u.Hostname() + " into NO_PROXY"
@@ -28,6 +31,7 @@ func (e *examination) alternative(ctx context.Context, err error) string {
 			return ""
 		}
 		if reachesSTOMP(e.probe(ctx, candidate)) {
+			e.found = candidate
 			return "use " + redacted(candidate) + ": STOMP is spoken there"
 		}
 	}

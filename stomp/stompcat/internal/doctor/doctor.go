@@ -3,6 +3,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"net"
@@ -77,20 +78,30 @@ func Diagnose(ctx context.Context, p Patient) error {
 	if err != nil {
 		return &InvalidError{err}
 	}
+	err = e.follow(ctx)
+	if u, parseErr := url.Parse(e.found); e.found != "" && parseErr == nil && ctx.Err() == nil {
+		e.URL, e.u, e.moved = e.found, u, true
+		e.note("again", "with "+u.Redacted())
+		_ = e.connect(ctx) // it is reported, and the URL that was given is no better for it
+	}
+	return cmp.Or(err, missing)
+}
+
+// follow goes the way of a connection.
+func (e *examination) follow(ctx context.Context) error {
 	if err := e.reach(ctx); err != nil {
 		return &stomp.ConnectError{URL: e.u.Redacted(), Err: err}
 	}
 	e.inspectCertificate(ctx)
-	if err := e.connect(ctx); err != nil {
-		return err
-	}
-	return missing
+	return e.connect(ctx)
 }
 
 // examination is one run of Diagnose.
 type examination struct {
 	Patient
-	u *url.URL
+	u     *url.URL
+	found string // another URL, where STOMP is spoken
+	moved bool   // it is examined now
 }
 
 func (e *examination) ok(check, text string) { e.Report(Finding{Check: check, Result: OK, Text: text}) }

@@ -124,6 +124,7 @@ func (e *examination) otherPort(ctx context.Context, err error) string {
 		_ = nc.Close() // it was opened for this alone
 		wanted := fmt.Sprintf(port.URL, bracketed(e.u.Hostname()))
 		if reachesSTOMP(e.probe(ctx, wanted)) {
+			e.found = wanted
 			return "use " + wanted + ": STOMP is spoken there"
 		}
 		open = append(open, port.Number+" ("+port.Of+")")

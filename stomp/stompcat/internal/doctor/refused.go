@@ -32,7 +32,7 @@ func (e *examination) refused(ctx context.Context, err error) {
 	case e.Passcode == "":
 		e.failed("login", cause(err), "there is no passcode: set STOMPCAT_PASSCODE or --passcode-file")
 	case e.Login == "guest":
-		e.failed("login", cause(err), "RabbitMQ lets guest in from its own machine alone: use another user, or correct the passcode")
+		e.failed("login", cause(err), "correct the passcode; from another machine RabbitMQ does not let guest in at all")
 	default:
 		e.failed("login", cause(err), "correct --login or the passcode, or ask whether the user may use the virtual host "+e.Host)
 	}
