@@ -220,7 +220,10 @@ func hasPassword(rawURL string) bool {
 		_, has := u.User.Password()
 		return has
 	}
-	_, authority, _ := strings.Cut(rawURL, "://")
+	_, authority, found := strings.Cut(rawURL, "://")
+	if !found {
+		authority = rawURL
+	}
 	userinfo, _, found := strings.Cut(authority, "@")
 	return found && strings.Contains(userinfo, ":")
 }

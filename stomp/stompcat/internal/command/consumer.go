@@ -23,13 +23,14 @@ type consumer struct {
 	open     int // members that have not failed
 
 	written   int           // messages, into the buffer at least
-	unsettled bool          // some of them lie there
+	unsettled int           // of these, since the last flush
 	unacked   []stomp.Frame // written, and to be acknowledged when the buffer is flushed
 	failure   error         // of the member that failed last
 }
 
-// flushAfter is how many messages wait for their acknowledgement before the buffer is flushed for that.
-const flushAfter = 1000
+// flushAfter is how many messages are written at most before the buffer is flushed, they are acknowledged, and signals
+// and the like have their turn.
+const flushAfter = 256
 
 // errLimit says that the last message is written.
 var errLimit = errors.New("the count is reached")
@@ -97,7 +98,7 @@ func (c *consumer) consume(ctx context.Context, over <-chan time.Time, closed <-
 		}
 	}()
 	for {
-		if c.unsettled {
+		if c.unsettled > 0 && c.unsettled < flushAfter {
 			runtime.Gosched() // whoever brings the next message, before each costs a system call
 			select {
 			case f, open := <-c.group.C:
@@ -105,11 +106,11 @@ func (c *consumer) consume(ctx context.Context, over <-chan time.Time, closed <-
 					return err
 				}
 				continue
-			default:
+			default: // nothing waits
 			}
-			if err := c.settle(); err != nil { // nothing waits
-				return err
-			}
+		}
+		if err := c.settle(); err != nil {
+			return err
 		}
 		select {
 		case f, open := <-c.group.C:
@@ -150,24 +151,22 @@ func (c *consumer) take(f stomp.Frame, open bool) error {
 		return err
 	}
 	c.written++
-	c.unsettled = true
+	c.unsettled++
 	if c.acks {
 		c.unacked = append(c.unacked, f)
 	}
-	if c.written == c.limit || len(c.unacked) >= flushAfter {
-		if err := c.settle(); err != nil {
-			return err
-		}
+	if c.written != c.limit {
+		return nil
 	}
-	if c.written == c.limit {
-		return errLimit
+	if err := c.settle(); err != nil {
+		return err
 	}
-	return nil
+	return errLimit
 }
 
 // settle flushes what is written, and then acknowledges it.
 func (c *consumer) settle() error {
-	c.unsettled = false
+	c.unsettled = 0
 	if err := c.out.flush(); err != nil {
 		return err
 	}

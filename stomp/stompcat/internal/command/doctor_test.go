@@ -35,7 +35,7 @@ func TestDoctor_knows_the_usual_mistakes(t *testing.T) {
 		},
 		"no_scheme": func(t *testing.T) mistake {
 			url := strings.TrimPrefix(newBroker(t).URL(), "ws://")
-			return mistake{url, nil, nil, statusUsage, []string{"failed  URL           bad URL: it has no scheme", "→ write ws://" + url + ", or wss:// with TLS", "ok      STOMP"}}
+			return mistake{url, nil, nil, statusUsage, []string{"failed  URL           bad URL: it has no scheme", "→ write ws:// in front of it, or wss:// with TLS", "ok      STOMP"}}
 		},
 		"unknown_scheme": func(*testing.T) mistake {
 			return mistake{"amqp://localhost", nil, nil, statusUsage, []string{`failed  URL           bad URL: unknown scheme "amqp": known are ws`}}

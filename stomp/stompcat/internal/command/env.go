@@ -36,7 +36,7 @@ func Run(env Env) int {
 	listening.Wait()
 	cancel(nil)
 	if err != nil && !isQuiet(err) {
-		fmt.Fprintf(env.Stderr, "stompcat: %s\n", inFlags(err.Error()))
+		fmt.Fprintf(env.Stderr, "stompcat: %s\n", visible(inFlags(err.Error())))
 	}
 	return statusOf(err)
 }

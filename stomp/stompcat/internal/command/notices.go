@@ -35,7 +35,7 @@ func (a *app) attend(client *stomp.Client, lossy bool) (end func()) {
 	}
 }
 
-// tell writes a line to standard error.
+// tell writes a line to standard error. What a server has said in it does nothing to a terminal.
 func (a *app) tell(format string, args ...any) {
-	fmt.Fprintf(a.env.Stderr, "stompcat: "+format+"\n", args...)
+	fmt.Fprintf(a.env.Stderr, "stompcat: %s\n", visible(fmt.Sprintf(format, args...)))
 }

@@ -137,7 +137,11 @@ func (a *app) pub(ctx context.Context, o pubFlags, args []string) error {
 	} else {
 		err = p.confirmed(ctx, source)
 	}
-	if err == nil && isTerminal(a.env.Stderr) {
+	var interrupted *interruptedError
+	switch {
+	case errors.As(err, &interrupted) && p.unknown > 0:
+		a.tell("%v (%s)", interrupted, p.told())
+	case err == nil && isTerminal(a.env.Stderr):
 		a.tell("%s", p.summary())
 	}
 	return err

@@ -264,3 +264,35 @@ func TestSub_overflow_reaches_the_group(t *testing.T) {
 	}
 	outside{}.run(t, "sub", b.URL(), "/topic/a", "--overflow", "latest", "--ack", "client").want(t, statusUsage, "", "stompcat: --overflow latest goes with --ack auto alone")
 }
+
+// A signal has its turn while messages come faster than they can be written.
+func TestSub_signal_amid_many_messages(t *testing.T) {
+	const n = 50_000
+	b := newBroker(t)
+	for range n {
+		b.Publish("/queue/a", nil, []byte("x"))
+	}
+	signals := make(chan os.Signal, 1)
+	out := &firstWrite{then: func() { signals <- os.Interrupt }}
+	var stderr buffer
+	status := Run(Env{
+		Args: []string{"sub", b.URL(), "/queue/a", "--ack", "client-individual"}, Stdin: strings.NewReader(""), Stdout: out, Stderr: &stderr,
+		Getenv: func(string) string { return "" }, Signals: signals,
+	})
+	if written := out.b.Len() / 2; status != 0 || stderr.String() != "" || written == n || written+b.QueueLen("/queue/a") != n {
+		t.Errorf("status %d, %s; %d of %d messages were written, %d are left", status, stderr.String(), written, n, b.QueueLen("/queue/a"))
+	}
+}
+
+// firstWrite is a buffer that calls then when it is first written to.
+type firstWrite struct {
+	b    strings.Builder
+	then func()
+}
+
+func (w *firstWrite) Write(p []byte) (int, error) {
+	if w.b.Len() == 0 {
+		w.then()
+	}
+	return w.b.Write(p)
+}

@@ -28,6 +28,7 @@ func TestRun_usage(t *testing.T) {
 		{"pub " + url, "no destination"},
 		{"sub localhost:15674/ws /queue/a", "it has no scheme"},
 		{"sub ws://u:secret@localhost/ws /queue/a", "the URL has a password in it"},
+		{"ping u:secret@localhost/ws", "the URL has a password in it"},
 		{"ping ws://u:secret@local\x01host/ws", "the URL has a password in it"},
 		{"ping " + url + " --failover ws://u:secret@localhost/ws", "the URL has a password in it"},
 		{"ping " + url + " --failover localhost", "--failover: URL 1 is bad"},

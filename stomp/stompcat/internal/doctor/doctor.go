@@ -115,7 +115,7 @@ func (e *examination) failed(check, text, advice string) {
 // readURL checks the URL. One without a scheme is examined as that of a WebSocket, and missing says that it has none.
 func (e *examination) readURL() (missing, err error) {
 	if err := e.Check(e.URL); err != nil && !strings.Contains(e.URL, "://") {
-		e.failed("URL", cause(err), "write ws://"+e.URL+", or wss:// with TLS")
+		e.failed("URL", cause(err), "write ws:// in front of it, or wss:// with TLS")
 		e.URL, missing = "ws://"+e.URL, &InvalidError{err}
 	}
 	if err = e.Check(e.URL); err != nil {
