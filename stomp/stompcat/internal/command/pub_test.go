@@ -144,6 +144,36 @@ func TestPub_connection_lost(t *testing.T) {
 	}
 }
 
+// Without receipts a connection that was lost meanwhile is what there is to go by.
+func TestPub_connection_lost_without_receipts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := stomptest.NewBroker(stomptest.WithPipe(), stomptest.WithProfile(stomptest.Spring))
+		defer b.Close()
+		b.Intercept(func(e stomptest.Event) stomptest.Action {
+			if e.Frame.Command == "SEND" && string(e.Frame.Body) == "2" && e.Connection == 1 {
+				return stomptest.CutAfter()
+			}
+			return stomptest.Pass()
+		})
+		input, writer := io.Pipe()
+		var stderr buffer
+		done := make(chan int)
+		go func() { // joined by the receive below
+			done <- Run(Env{
+				Args: []string{"pub", b.URL(), "/topic/a", "--no-receipt"}, Stdin: input, Stdout: io.Discard, Stderr: &stderr,
+				Getenv: func(string) string { return "" }, Options: piped(b).options,
+			})
+		}()
+		io.WriteString(writer, "1\n2\n")
+		time.Sleep(time.Minute) // it has reconnected
+		io.WriteString(writer, "3\n")
+		writer.Close()
+		if status := <-done; status != statusLost || !strings.Contains(stderr.String(), "stompcat: connection lost meanwhile: of 3 messages some may be missing\n") {
+			t.Errorf("status %d, %s", status, stderr.String())
+		}
+	})
+}
+
 // A signal stops reading; what was sent is still confirmed.
 func TestPub_signal(t *testing.T) {
 	b := newBroker(t)

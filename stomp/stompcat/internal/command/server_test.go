@@ -86,6 +86,10 @@ func TestBench_rate(t *testing.T) {
 		if err := json.Unmarshal([]byte(got.out), &r); err != nil || r.Sent != 200 || r.Received != 200 || r.Latency.Max > 1 {
 			t.Errorf("%v: %+v", err, got)
 		}
+		got = o.run(t, "bench", b.URL(), "/topic/a", "--rate", "10", "--count", "200", "--json") // longer than the 10 s without a count
+		if err := json.Unmarshal([]byte(got.out), &r); err != nil || r.Sent != 200 || r.Seconds != 19.9 {
+			t.Errorf("%v: %+v", err, got)
+		}
 		b.Delay(10 * time.Millisecond) // the broker's answers come as slowly as that
 		got = o.run(t, "bench", b.URL(), "/topic/a", "--rate", "10", "--count", "20")
 		if got.status != 0 || !strings.Contains(got.out, "sent         20 messages, 10/s, 0.00269 MB/s for 1.9 s\n") || !strings.Contains(got.out, "latency      p50 10 ms, p90 10 ms, p99 10 ms, p99.9 10 ms, max 10 ms\n") {
@@ -120,6 +124,24 @@ func TestBench_failures(t *testing.T) {
 		time.Sleep(5*time.Second + 50*time.Millisecond)
 		o.signals <- os.Interrupt
 		if got := running.wait(); got.status != 130 || !strings.Contains(got.out, "received     ") {
+			t.Errorf("%+v", got)
+		}
+	})
+}
+
+// On a server that confirms no SUBSCRIBE nothing is sent before it has taken effect: it would be missing.
+func TestBench_awaits_a_subscription_without_receipts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := stomptest.NewBroker(stomptest.WithPipe(), stomptest.WithProfile(stomptest.Spring))
+		defer b.Close()
+		b.Intercept(func(e stomptest.Event) stomptest.Action {
+			if e.Frame.Command == "SUBSCRIBE" {
+				return stomptest.DelayFor(time.Second)
+			}
+			return stomptest.Pass()
+		})
+		got := piped(b).run(t, "bench", b.URL(), "/topic/a", "--count", "50", "--subscribers", "2")
+		if got.status != 0 || !strings.Contains(got.out, "received     100 messages") {
 			t.Errorf("%+v", got)
 		}
 	})
