@@ -170,7 +170,7 @@ func TestDoctor_knows_the_usual_mistakes(t *testing.T) {
 		},
 		"no_receipts": func(t *testing.T) mistake {
 			b := newBroker(t, stomptest.WithProfile(stomptest.Spring))
-			return mistake{b.URL(), nil, nil, 0, []string{"note    receipts      none came within 2 s, as from Spring's simple broker: pub needs --no-receipt", "note    heart-beats   the server promises none"}}
+			return mistake{b.URL(), nil, nil, 0, []string{"note    receipts      none came within 2s, as from Spring's simple broker: pub needs --no-receipt", "note    heart-beats   the server promises none"}}
 		},
 		"no_subprotocol": func(t *testing.T) mistake {
 			b := newBroker(t, stomptest.WithSubprotocols())

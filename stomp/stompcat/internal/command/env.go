@@ -19,7 +19,7 @@ type Env struct {
 	Stdout, Stderr io.Writer
 	Getenv         func(name string) string
 	Signals        <-chan os.Signal      // the first one ends the command cleanly, the second at once; nil: none comes
-	Exit           func(status int)      // ends the process, at a second signal
+	Exit           func(status int)      // ends the process, at a second signal; nil where none comes
 	Options        []stomp.ConnectOption // of every connection, behind those of the flags: how a test replaces the network
 }
 

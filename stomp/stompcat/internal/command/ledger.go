@@ -113,18 +113,24 @@ func (p *publisher) confirm(life context.Context, end func(), stop context.Cance
 	}
 }
 
-// await waits for a receipt. A context is made only for one that is not there yet.
+// await waits for a receipt, and says what to do where none ever comes.
 func (p *publisher) await(life context.Context, r *stomp.Receipt) error {
+	err := waitFor(life, r, p.timeout)
+	if errors.Is(err, context.DeadlineExceeded) && p.acknowledged == 0 {
+		err = &timeoutError{fmt.Sprintf("no receipt within --timeout %v: for a server that sends none, such as Spring's simple broker, use --no-receipt", p.timeout)}
+	}
+	return err
+}
+
+// waitFor waits for a receipt for so long, within ctx, and returns its outcome. Only for one that is not there yet a
+// context is made.
+func waitFor(ctx context.Context, r *stomp.Receipt, limit time.Duration) error {
 	select {
 	case <-r.Done():
 		return r.Err()
 	default:
 	}
-	bounded, cancel := context.WithTimeout(life, p.timeout)
+	bounded, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	err := r.Wait(bounded)
-	if errors.Is(err, context.DeadlineExceeded) && p.acknowledged == 0 {
-		err = &timeoutError{fmt.Sprintf("no receipt within --timeout %v: for a server that sends none, such as Spring's simple broker, use --no-receipt", p.timeout)}
-	}
-	return err
+	return r.Wait(bounded)
 }

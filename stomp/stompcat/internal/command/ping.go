@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/webstomp/webstomp/stomp"
+	"github.com/webstomp/webstomp/stomp/stompcat/internal/doctor"
 )
 
 const pingLong = `Connects, tells what the server says of itself, and leaves: the WebSocket's
@@ -63,7 +64,7 @@ func (a *app) ping(ctx context.Context, asJSON bool, args []string) error {
 		return err
 	}
 	defer client.Close()
-	receipt, answered, err := probeReceipt(ctx, client)
+	receipt, answered, err := doctor.ProbeReceipt(ctx, client)
 	if err != nil {
 		return err
 	}
@@ -111,7 +112,7 @@ func (a *app) writePong(s stomp.Session, connect, receipt time.Duration, answere
 	case subprotocol == "":
 		subprotocol = "none chosen"
 	}
-	answer := "not answered within " + short(receiptPatience) + ": pub needs --no-receipt here"
+	answer := "not answered within " + short(doctor.ReceiptPatience) + ": pub needs --no-receipt here"
 	if answered {
 		answer = "answered after " + short(receipt)
 	}

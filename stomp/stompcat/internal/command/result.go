@@ -15,7 +15,7 @@ type result struct {
 	Publishers    int        `json:"publishers"`
 	Subscribers   int        `json:"subscribers"`
 	Rate          float64    `json:"rate,omitempty"` // asked for
-	Seconds       float64    `json:"seconds"`        // of sending
+	Seconds       float64    `json:"seconds"`        // of sending, and of waiting for its receipts
 	Sent          int64      `json:"sent"`
 	SentRate      float64    `json:"sent_per_second"`
 	Received      int64      `json:"received"`

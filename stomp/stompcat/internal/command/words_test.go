@@ -1,13 +1,12 @@
 package command
 
 import (
-	"fmt"
-	"net/http"
-	"strings"
-
 	"context"
 	"errors"
+	"fmt"
+	"net/http"
 	"os"
+	"strings"
 	"syscall"
 	"testing"
 

@@ -93,19 +93,16 @@ func (e *examination) welcome(ctx context.Context, client *stomp.Client, took ti
 	}
 }
 
-// receipts finds out whether the server sends them, by one for a BEGIN whose transaction it aborts.
+// receipts tells whether the server sends them.
 func (e *examination) receipts(ctx context.Context, client *stomp.Client) {
-	bounded, cancel := context.WithTimeout(ctx, 2*time.Second)
-	defer cancel()
-	tx, err := client.Begin(bounded, stomp.WithReceipt())
+	_, answered, err := ProbeReceipt(ctx, client)
 	switch {
-	case err == nil:
-		_ = tx.Abort(bounded) // nothing was done in it
-		e.ok("receipts", "the server confirms what it has taken")
-	case errors.Is(err, context.DeadlineExceeded):
-		e.note("receipts", "none came within 2 s, as from Spring's simple broker: pub needs --no-receipt")
-	default:
+	case err != nil:
 		e.note("receipts", "the server ends the session over a BEGIN: "+cause(err))
+	case answered:
+		e.ok("receipts", "the server confirms what it has taken")
+	default:
+		e.note("receipts", fmt.Sprintf("none came within %v, as from Spring's simple broker: pub needs --no-receipt", ReceiptPatience))
 	}
 }
 
