@@ -46,7 +46,8 @@ func (a *app) benchCommand() *cobra.Command {
 		Use: "bench [URL] DESTINATION", GroupID: "server",
 		Short: "Measure messages per second, and their latency",
 		Long:  benchLong, Example: benchExample,
-		RunE: a.run(func(ctx context.Context, args []string) error { return a.bench(ctx, o, args) }),
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE:              a.run(func(ctx context.Context, args []string) error { return a.bench(ctx, o, args) }),
 	}
 	f := cmd.Flags()
 	f.IntVar(&o.size, "size", 256, fmt.Sprintf("`BYTES` of a body, %d at least", minSize))

@@ -30,7 +30,8 @@ func (a *app) doctorCommand() *cobra.Command {
 		Use: "doctor [URL]", GroupID: "server",
 		Short: "Find out why a connection fails, and what to change",
 		Long:  doctorLong, Example: doctorExample,
-		RunE: a.run(func(ctx context.Context, args []string) error { return a.doctor(ctx, asJSON, args) }),
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE:              a.run(func(ctx context.Context, args []string) error { return a.doctor(ctx, asJSON, args) }),
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "write an object a line: check, result (ok, note, failed), text, advice")
 	return cmd

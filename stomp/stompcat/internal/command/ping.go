@@ -29,7 +29,8 @@ func (a *app) pingCommand() *cobra.Command {
 		Use: "ping [URL]", GroupID: "server",
 		Short: "Tell what a server says of itself, and how fast it answers",
 		Long:  pingLong, Example: pingExample,
-		RunE: a.run(func(ctx context.Context, args []string) error { return a.ping(ctx, asJSON, args) }),
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE:              a.run(func(ctx context.Context, args []string) error { return a.ping(ctx, asJSON, args) }),
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "write one object, its times in milliseconds")
 	return cmd

@@ -93,7 +93,8 @@ func (a *app) pubCommand() *cobra.Command {
 		Use: "pub [URL] DESTINATION [BODY...]", Aliases: []string{"publish", "send"}, GroupID: "messages",
 		Short: "Send messages: arguments, files, or lines of standard input",
 		Long:  pubLong, Example: pubExample,
-		RunE: a.run(func(ctx context.Context, args []string) error { return a.pub(ctx, o, args) }),
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE:              a.run(func(ctx context.Context, args []string) error { return a.pub(ctx, o, args) }),
 	}
 	o.send.addFlags(cmd.Flags())
 	f := cmd.Flags()

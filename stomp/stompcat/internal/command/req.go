@@ -32,7 +32,8 @@ func (a *app) reqCommand() *cobra.Command {
 		Use: "req [URL] DESTINATION [BODY]", Aliases: []string{"request"}, GroupID: "messages",
 		Short: "Send a request and write its reply",
 		Long:  reqLong, Example: reqExample,
-		RunE: a.run(func(ctx context.Context, args []string) error { return a.req(ctx, o, args) }),
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE:              a.run(func(ctx context.Context, args []string) error { return a.req(ctx, o, args) }),
 	}
 	o.send.addFlags(cmd.Flags())
 	o.form.addFlags(cmd)

@@ -58,7 +58,8 @@ func (a *app) subCommand() *cobra.Command {
 		Use: "sub [URL] DESTINATION...", Aliases: []string{"subscribe"}, GroupID: "messages",
 		Short: "Write the messages of destinations to standard output",
 		Long:  subLong, Example: subExample,
-		RunE: a.run(func(ctx context.Context, args []string) error { return a.sub(ctx, o, args) }),
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE:              a.run(func(ctx context.Context, args []string) error { return a.sub(ctx, o, args) }),
 	}
 	o.form.addFlags(cmd)
 	f := cmd.Flags()
@@ -126,6 +127,9 @@ func (a *app) sub(ctx context.Context, o subFlags, args []string) error {
 		if _, err := group.Add(ctx, destination, opts...); err != nil {
 			return err
 		}
+	}
+	if isTerminal(a.env.Stderr) {
+		a.tell("waiting for messages of %s; Ctrl-C ends it", strings.Join(destinations, " "))
 	}
 	c := consumer{app: a, client: client, group: group, endGroup: end, out: out, acks: ack != stomp.AckAuto, limit: o.count, open: len(destinations)}
 	return c.run(ctx, o.timeout)
