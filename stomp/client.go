@@ -278,6 +278,7 @@ func (c *Client) report(ctx context.Context, out chan Status) {
 		select {
 		case <-changed:
 		case <-ctx.Done():
+			c.logDeadline(ctx, "a channel of Watch")
 			return
 		}
 	}

@@ -31,8 +31,9 @@ type Group struct {
 	restored uint64 // of members that have ended
 }
 
-// NewGroup makes a Group without members. ctx bounds its life: when it ends, so do the members, at once, and C is
-// closed. [WithBuffer] bounds its queue; without, Connect's holds. The errors are ctx's own and [ErrClosed].
+// NewGroup makes a Group without members. It sends nothing and waits for nothing. ctx is the lifetime of the Group, so it
+// should have no timeout: when it ends, so do the members, at once, and C is closed. [WithBuffer] bounds its queue; without,
+// Connect's holds. The errors are ctx's own and [ErrClosed].
 func (c *Client) NewGroup(ctx context.Context, opts ...GroupOption) (*Group, error) {
 	op := opError{op: "make a group", unsent: true}
 	bound, err := c.groupBound(opts)
@@ -54,7 +55,12 @@ func (c *Client) NewGroup(ctx context.Context, opts ...GroupOption) (*Group, err
 		op.err = err
 		return nil, &op
 	}
-	unwatch := c.whenDone(ctx, func() { g.end(nil) })
+	unwatch := c.whenDone(ctx, func() {
+		if !g.isEnding() {
+			c.logDeadline(ctx, "a Group", "members", len(g.all()))
+		}
+		g.end(nil)
+	})
 	g.mu.Lock()
 	g.unwatch = unwatch
 	ended := g.ended
@@ -212,6 +218,13 @@ func (g *Group) beginEnd(err error) []*Member {
 	}
 	g.mu.Unlock()
 	return g.all()
+}
+
+// isEnding reports whether the Group has ended or is about to.
+func (g *Group) isEnding() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.ended
 }
 
 // end ends the Group at once. What waits is dropped and counted.

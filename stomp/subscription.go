@@ -127,7 +127,12 @@ const (
 
 // endWith ends the subscription when ctx ends.
 func (sub *subscription) endWith(ctx context.Context) {
-	unwatch := sub.client.whenDone(ctx, func() { sub.end(nil, true) })
+	unwatch := sub.client.whenDone(ctx, func() {
+		if !sub.isEnding() {
+			sub.client.logDeadline(ctx, "a subscription", "id", sub.id, "destination", sub.destination)
+		}
+		sub.end(nil, true)
+	})
 	sub.mu.Lock()
 	unwatched := sub.unwatched
 	sub.unwatch = unwatch

@@ -25,6 +25,7 @@ func (c *Client) Unmatched(ctx context.Context) <-chan Frame {
 		return in.C()
 	}
 	stop := c.whenDone(ctx, func() {
+		c.logDeadline(ctx, "a channel of Unmatched")
 		c.unmatched.remove(in)
 		in.End()
 	})
