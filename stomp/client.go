@@ -250,7 +250,8 @@ func (c *Client) Status() Status {
 }
 
 // Watch returns a channel of the Client's status: the current one at once, then each change. It holds one value,
-// which a newer one replaces. It is closed when ctx ends, and after StateClosed when the Client has ended.
+// which a newer one replaces, so that a slow reader misses those between. ctx is the channel's lifetime: it is closed
+// when ctx ends, and after StateClosed when the Client has ended.
 func (c *Client) Watch(ctx context.Context) <-chan Status {
 	out := make(chan Status, 1)
 	if !c.goJoined(func() { c.report(ctx, out) }) {

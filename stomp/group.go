@@ -15,8 +15,9 @@ import (
 // arrival over all members; [Frame.SubscriptionID] tells whose one is, and an acknowledgement goes to that member
 // alone, with [AckClient] as well. An empty Group stays open. Its methods may be called from any goroutine.
 type Group struct {
-	// C is closed for the reasons for which a subscription's channel is: the Group was ended by its user, the Client has
-	// ended, or the Group has failed ([ErrSlowConsumer]). It has no buffer. A member that fails alone leaves it open.
+	// C is closed for the reasons for which a subscription's channel is: the Group was ended by its user, the Client
+	// has ended, or the Group has failed ([ErrSlowConsumer]). It has no buffer. A member that fails alone leaves it
+	// open.
 	C <-chan Frame
 
 	client  *Client
@@ -31,9 +32,9 @@ type Group struct {
 	restored uint64 // of members that have ended
 }
 
-// NewGroup makes a Group without members. It sends nothing and waits for nothing. ctx is the lifetime of the Group, so it
-// should have no timeout: when it ends, so do the members, at once, and C is closed. [WithBuffer] bounds its queue; without,
-// Connect's holds. The errors are ctx's own and [ErrClosed].
+// NewGroup makes a Group without members. It sends nothing and waits for nothing. ctx is the lifetime of the Group,
+// so it should have no timeout: when it ends, so do the members, at once, and C is closed. [WithBuffer] bounds its
+// queue; without, Connect's holds. The errors are ctx's own and [ErrClosed].
 func (c *Client) NewGroup(ctx context.Context, opts ...GroupOption) (*Group, error) {
 	op := opError{op: "make a group", unsent: true}
 	bound, err := c.groupBound(opts)
