@@ -33,13 +33,12 @@ func run(t *testing.T, dir, line string) {
 func TestCommands_run(t *testing.T) {
 	broker := stomptest.NewBroker(stomptest.WithLogin("guest", "guest"))
 	defer broker.Close()
-	real := os.Getenv("WEBSTOMP_INTEROP") == "1"
 	for text, w := range table {
 		if w.how != here && w.how != servers {
 			continue
 		}
 		t.Run(text, func(t *testing.T) {
-			if w.how == servers && !real {
+			if w.how == servers && !realServers() {
 				t.Skip("needs a real server: WEBSTOMP_INTEROP=1")
 			}
 			if w.as != "" {
@@ -106,7 +105,7 @@ func TestReadme_installs_and_runs(t *testing.T) {
 		case c.page != "README.md" || table[c.text].how != install:
 		case c.text == "go run .":
 			steps[c.line] = func() {
-				run(t, service, "test -z \"$(gofmt -l .)\" && go vet . && go build -o program .")
+				build(t, service)
 				say(t, filepath.Join(service, "program"), "hello\n")
 			}
 		default:
@@ -120,6 +119,22 @@ func TestReadme_installs_and_runs(t *testing.T) {
 		steps[line]()
 	}
 }
+
+// build builds main.go of a folder as a program. Where there is time, that is done there, as a reader does. Otherwise it is
+// done here, where the packages have been compiled already, and there all that it imports has to be found.
+func build(t *testing.T, dir string) {
+	t.Helper()
+	run(t, dir, `test -z "$(gofmt -l .)"`)
+	if realServers() {
+		run(t, dir, "go vet . && go build -o program .")
+		return
+	}
+	run(t, dir, "go list -deps .")
+	run(t, root, "go build -o "+dir+"/program "+dir+"/main.go")
+}
+
+// realServers reports whether this run is the one that may take its time.
+func realServers() bool { return os.Getenv("WEBSTOMP_INTEROP") == "1" }
 
 // say runs a program until it has printed what is wanted, interrupts it, and wants it to end well and in silence.
 func say(t *testing.T, binary, want string) {
