@@ -48,7 +48,7 @@ var table = map[string]way{
 	"go test -run '^$' -fuzz '^FuzzClient_WebSocket$' -fuzztime 180s -fuzzminimizetime 1x ./internal/hostile": {how: checked, why: "CI runs it for 10 s"},
 	"internal/interop/install":                                                                                {how: ci},
 	"WEBSTOMP_INTEROP=1 go test -p 1 -timeout 20m ./internal/interop/...":                                     {how: checked, why: "CI runs it with -v"},
-	"go run ./internal/interop/cmd/matrix -only 'RabbitMQ ws$' -scenario prefetch":                            {how: servers},
+	"go run ./internal/interop/cmd/matrix -only 'RabbitMQ 4.0 ws$' -scenario prefetch":                        {how: servers},
 	"go run ./internal/interop/cmd/with rabbitmq -- go run ./examples/requestreply -url {ws}":                 {how: servers},
 	"go run ./internal/bench/cmd/bench":                                                                       {how: checked, why: "CI runs it in short"},
 	"go run ./internal/bench/cmd/bench -markdown docs/performance.md -svg docs/performance.svg":               {how: checked, why: "it takes minutes and renews a page"},
