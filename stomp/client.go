@@ -59,10 +59,13 @@ type Client struct {
 // own are [WithLogin]'s.
 //
 // ctx bounds this call alone, from the DNS lookup to CONNECTED, at each step. Once connected, its end does not affect
-// the Client; see [WithLifetime] for that.
+// the Client; see [WithLifetime] for that. Nothing else bounds it: without a deadline a server that accepts the
+// connection and says nothing holds it up. (With several endpoints, or [WithInitialRetry], an attempt takes at most
+// 15 s.)
 //
-// Every failure other than an invalid option is a [*ConnectError] that wraps its cause, and leaves nothing open. See
-// [Client] for functions that ignore ctx.
+// Connect fails when its endpoint does, or each of [WithFailover]'s, unless WithInitialRetry is used. Every failure
+// other than an invalid option is a [*ConnectError] that wraps its cause, and leaves nothing open. See [Client] for
+// functions that ignore ctx.
 func Connect(ctx context.Context, url string, opts ...ConnectOption) (*Client, error) {
 	cfg, err := newConnectConfig(url, opts)
 	if err != nil {

@@ -80,8 +80,8 @@
 // [Client.Send] returns when the frame is queued. It waits only during an outage and while 1 MiB is queued already.
 // [WithReceipt] waits for the broker's confirmation; [Client.SendAsync] leaves the wait to a [Receipt], so that
 // thousands are confirmed at a time. [Client.Request] waits for a reply, which [Client.Reply] sends. [Client.Begin]
-// makes a [Transaction], whose frames take effect together. A text body has the content-type text/plain unless
-// [WithContentType] says otherwise; [WithSendDefaults] sets options for every SEND.
+// makes a [Transaction], whose frames take effect together. The content-type is text/plain unless [WithContentType]
+// says otherwise; [WithSendDefaults] sets options for every SEND.
 //
 // # Losing nothing
 //
@@ -121,10 +121,10 @@
 //
 // # Groups and conflation
 //
-// A [Group] is many subscriptions on one channel, with one queue and no goroutine each: a thousand topics cost as
-// much as their frames. Members come and go with [Group.Add] and [Member.Unsubscribe], and one that fails comes on
-// [Group.Failed] while the others go on. With [OverflowLatest] a consumer of prices, however slow, sees every topic's
-// newest value and never an old one.
+// A [Group] is many subscriptions on one channel, with one queue and no goroutine each: a thousand topics are a
+// thousand SUBSCRIBEs, and nothing that runs. Members come and go with [Group.Add] and [Member.Unsubscribe], and one
+// that fails comes on [Group.Failed] while the others go on. With [OverflowLatest] a consumer of prices, however
+// slow, sees every topic's newest value and never an old one.
 //
 // # Errors
 //
@@ -158,12 +158,14 @@
 // [Client.Status] and [Client.Watch] tell what the Client is doing, and why the last session ended. [Client.Stats]
 // counts, and [Client.Subscriptions] says of each subscription what waits and why. [WithLogger] logs what goes wrong,
 // and every frame at slog.LevelDebug, with secrets left out. [WithSendHook] sees each SEND, may change or refuse it,
-// and is told what becomes of it: for tracing, metrics and encryption.
+// and is told what becomes of it: for tracing, metrics and encryption. Package stompotel, a module of its own, makes
+// OpenTelemetry spans and metrics of all that.
 //
 // # Testing
 //
-// Package stomptest is an in-memory broker for the tests of your own code. It can also cut connections, fall silent,
-// refuse frames, behave like a named server, and run inside testing/synctest.
+// Package stomptest ([github.com/webstomp/webstomp/stomp/stomptest]) is an in-memory broker for the tests of your own
+// code. It can also cut connections, fall silent, refuse frames, behave like a named server, and run inside
+// testing/synctest.
 //
 // [docs/brokers.md]: https://github.com/webstomp/webstomp/blob/main/docs/brokers.md
 // [docs/recipes.md]: https://github.com/webstomp/webstomp/blob/main/docs/recipes.md

@@ -324,7 +324,7 @@ func (m *Member) Destination() string { return m.sub.destination }
 // Group's channel.
 func (m *Member) Done() <-chan struct{} { return m.done }
 
-// Err returns why the member ended: nil while it is open and if its user ended it, or the Group.
+// Err returns why the member ended: nil while it is open, and where its user has ended it or the Group.
 func (m *Member) Err() error { return m.sub.failure() }
 
 // Confirmed is [Subscription.Confirmed].

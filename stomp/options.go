@@ -339,11 +339,11 @@ func WithSubscribeHeaderFunc(f func(ctx context.Context) (Header, error)) Subscr
 // The delays are those of [Backoff], without rounds: the n-th refusal in a row is followed by one drawn evenly
 // between 0 and Min·Factor^(n-1), at most Max, and n starts again at 1 after a subscription that lasted longer than
 // the largest delay it could have waited for. After b.Attempts refusals since the broker accepted it last, not
-// counting the first, the subscription ends, and Err is the last one; 0 is no limit. b.Refused does not matter. What
-// fails without a word of the broker, a session that is lost, a connection that cannot be had, or the function of
-// [WithSubscribeHeaderFunc], does not count. What does is a connection of its own (see below) that the broker ends
-// over SUBSCRIBE while the session stands, also without a word: Err matches [ErrConnectionLost] then.
-// [Client.Reconnect] has it asked for at once.
+// counting the first, the subscription ends, and Err is the last one; 0 is no limit. b.Refused does not matter. Only
+// what the broker says counts as a refusal, and not a session that is lost, a connection that cannot be had, or an
+// error of [WithSubscribeHeaderFunc]'s function; with one exception: a connection that was made to ask (see below),
+// and that the broker ends over SUBSCRIBE while the session stands, does count, and Err matches [ErrConnectionLost]
+// then. [Client.Reconnect] has it asked for at once.
 //
 // Meanwhile the channel stays open, what had arrived is delivered, [Subscription.Confirmed] and Subscribe
 // [WithReceipt] wait within their ctx, and everything that ends a subscription ends it at once, without UNSUBSCRIBE.
