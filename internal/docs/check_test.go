@@ -65,6 +65,8 @@ func checkStep(dir string, step []string) (wrong []string) {
 	switch {
 	case len(step) >= 2 && step[0] == "go" && (step[1] == "run" || step[1] == "test" || step[1] == "vet"):
 		return checkGo(dir, step[1], step[2:])
+	case step[0] == tool:
+		return checkTool(step[1:])
 	case strings.Contains(step[0], "/"):
 		if info, err := os.Stat(filepath.Join(dir, step[0])); err != nil || info.Mode()&0o111 == 0 {
 			return []string{step[0] + " is no program here"}
@@ -77,7 +79,7 @@ func checkStep(dir string, step []string) (wrong []string) {
 var helper = regexp.MustCompile(`"github\.com/webstomp/webstomp/(examples/internal/[a-z/]+)"`)
 
 // definition is a call that makes a flag, up to its name.
-var definition = regexp.MustCompile(`\.(Bool|Int|Int64|Uint64|String|Duration|Float64|Func|Var)(Var)?(P|VarP)?\((&[\w.]+, )?$`)
+var definition = regexp.MustCompile(`\.(Bool|Count|Duration|Float64|Func|Int|Int64|String|StringArray|StringSlice|Uint|Uint64|Var)(Var)?P?\((&[\w.]+, )?$`)
 
 // defines reports whether a flag of that name is made in the text of some Go files.
 func defines(text, name string) bool {
@@ -144,6 +146,28 @@ func checkGo(dir, verb string, args []string) (wrong []string) {
 	return wrong
 }
 
+// tool is the command of this repository that a reader installs. Its own tests run it; here each use of it is checked:
+// the subcommand and the flags are there.
+const tool = "stompcat"
+
+func checkTool(args []string) (wrong []string) {
+	text := read(files(filepath.Join(root, "stomp", tool), ".go", true))
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") && !strings.Contains(text, `Use: "`+args[0]) && !slices.Contains([]string{"help", "completion"}, args[0]) {
+		wrong = append(wrong, tool+" has no command "+args[0])
+	}
+	for _, arg := range args {
+		name, _, _ := strings.Cut(strings.TrimLeft(arg, "-"), "=")
+		switch {
+		case !strings.HasPrefix(arg, "-") || name == "" || name == "help" || name == "version":
+		case strings.HasPrefix(arg, "--") && !defines(text, name):
+			wrong = append(wrong, tool+" has no flag "+arg)
+		case !strings.HasPrefix(arg, "--") && !strings.Contains(text, `", "`+name[:1]+`", `):
+			wrong = append(wrong, tool+" has no flag "+arg)
+		}
+	}
+	return wrong
+}
+
 // files returns the files of a folder, and of those below it, whose names end so.
 func files(dir, end string, below bool) (found []string) {
 	_ = filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error { // what cannot be read is not there
@@ -186,9 +210,9 @@ func checkCommand(text string) (wrong []string) {
 }
 
 func TestCommands_name_what_is_there(t *testing.T) {
-	for text := range table {
-		for _, wrong := range checkCommand(text) {
-			t.Errorf("%s: %s", text, wrong)
+	for _, c := range commands(t) {
+		for _, wrong := range checkCommand(c.text) {
+			t.Errorf("%s:%d: %s", c.page, c.line, wrong)
 		}
 	}
 	for _, text := range []string{
@@ -200,6 +224,8 @@ func TestCommands_name_what_is_there(t *testing.T) {
 		"go test ./internal/bench/soak -soak.hours=1",
 		"go run ./internal/interop/cmd/with rabbitmq -- go run ./examples/quickstart -uri {ws}",
 		"internal/interop/uninstall",
+		"stompcat nothing ws://localhost:15674/ws",
+		"stompcat sub --nothing | head -1",
 		"README.md/",
 		"gofmt -l . && ./README.md",
 	} {

@@ -35,11 +35,13 @@ func commands(t *testing.T) (all []command) {
 	return all
 }
 
-// A command that stands in no line of the table, and a line of the table that stands on no page, are both mistakes.
+// A command that stands in no line of the table, and a line of the table that stands on no page, are both mistakes. Those
+// of the tool need no line: its own tests run it.
 func TestCommands_are_those_of_the_table(t *testing.T) {
 	found := commands(t)
 	for _, c := range found {
-		if _, ok := table[c.text]; !ok {
+		uses := func(step []string) bool { return len(step) > 0 && step[0] == tool }
+		if _, ok := table[c.text]; !ok && !slices.ContainsFunc(steps(c.text), uses) {
 			t.Errorf("%s:%d: the table has no line for\n\t%s", c.page, c.line, c.text)
 		}
 	}
