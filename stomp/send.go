@@ -18,8 +18,8 @@ func (c *Client) Send(ctx context.Context, destination string, body []byte, opts
 	return c.send(ctx, destination, body, opts, nil)
 }
 
-// SendJSON is Send with v encoded as JSON and content-type application/json. A v that does not
-// encode is an error for which [Unsent] is true.
+// SendJSON is Send with v encoded as JSON and content-type application/json. A v that does not encode is an error for
+// which [Unsent] is true.
 func (c *Client) SendJSON(ctx context.Context, destination string, v any, opts ...SendOption) error {
 	body, opts, err := encodeJSON("send", destination, v, opts)
 	if err != nil {
