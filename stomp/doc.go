@@ -153,7 +153,7 @@
 // Clauses such as C6 are rules of the protocol, listed in [docs/protocol.md]: F framing, C connecting, M client
 // frames, S server frames, W WebSocket.
 //
-// # Seeing what happens
+// # Status, logs and hooks
 //
 // [Client.Status] and [Client.Watch] tell what the Client is doing, and why the last session ended. [Client.Stats]
 // counts, and [Client.Subscriptions] says of each subscription what waits and why. [WithLogger] logs what goes wrong,

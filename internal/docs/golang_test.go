@@ -29,6 +29,9 @@ var fragmentImports = []string{
 	"github.com/webstomp/webstomp/stomp", "github.com/webstomp/webstomp/stomp/stomptest",
 }
 
+// readme is the one page whose program is run, by TestReadme_installs_and_runs.
+const readme = "README.md"
+
 // isProgram reports whether a block is a whole file.
 func (b block) isProgram() bool { return strings.HasPrefix(b.text, "package ") }
 
@@ -91,6 +94,9 @@ func TestGo_each_fragment_compiles(t *testing.T) {
 	}
 	for _, b := range blocks(t, "go") {
 		if b.isProgram() {
+			if b.page != readme {
+				t.Errorf("%s:%d: nothing runs this program: make it an example, and link that", b.page, b.line)
+			}
 			continue
 		}
 		fragment, err := b.file(set)
