@@ -267,8 +267,8 @@ func WithLifetime(ctx context.Context) ConnectOption {
 }
 
 // WithLogger makes the Client log: a line when a session begins or ends, one for each kind of problem, and at
-// slog.LevelDebug every frame, with the first 64 bytes of its body, and what ends with the deadline of its ctx. A
-// session that begins, or ends because somebody wished it, is slog.LevelInfo, a fault that ends the Client
+// slog.LevelDebug every frame, with the first 64 bytes of its body, and what ends with the deadline of its ctx. What
+// begins, is back, or ends because somebody wished it is slog.LevelInfo, a fault that ends the Client
 // slog.LevelError, and any other slog.LevelWarn. In an outage it logs the first failed attempt, each new reason, and
 // a line about once a minute. Passcodes, Authorization headers and the query of a URL are left out. By default
 // nothing is logged.

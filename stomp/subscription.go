@@ -58,7 +58,8 @@ func (s *Subscription[T]) Confirmed(ctx context.Context) error { return s.sub.co
 //
 // Where the broker is known to answer every SUBSCRIBE and has not answered this one, that is awaited first, in the
 // same way, and UNSUBSCRIBE goes out only when the answer comes: what the broker does not have, such as a Spring
-// relay's /app/…, must not be unsubscribed from.
+// relay's /app/…, must not be unsubscribed from. With an id of your own ([WithID]), which may be used again at once,
+// it goes out without the answer within 5 s of SUBSCRIBE.
 //
 // A durable subscription ends for good if [WithHeader] repeats here what made it durable: durable and auto-delete on
 // RabbitMQ, activemq.subscriptionName or durable-subscription-name on ActiveMQ. Otherwise it goes on collecting
