@@ -72,7 +72,7 @@ func ExampleGroup_Failed() {
 		}
 	}
 	broker.Cancel("/queue/paint")
-	failed := <-jobs.Failed() // in a service: a case of the select that reads jobs.C
+	failed := <-jobs.Failed() // in a service: a case of the select that reads jobs.C; nil when that is closed
 	var refused *stomp.Error
 	if errors.As(failed.Err(), &refused) {
 		fmt.Println(failed.Destination(), "-", refused.Message)
