@@ -15,13 +15,16 @@ type command struct {
 	line int
 }
 
+// shells are the languages of blocks of commands.
+var shells = []string{"", "sh", "console"}
+
 // remark is the comment behind a command.
 var remark = regexp.MustCompile(`(^|\s)#.*$`)
 
 // commands returns those of all pages.
 func commands(t *testing.T) (all []command) {
 	t.Helper()
-	for _, b := range blocks(t, "") {
+	for _, b := range blocks(t, shells...) {
 		typed := strings.HasPrefix(b.text, "$ ") || strings.Contains(b.text, "\n$ ")
 		for i, line := range strings.Split(b.text, "\n") {
 			line, prompted := strings.CutPrefix(line, "$ ")

@@ -6,6 +6,7 @@
 //
 //	go        a program, which is built and run, or a fragment, which is compiled in a function that has the names of
 //	          testdata/names.go; a line … stands for what a reader would write there
-//	nothing   commands, one a line; in a block with lines that begin with "$ " those alone, and the rest is what they print
-//	text      neither; so is whatever has another word
+//	nothing   commands, one a line, as in sh and console; in a block with lines that begin with "$ " those alone, and the
+//	          rest is what they print
+//	text      neither; nor are settings and data
 package docs

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -76,18 +77,18 @@ func (p page) split(text func(n int, line string)) (blocks []block) {
 	return blocks
 }
 
-// blocks returns the blocks of all pages in that language.
-func blocks(t *testing.T, language string) (found []block) {
+// blocks returns the blocks of all pages in one of these languages.
+func blocks(t *testing.T, languages ...string) (found []block) {
 	t.Helper()
 	for _, p := range pages(t) {
 		for _, b := range p.split(func(int, string) {}) {
-			if b.language == language {
+			if slices.Contains(languages, b.language) {
 				found = append(found, b)
 			}
 		}
 	}
 	if len(found) == 0 {
-		t.Fatalf("no block of %q was found", language)
+		t.Fatalf("no block of %q was found", languages)
 	}
 	return found
 }
