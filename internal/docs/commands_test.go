@@ -39,6 +39,9 @@ func commands(t *testing.T) (all []command) {
 	return all
 }
 
+// around are what a shell and its machine have, beside which the tool and examples stand.
+var around = []string{"export", "read", "printf", "echo", "seq", "head", "jq"}
+
 // isTestedElsewhere reports whether a command runs the tool or examples alone, which have tests of their own that do so.
 func (c command) isTestedElsewhere() bool {
 	in := ""
@@ -46,7 +49,7 @@ func (c command) isTestedElsewhere() bool {
 		switch {
 		case len(step) == 2 && step[0] == "cd":
 			in = step[1]
-		case len(step) > 0 && step[0] == tool:
+		case len(step) > 0 && (step[0] == tool || slices.Contains(around, step[0])):
 		case len(step) > 2 && step[0] == "go" && step[1] == "run" && strings.HasPrefix(path.Join(in, step[2]), "examples/"):
 		default:
 			return false
