@@ -19,7 +19,7 @@ import (
 // upgrade (429, 503) is kept, up to 4·Max.
 type Backoff struct {
 	Min, Max time.Duration // default 100 ms, 30 s
-	Factor   float64       // default 2
+	Factor   float64       // default 2; 1 at least
 	Attempts int           // per outage, then the Client ends; 0: no limit
 	Refused  time.Duration // how long rejected credentials go on being tried; 0: 5 minutes, negative: no limit
 }

@@ -59,10 +59,13 @@ type Client struct {
 // own are [WithLogin]'s.
 //
 // ctx bounds this call alone, from the DNS lookup to CONNECTED, at each step. Once connected, its end does not affect
-// the Client; see [WithLifetime] for that.
+// the Client; see [WithLifetime] for that. Nothing else bounds it: without a deadline a server that accepts the
+// connection and says nothing holds it up. (With several endpoints, or [WithInitialRetry], an attempt takes at most
+// 15 s.)
 //
-// Every failure other than an invalid option is a [*ConnectError] that wraps its cause, and leaves nothing open. See
-// [Client] for functions that ignore ctx.
+// Connect fails when its endpoint does, or each of [WithFailover]'s, unless WithInitialRetry is used. Every failure
+// other than an invalid option is a [*ConnectError] that wraps its cause, and leaves nothing open. See [Client] for
+// functions that ignore ctx.
 func Connect(ctx context.Context, url string, opts ...ConnectOption) (*Client, error) {
 	cfg, err := newConnectConfig(url, opts)
 	if err != nil {
@@ -250,7 +253,8 @@ func (c *Client) Status() Status {
 }
 
 // Watch returns a channel of the Client's status: the current one at once, then each change. It holds one value,
-// which a newer one replaces. It is closed when ctx ends, and after StateClosed when the Client has ended.
+// which a newer one replaces, so that a slow reader misses those between. ctx is the channel's lifetime: it is closed
+// when ctx ends, and after StateClosed when the Client has ended.
 func (c *Client) Watch(ctx context.Context) <-chan Status {
 	out := make(chan Status, 1)
 	if !c.goJoined(func() { c.report(ctx, out) }) {
@@ -278,6 +282,7 @@ func (c *Client) report(ctx context.Context, out chan Status) {
 		select {
 		case <-changed:
 		case <-ctx.Done():
+			c.logDeadline(ctx, "a channel of Watch")
 			return
 		}
 	}

@@ -14,7 +14,8 @@ const lifetimeGrace = 5 * time.Second
 
 // Drain ends the Client gently, within ctx. It unsubscribes every subscription at the same time, as
 // [Subscription.Unsubscribe] does, while consumers finish and acks and sends go on working. Then it disconnects. When
-// ctx ends first, Drain cuts the connection and returns ctx's error. The Client is closed when Drain returns.
+// ctx ends first, Drain cuts the connection and returns ctx's error. Otherwise the errors are those of Disconnect,
+// and on a Client that has ended it returns nil. The Client is closed when Drain returns.
 func (c *Client) Drain(ctx context.Context) error {
 	c.mu.Lock()
 	subs := make([]*subscription, 0, len(c.subs))
@@ -43,15 +44,15 @@ func (c *Client) Drain(ctx context.Context) error {
 //
 // When ctx ends first, Disconnect cuts the connection and returns ctx's error. When the session ended before
 // everything accepted could be written, the error matches [ErrConnectionLost]. The Client is closed when Disconnect
-// returns. On a closed Client it returns nil. Of a Client that has failed it drops what waits for consumers, and
-// Drain waits for them.
+// returns. On a Client that has ended it returns nil; where that has failed by itself and consumers are still taking
+// what had arrived, Disconnect drops the rest, and Drain waits for them.
 func (c *Client) Disconnect(ctx context.Context) error { return c.disconnect(ctx, ErrClosed) }
 
 // Close ends the Client at once: it cuts the connection without telling the broker, and joins every goroutine. What
 // waits to be written is lost, as are AckAuto messages that the broker sends until it notices; [Client.Drain] ends
 // the subscriptions first. Close may be called at any time and more than once, but not from a function passed to an
-// option or to SubscribeAs: Close waits for those, except that of functions that get a ctx it waits no longer than
-// 0.1 s for one that ignores its end (see [Client]). The error is always nil.
+// option or to SubscribeAs: Close waits until those return, though no longer than 0.1 s for one that gets a ctx and
+// ignores its end (see [Client]). The error is always nil.
 func (c *Client) Close() error {
 	if s := c.beginEnd(ErrClosed); s != nil {
 		s.abort(ErrClosed)

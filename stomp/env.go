@@ -2,6 +2,7 @@ package stomp
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -52,6 +53,14 @@ func (e *env) trace(what string, f wire.Frame) {
 	if e.traces() {
 		// Evaluated here: when a handler reads it later, frame and body may belong to a consumer or a caller again.
 		e.log.Debug("stomp: "+what, "frame", frameOf(f).LogValue())
+	}
+}
+
+// logDeadline says what ends because the deadline of the ctx that it was made with has passed. A ctx with a timeout
+// is a habit, and such an end is no error: nothing else would tell.
+func (e *env) logDeadline(ctx context.Context, what string, args ...any) {
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		e.log.Debug("stomp: "+what+" ends with the deadline of its ctx, which is its lifetime and no bound of the call; make it with a ctx that has no deadline", args...)
 	}
 }
 

@@ -23,7 +23,8 @@ var (
 	// ErrClosed means that the Client has ended or is ending (Drain, Disconnect, Close, WithLifetime). When a fault
 	// ended it, the error matches that fault as well, and Client.Err returns it.
 	ErrClosed = errors.New("client closed")
-	// ErrNotConnected means that there is no session now.
+	// ErrNotConnected means that there is no session now, and that WithoutWaiting has asked not to wait for the next
+	// one.
 	ErrNotConnected = errors.New("not connected")
 	// ErrConnectionLost means that the session ended before the answer came. Whether the broker has the frame is
 	// unknown, unless Unsent says that it was not written.
@@ -37,7 +38,7 @@ var (
 	// ErrNotAckable is returned by Ack and Nack for a frame that this Client did not deliver, that was delivered in
 	// auto mode, or that has been acknowledged already.
 	ErrNotAckable = errors.New("frame cannot be acknowledged")
-	// ErrSlowConsumer means that the queue of a subscription with OverflowFail was full.
+	// ErrSlowConsumer means that the queue of a subscription or Group with OverflowFail was full; its Err is that.
 	ErrSlowConsumer = errors.New("slow consumer")
 	// ErrTransactionDone means that the transaction was committed or aborted, or ended with its session.
 	ErrTransactionDone = errors.New("transaction done")
@@ -105,6 +106,7 @@ func cutOff(err error, dec *wire.Decoder, brokerError func(Frame) *Error) error 
 // below them does not.
 const errorBodyShown = 256
 
+// Error returns the broker's message and the first 256 bytes of the body.
 func (e *Error) Error() string {
 	text := "broker says ERROR"
 	if e.Message != "" {
@@ -123,11 +125,12 @@ type ConnectError struct {
 	URL        string // without its password
 	StatusCode int    // of a refused upgrade, otherwise 0
 	Body       []byte // the start of that response's body, at most 1 KiB
-	Err        error
+	Err        error  // the cause
 
 	retryAfter time.Duration // what the server asks for; 0: nothing
 }
 
+// Error says what was tried, at which step it failed, and where it can, what to change.
 func (e *ConnectError) Error() string {
 	text := fmt.Sprintf("stomp: connect %s: %v", e.URL, e.Err)
 	if body := strings.TrimSpace(string(e.Body[:min(len(e.Body), errorBodyShown)])); body != "" {
@@ -136,6 +139,7 @@ func (e *ConnectError) Error() string {
 	return text
 }
 
+// Unwrap returns the cause, for errors.Is and errors.As.
 func (e *ConnectError) Unwrap() error { return e.Err }
 
 // Permanent reports whether repeating the same attempt cannot help: the URL is invalid, the upgrade was refused
@@ -194,8 +198,12 @@ func (e *versionError) Unwrap() error { return e.cause }
 
 // ProtocolError says that a frame breaks the protocol, received or about to be sent. Clause is the id of the rule
 // that was broken, in docs/protocol.md.
-type ProtocolError struct{ Reason, Clause string }
+type ProtocolError struct {
+	Reason string // what is wrong, in words
+	Clause string // such as F11
+}
 
+// Error returns reason and clause.
 func (e *ProtocolError) Error() string {
 	return fmt.Sprintf("protocol error: %s (%s)", e.Reason, e.Clause)
 }
@@ -203,10 +211,11 @@ func (e *ProtocolError) Error() string {
 // CloseError is the server's WebSocket close, with its code and reason (clause W5). A close without a code has code
 // 1005 (RFC 6455).
 type CloseError struct {
-	Code   int
-	Reason string
+	Code   int    // of RFC 6455: 1000 and above
+	Reason string // the server's own words; often ""
 }
 
+// Error returns code and reason.
 func (e *CloseError) Error() string {
 	if e.Reason == "" {
 		return fmt.Sprintf("the server closed the WebSocket with code %d", e.Code)
@@ -217,9 +226,10 @@ func (e *CloseError) Error() string {
 // LimitError says that a frame exceeds one of [Limits], received or about to be sent (clause F12).
 type LimitError struct {
 	What        string // "body", "header" or "header entries"
-	Limit, Size int64
+	Limit, Size int64  // bytes, or of header entries their number
 }
 
+// Error says what is too large, by how much, and which limit that is.
 func (e *LimitError) Error() string {
 	if e.What == "header entries" {
 		return fmt.Sprintf("%d header entries are above the limit of %d (see WithLimits)", e.Size, e.Limit)

@@ -16,15 +16,16 @@ import (
 // changed. Copies of a Frame share them. It may be kept: it holds neither the connection nor the Client once they
 // have ended. [Frame.Ack] and [Frame.Nack] are for delivered frames only.
 type Frame struct {
-	Command string
-	Header  Header
-	Body    []byte
+	Command string // "MESSAGE" of a delivered frame
+	Header  Header // unescaped
+	Body    []byte // without the NUL; of any bytes
 	// Epoch is the number of the session that delivered the frame, from 1. When it changes between two frames of a
 	// channel, the connection was lost in between and messages may be missing. It is 0 in a frame that was not
 	// delivered.
 	Epoch uint64
 
-	// For Ack: where the frame comes from (nil: it was not delivered), and its number there, from 1 in the client modes.
+	// For Ack: where the frame comes from (nil: it was not delivered), and its number there, from 1 in the client
+	// modes.
 	from   deliverer
 	number uint64
 	raw    string // the header as it came, where escapes were undone in it; see asCame

@@ -15,8 +15,9 @@ import (
 // arrival over all members; [Frame.SubscriptionID] tells whose one is, and an acknowledgement goes to that member
 // alone, with [AckClient] as well. An empty Group stays open. Its methods may be called from any goroutine.
 type Group struct {
-	// C is closed for the reasons for which a subscription's channel is: the Group was ended by its user, the Client has
-	// ended, or the Group has failed ([ErrSlowConsumer]). It has no buffer. A member that fails alone leaves it open.
+	// C is closed for the reasons for which a subscription's channel is: the Group was ended by its user, the Client
+	// has ended, or the Group has failed ([ErrSlowConsumer]). It has no buffer. A member that fails alone leaves it
+	// open.
 	C <-chan Frame
 
 	client  *Client
@@ -31,8 +32,9 @@ type Group struct {
 	restored uint64 // of members that have ended
 }
 
-// NewGroup makes a Group without members. ctx bounds its life: when it ends, so do the members, at once, and C is
-// closed. [WithBuffer] bounds its queue; without, Connect's holds. The errors are ctx's own and [ErrClosed].
+// NewGroup makes a Group without members. It sends nothing and waits for nothing. ctx is the lifetime of the Group,
+// so it should have no timeout: when it ends, so do the members, at once, and C is closed. [WithBuffer] bounds its
+// queue; without, Connect's holds. The errors are ctx's own and [ErrClosed].
 func (c *Client) NewGroup(ctx context.Context, opts ...GroupOption) (*Group, error) {
 	op := opError{op: "make a group", unsent: true}
 	bound, err := c.groupBound(opts)
@@ -54,7 +56,12 @@ func (c *Client) NewGroup(ctx context.Context, opts ...GroupOption) (*Group, err
 		op.err = err
 		return nil, &op
 	}
-	unwatch := c.whenDone(ctx, func() { g.end(nil) })
+	unwatch := c.whenDone(ctx, func() {
+		if !g.isEnding() {
+			c.logDeadline(ctx, "a Group", "members", len(g.all()))
+		}
+		g.end(nil)
+	})
 	g.mu.Lock()
 	g.unwatch = unwatch
 	ended := g.ended
@@ -122,7 +129,8 @@ func (g *Group) join(sub *subscription) error {
 
 // Failed returns a channel of the members that have failed alone, each once its last frame was taken from C: the
 // broker has refused or cancelled it, or it has ended with its session ([WithoutResubscribe]). [Member.Err] tells
-// why. They are kept until they are read, but when the Client has ended no more than 8 of them. It is closed after C.
+// why. They are kept until they are read, but when the Client has ended no more than 8 of them. It is closed after C,
+// and a select may see that first: look whether a receive has a Member.
 func (g *Group) Failed() <-chan *Member { return g.failed.C() }
 
 // Err returns why the Group ended: nil while it is open and if its user ended it. It is set before C is closed.
@@ -212,6 +220,13 @@ func (g *Group) beginEnd(err error) []*Member {
 	}
 	g.mu.Unlock()
 	return g.all()
+}
+
+// isEnding reports whether the Group has ended or is about to.
+func (g *Group) isEnding() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.ended
 }
 
 // end ends the Group at once. What waits is dropped and counted.
@@ -310,7 +325,7 @@ func (m *Member) Destination() string { return m.sub.destination }
 // Group's channel.
 func (m *Member) Done() <-chan struct{} { return m.done }
 
-// Err returns why the member ended: nil while it is open and if its user ended it, or the Group.
+// Err returns why the member ended: nil while it is open, and where its user has ended it or the Group.
 func (m *Member) Err() error { return m.sub.failure() }
 
 // Confirmed is [Subscription.Confirmed].

@@ -11,6 +11,7 @@ const (
 	AckClientIndividual                // by Ack, each message alone; not in STOMP 1.0
 )
 
+// String returns the mode as SUBSCRIBE names it: "auto", "client" or "client-individual".
 func (m AckMode) String() string {
 	switch m {
 	case AckAuto:
@@ -23,7 +24,7 @@ func (m AckMode) String() string {
 	return fmt.Sprintf("AckMode(%d)", int(m))
 }
 
-// Overflow says what happens when the queue of a subscription is full.
+// Overflow says what happens when the queue of a subscription or a Group is full ([WithBuffer]).
 type Overflow int
 
 const (
@@ -32,19 +33,23 @@ const (
 	// continues, and the queue grows above its bound, while a call waits for a receipt, a reply or Flush, so that a
 	// consumer may do so in its own loop, and while senders wait for a server that does not read until we do.
 	OverflowBlock Overflow = iota
-	// OverflowDropOldest drops the oldest frames that wait, OverflowDropNewest the one that arrives. Stats counts
-	// them. Both go with AckAuto alone: what is dropped is never acknowledged, and the broker's window stays closed.
+	// OverflowDropOldest drops the oldest frames that wait, until the one that arrives has room. Dropped in
+	// [SubscriptionStats] counts them. It goes with AckAuto alone: what is dropped is never acknowledged, and the
+	// broker's window stays closed.
 	OverflowDropOldest
+	// OverflowDropNewest drops the frame that arrives; everything else is as with OverflowDropOldest.
 	OverflowDropNewest
-	// OverflowFail ends the subscription with [ErrSlowConsumer].
+	// OverflowFail ends the subscription, or the Group, with [ErrSlowConsumer], and sends UNSUBSCRIBE. What waits
+	// behind the channel's buffer is dropped.
 	OverflowFail
-	// OverflowLatest keeps one frame of each destination, the newest: it takes the place of the one that waits, which is
-	// dropped and counted. The destination is the MESSAGE's, so a subscription with a wildcard keeps the newest of each
-	// topic. The bound counts destinations; beyond it, the one that has waited for longest is dropped. The channel has
-	// no buffer: what it gives is the newest that has arrived. It goes with AckAuto alone.
+	// OverflowLatest keeps one frame of each destination, the newest: it takes the place of the one that waits, which
+	// is dropped and counted. The destination is the MESSAGE's, so a subscription with a wildcard keeps the newest of
+	// each topic. The bound counts destinations; beyond it, the one that has waited for longest is dropped. The
+	// channel has no buffer: what it gives is the newest that has arrived. It goes with AckAuto alone.
 	OverflowLatest
 )
 
+// String returns "block", "drop oldest", "drop newest", "fail" or "latest".
 func (o Overflow) String() string {
 	switch o {
 	case OverflowBlock:
@@ -72,6 +77,7 @@ const (
 	MessageBinary             // always binary, which ActiveMQ Classic ignores
 )
 
+// String returns "auto", "text" or "binary".
 func (t MessageType) String() string {
 	switch t {
 	case MessageAuto:

@@ -176,16 +176,16 @@ func WithMessageType(t MessageType) ConnectOption {
 	return connectOption(func(c *connectConfig) { c.messageType = t })
 }
 
-// WithPing sends a WebSocket ping at that interval. A session in which nothing comes between a ping and the next is
-// cut with [ErrHeartBeat]. It is off by default: STOMP's heart-beats do the same, and some servers do not count pings
-// as activity.
+// WithPing sends a WebSocket ping at that interval, which must be above 0. A session in which nothing comes between a
+// ping and the next is cut with [ErrHeartBeat]. It is off by default: STOMP's heart-beats do the same, and some
+// servers do not count pings as activity.
 func WithPing(every time.Duration) ConnectOption {
 	return connectOption(func(c *connectConfig) { c.ping, c.pingSet = every, true })
 }
 
-// WithMessageSplit splits a frame longer than that many bytes into several WebSocket messages. Spring on Tomcat needs
-// it (16,640 by default there); ActiveMQ Classic does not accept it. Text is cut between characters. The default is
-// never to split.
+// WithMessageSplit splits a frame longer than that many bytes, 4 at least, into several WebSocket messages. Spring on
+// Tomcat needs it (16,640 by default there); ActiveMQ Classic does not accept it. Text is cut between characters. The
+// default is never to split.
 func WithMessageSplit(bytes int) ConnectOption {
 	return connectOption(func(c *connectConfig) { c.split, c.splitSet = bytes, true })
 }
@@ -198,7 +198,9 @@ func WithEscapedConnect() ConnectOption {
 
 // WithDialer runs STOMP over any byte stream instead of the library's own connection. dial is called with the ctx of
 // the attempt, which ends with that attempt, and the URL given to Connect, of any scheme. The Client closes what dial
-// returns. It excludes the WebSocket options. dial must not call methods of the Client.
+// returns. It excludes the options of a WebSocket: [WithHTTPClient], [WithHTTPHeader], [WithHTTPHeaderFunc],
+// [WithSubprotocols], [WithCompression], [WithMessageType], [WithMessageSplit] and [WithPing]. dial must not call
+// methods of the Client.
 //
 // A connection that is itself a WebSocket, such as the NetConn of coder/websocket or nhooyr.io/websocket, gets each
 // frame in one Write, and so in one message (clause W2). It is recognized by the network of its LocalAddr,
@@ -264,9 +266,12 @@ func WithLifetime(ctx context.Context) ConnectOption {
 	return connectOption(func(c *connectConfig) { c.lifetime = ctx })
 }
 
-// WithLogger makes the Client log: a line when a session begins or ends, one for each kind of problem, and frames at
-// slog.LevelDebug. In an outage it logs the first failed attempt, each new reason, and a line about once a minute.
-// Passcodes, Authorization headers and the query of a URL are left out. By default nothing is logged.
+// WithLogger makes the Client log: a line when a session begins or ends, one for each kind of problem, and at
+// slog.LevelDebug every frame, with the first 64 bytes of its body, and what ends with the deadline of its ctx. What
+// begins, is back, or ends because somebody wished it is slog.LevelInfo, a fault that ends the Client
+// slog.LevelError, and any other slog.LevelWarn. In an outage it logs the first failed attempt, each new reason, and
+// a line about once a minute. Passcodes, Authorization headers and the query of a URL are left out. By default
+// nothing is logged.
 func WithLogger(l *slog.Logger) ConnectOption {
 	return connectOption(func(c *connectConfig) { c.logger = l })
 }
@@ -281,6 +286,10 @@ func (o bufferOption) applyGroup(c *groupConfig)         { c.buffer = &o.b }
 // in bytes of memory, and sets what happens beyond. A frame counts as its body, the text of its header, 32 bytes for
 // each header entry, and 192 bytes. A single frame larger than the bytes is accepted when nothing else waits. The
 // default is 65,536 frames, 64 MiB and OverflowBlock; 0 keeps that bound.
+//
+// Of the frames, the channel itself has room for 8, or for half of them if that is less, but for one at least; with
+// [OverflowLatest], in a Group and with [SubscribeAs] for none. What lies there stays readable when the subscription
+// has ended. The queue behind it takes memory only while it holds something.
 func WithBuffer(frames int, bytes int64, policy Overflow) BufferOption {
 	return bufferOption{buffer{frames, bytes, policy}}
 }
@@ -330,11 +339,11 @@ func WithSubscribeHeaderFunc(f func(ctx context.Context) (Header, error)) Subscr
 // The delays are those of [Backoff], without rounds: the n-th refusal in a row is followed by one drawn evenly
 // between 0 and Min·Factor^(n-1), at most Max, and n starts again at 1 after a subscription that lasted longer than
 // the largest delay it could have waited for. After b.Attempts refusals since the broker accepted it last, not
-// counting the first, the subscription ends, and Err is the last one; 0 is no limit. b.Refused does not matter. What
-// fails without a word of the broker, a session that is lost, a connection that cannot be had, or the function of
-// [WithSubscribeHeaderFunc], does not count. What does is a connection of its own (see below) that the broker ends
-// over SUBSCRIBE while the session stands, also without a word: Err matches [ErrConnectionLost] then.
-// [Client.Reconnect] has it asked for at once.
+// counting the first, the subscription ends, and Err is the last one; 0 is no limit. b.Refused does not matter. Only
+// what the broker says counts as a refusal, and not a session that is lost, a connection that cannot be had, or an
+// error of [WithSubscribeHeaderFunc]'s function; with one exception: a connection that was made to ask (see below),
+// and that the broker ends over SUBSCRIBE while the session stands, does count, and Err matches [ErrConnectionLost]
+// then. [Client.Reconnect] has it asked for at once.
 //
 // Meanwhile the channel stays open, what had arrived is delivered, [Subscription.Confirmed] and Subscribe
 // [WithReceipt] wait within their ctx, and everything that ends a subscription ends it at once, without UNSUBSCRIBE.

@@ -22,10 +22,10 @@ type Receipt struct {
 // Done returns a channel that is closed when the receipt is done.
 func (r *Receipt) Done() <-chan struct{} { return r.done }
 
-// Err returns nil while the receipt is pending and when the broker has confirmed the frame. Otherwise it returns an
-// [*Error] if the broker refused the frame, [ErrConnectionLost] if the session ended first (the outcome is unknown
-// unless [Unsent] reports true), [ErrClosed] if the Client ended first, or with [WithRetry] the error of a ctx that
-// ended first.
+// Err returns nil while the receipt is pending (see Done) and when the broker has confirmed the frame. Otherwise it
+// returns an [*Error] if the broker refused the frame, [ErrConnectionLost] if the session ended first (the outcome is
+// unknown unless [Unsent] reports true), [ErrClosed] if the Client ended first, or with [WithRetry] the error of a
+// ctx that ended first.
 func (r *Receipt) Err() error {
 	select {
 	case <-r.done:

@@ -18,7 +18,8 @@ import (
 //
 // With [WithReceipt] the broker confirms the request before the wait for the reply. If the session ends first, the
 // error is [ErrConnectionLost] and the outcome is unknown. A reply that comes after ctx has ended goes to
-// [Client.Unmatched].
+// [Client.Unmatched]. Without a ctx that ends, a request that nobody answers waits for as long as its session lasts.
+// The other errors are those of [Client.Send].
 func (c *Client) Request(ctx context.Context, destination string, body []byte, opts ...SendOption) (Frame, error) {
 	cfg, err := c.cfg.send.forRequest().with(destination, opts)
 	if err == nil && cfg.retry {

@@ -18,7 +18,8 @@ func (c *Client) Send(ctx context.Context, destination string, body []byte, opts
 	return c.send(ctx, destination, body, opts, nil)
 }
 
-// SendJSON is Send with v encoded as JSON and content-type application/json.
+// SendJSON is Send with v encoded as JSON and content-type application/json. A v that does not encode is an error for
+// which [Unsent] is true.
 func (c *Client) SendJSON(ctx context.Context, destination string, v any, opts ...SendOption) error {
 	body, opts, err := encodeJSON("send", destination, v, opts)
 	if err != nil {
@@ -28,7 +29,8 @@ func (c *Client) SendJSON(ctx context.Context, destination string, v any, opts .
 }
 
 // SendAsync is Send with a receipt, without the wait for it: it returns when the frame is accepted, and the [Receipt]
-// tells the outcome. Any number may be pending. With [WithRetry], the end of ctx also ends the retrying.
+// tells the outcome. Any number may be pending. Its errors are those of Send. When it has returned, the end of ctx
+// does not matter any more, except that with [WithRetry] it ends the retrying.
 func (c *Client) SendAsync(ctx context.Context, destination string, body []byte, opts ...SendOption) (*Receipt, error) {
 	cfg, err := c.cfg.send.with(destination, opts)
 	cfg.receipt = true

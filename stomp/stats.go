@@ -2,11 +2,12 @@ package stomp
 
 import "github.com/webstomp/webstomp/internal/inbox"
 
-// Stats counts what a Client has done since Connect, over all its sessions.
+// Stats counts what a Client has done since Connect, over all its sessions. The fields of type int and int64 are
+// levels, of this moment; all others only grow.
 type Stats struct {
 	Sessions                           uint64 // established so far
-	Attempts, FailedAttempts           uint64 // to connect
-	FramesReceived, FramesSent         uint64
+	Attempts, FailedAttempts           uint64 // to connect: all, and those without a session
+	FramesReceived, FramesSent         uint64 // after CONNECTED, without heart-beats
 	BytesReceived, BytesSent           uint64 // after the handshake, with WebSocket framing, without TLS
 	HeartBeatsReceived, HeartBeatsSent uint64 // each an EOL between frames
 	ReceiptsPending                    int    // asked for by callers, not answered yet
@@ -19,16 +20,19 @@ type Stats struct {
 	Unmatched                          uint64 // MESSAGEs that no subscription claimed (clause S3)
 	Repaired                           uint64 // frames with a wrong content-length (clause W8)
 	Unwritten                          int    // frames accepted and not yet handed to the connection
-	UnwrittenBytes                     int64  // bytes of those
+	UnwrittenBytes                     int64  // bytes of those; from 1 MiB on, calls that send wait
 	Errors                             uint64 // ERRORs of the broker, after CONNECTED
 	StrayErrors                        uint64 // ERRORs for a receipt or subscription no longer known
 }
 
-// SubscriptionStats counts what a subscription has done.
+// SubscriptionStats counts what a subscription, a Member or a Group has done, over all sessions.
 type SubscriptionStats struct {
-	Received, Delivered, Dropped, Stalls uint64
-	Queued                               int   // frames waiting for the consumer, in queue and channel
-	QueuedBytes                          int64 // memory that those frames take, as WithBuffer counts it
+	Received    uint64 // frames that arrived for it; each is delivered, dropped, or waits
+	Delivered   uint64 // frames that its consumer has taken from the channel
+	Dropped     uint64 // frames that its consumer did not get, because of a policy or its end
+	Stalls      uint64 // times that its full queue stopped the reading (OverflowBlock)
+	Queued      int    // frames waiting for the consumer now, in queue and channel
+	QueuedBytes int64  // memory that those frames take, as WithBuffer counts it
 	// Restored is how often the broker has accepted the subscription again after it had refused or cancelled it
 	// (WithResubscribe): messages may be missing each time. It is counted before the first frame that comes after. A
 	// restore on a new session is not counted, which Frame.Epoch shows.

@@ -17,6 +17,7 @@ const (
 	StateClosed                    // the Client has ended; Client.Err says why
 )
 
+// String returns "connecting", "connected", "reconnecting" or "closed".
 func (s State) String() string {
 	switch s {
 	case StateConnecting:
@@ -34,7 +35,7 @@ func (s State) String() string {
 // Status is what a Client is doing and why.
 type Status struct {
 	State   State
-	Epoch   uint64    // sessions so far
+	Epoch   uint64    // sessions so far, as Frame.Epoch counts them
 	Attempt int       // of this connect or reconnect, from 1; 0 once it is over
 	RetryAt time.Time // in StateReconnecting: when the next attempt starts
 	Since   time.Time // when State was entered
@@ -62,7 +63,7 @@ type Version string
 // C1 and C2).
 const (
 	V10 Version = "1.0" // no escapes, no NACK, subscriptions by destination
-	V11 Version = "1.1"
+	V11 Version = "1.1" // escapes, NACK, heart-beats
 	V12 Version = "1.2" // CR LF line ends, the ack header
 )
 

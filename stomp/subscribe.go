@@ -13,9 +13,11 @@ import (
 
 // Subscribe subscribes to a destination and returns the channel to range over.
 //
-// ctx bounds the lifetime of the subscription: when it ends, UNSUBSCRIBE goes out and the channel is closed; what is
-// in the channel's buffer stays readable. Subscribe does not wait for the broker unless [WithReceipt] is used; ctx
-// bounds that wait as well. During an outage it returns at once, and SUBSCRIBE goes out with the next session.
+// ctx is the lifetime of the subscription: when it ends, UNSUBSCRIBE goes out and the channel is closed; what is in
+// the channel's buffer, of up to 8 frames, stays readable. So give it no ctx with a timeout, out of habit: that would
+// end the subscription, and without an error (only the log says so, at slog.LevelDebug). Subscribe does not wait for
+// the broker unless [WithReceipt] is used; ctx bounds that wait as well, and [Subscription.Confirmed] has a ctx of
+// its own for it. During an outage Subscribe returns at once, and SUBSCRIBE goes out with the next session.
 //
 // The channel is closed for three reasons: ctx ended, the Client ended ([Client.Err]), or the subscription alone
 // failed: the broker refused or cancelled it (unless [WithResubscribe] is used), or the consumer was too slow

@@ -48,13 +48,18 @@ func (s *Subscription[T]) Confirmed(ctx context.Context) error { return s.sub.co
 // meanwhile, so call Unsubscribe from another goroutine than the one that reads, or bound it by ctx.
 //
 // If ctx ends first, what still waits is dropped and counted, UNSUBSCRIBE goes out anyway, and ctx's error is
-// returned. The subscription has ended when Unsubscribe returns, and its id may be used again. With [WithReceipt] it
-// waits for the broker's RECEIPT, however long that takes; without, for a second, and only if the broker is known to
-// send receipts. In auto mode that second begins anew with each message of the subscription that still comes. Where
-// the broker has not answered SUBSCRIBE yet and is known to, that is awaited first in the same way; UNSUBSCRIBE goes
-// out only when it comes, and not for what the broker does not have (a Spring relay's /app/…). From the call on, Err
+// returned. When Unsubscribe returns the subscription has ended, and its id may be used again. From the call on, Err
 // is nil, whatever else happens meanwhile. Of a subscription that has failed, Unsubscribe waits for the consumer
 // alone. A header that cannot be encoded is an error, and the subscription goes on.
+//
+// With [WithReceipt] it waits for the broker's RECEIPT, for as long as ctx lets it. Without, it waits for that as
+// well, but only if the broker is known to send receipts, and for no more than a second (in auto mode anew after each
+// message of the subscription that still comes).
+//
+// Where the broker is known to answer every SUBSCRIBE and has not answered this one, that is awaited first, in the
+// same way, and UNSUBSCRIBE goes out only when the answer comes: what the broker does not have, such as a Spring
+// relay's /app/…, must not be unsubscribed from. With an id of your own ([WithID]), which may be used again at once,
+// it goes out without the answer within 5 s of SUBSCRIBE.
 //
 // A durable subscription ends for good if [WithHeader] repeats here what made it durable: durable and auto-delete on
 // RabbitMQ, activemq.subscriptionName or durable-subscription-name on ActiveMQ. Otherwise it goes on collecting
@@ -127,7 +132,12 @@ const (
 
 // endWith ends the subscription when ctx ends.
 func (sub *subscription) endWith(ctx context.Context) {
-	unwatch := sub.client.whenDone(ctx, func() { sub.end(nil, true) })
+	unwatch := sub.client.whenDone(ctx, func() {
+		if !sub.isEnding() {
+			sub.client.logDeadline(ctx, "a subscription", "id", sub.id, "destination", sub.destination)
+		}
+		sub.end(nil, true)
+	})
 	sub.mu.Lock()
 	unwatched := sub.unwatched
 	sub.unwatch = unwatch

@@ -4,11 +4,11 @@ import "cmp"
 
 // SubscriptionInfo is a snapshot of one subscription, for those who watch a service from outside.
 type SubscriptionInfo struct {
-	ID, Destination string
+	ID, Destination string // as Subscription.ID and Subscription.Destination
 	AckMode         AckMode
 	Epoch           uint64 // of the session that it stands on, as in Frame.Epoch; 0: on none now
-	// Err says why it stands on none: an outage, its refusal (WithResubscribe), a suspicion that it ends sessions, or the
-	// function of WithSubscribeHeaderFunc. nil: nothing is in its way.
+	// Err says why it stands on none: an outage, its refusal (WithResubscribe), a suspicion that it ends sessions, or
+	// the function of WithSubscribeHeaderFunc. nil: nothing is in its way.
 	Err   error
 	Stats SubscriptionStats
 }

@@ -33,7 +33,9 @@ type ackedSpans struct {
 }
 
 // Begin begins a transaction. It returns when BEGIN is accepted for sending, and with [WithReceipt] when the broker
-// has confirmed it. ctx bounds either wait.
+// has confirmed it. ctx bounds either wait. During an outage it waits for the next session, unless [WithoutWaiting]
+// is used. The errors are [ErrClosed], ctx's own, with WithoutWaiting [ErrNotConnected], and with WithReceipt an
+// [*Error] or [ErrConnectionLost].
 func (c *Client) Begin(ctx context.Context, opts ...FrameOption) (*Transaction, error) {
 	op := opError{op: "begin", unsent: true}
 	cfg, err := newFrameConfig(opts)

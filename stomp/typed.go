@@ -9,14 +9,15 @@ import (
 // Message is a delivered frame with its decoded body.
 type Message[T any] struct {
 	Frame
-	Value T
+	Value T     // what decode returned; the zero value, or what there was of it, if Err is set
 	Err   error // why this body did not decode; the subscription goes on
 }
 
-// SubscribeAs is [Client.NewSubscription] with each frame decoded by decode, in order of arrival, one at a time, in a
-// goroutine of the subscription that runs while messages wait. A frame that does not decode is delivered with the
-// error in its Err, and can be acknowledged or refused like any other. decode must not end the Client. Its panics are
-// not recovered: they end the process, and so does runtime.Goexit, which the Fatal of a test calls.
+// SubscribeAs is [Client.NewSubscription], whose ctx and errors are its own, with each frame decoded by decode, in
+// order of arrival, one at a time, in a goroutine of the subscription that runs while messages wait. A frame that
+// does not decode is delivered with the error in its Err, and can be acknowledged or refused like any other. decode
+// must not end the Client. Its panics are not recovered: they end the process, and so does runtime.Goexit, which the
+// Fatal of a test calls.
 //
 // The channel has no buffer: when ctx ends, the message about to be delivered is dropped with those that wait.
 func SubscribeAs[T any](ctx context.Context, c *Client, destination string, decode func(Frame) (T, error), opts ...SubscribeOption) (*Subscription[Message[T]], error) {
@@ -72,7 +73,8 @@ func (d *decoder[T]) decoded(f Frame) (T, error) {
 	return v, err
 }
 
-// SubscribeJSON is [SubscribeAs] for JSON bodies. It returns the channel alone, like [Client.Subscribe].
+// SubscribeJSON is [SubscribeAs] for JSON bodies. It returns the channel alone, like [Client.Subscribe]: where you
+// want to know why that was closed, use SubscribeAs with [JSON] as decode.
 func SubscribeJSON[T any](ctx context.Context, c *Client, destination string, opts ...SubscribeOption) (<-chan Message[T], error) {
 	sub, err := SubscribeAs(ctx, c, destination, JSON[T], opts...)
 	if err != nil {

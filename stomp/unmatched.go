@@ -15,9 +15,10 @@ const unmatchedKept = 1024
 // a slow reader; beyond that the newest is dropped and counted. Several channels get the same frames, which share
 // header and body. Without any, the frames are only counted ([Stats]).
 //
-// The channel goes on across a reconnect; [Frame.Epoch] tells the sessions apart. It is closed when ctx ends or the
-// Client. Where the Client fails by itself, that is when everything that had arrived is taken, or nothing is for 15 s
-// (see [Client.Done]); where ctx or its user ends it, at once, and what waits behind the channel's buffer is dropped.
+// ctx is the channel's lifetime. The channel goes on across a reconnect; [Frame.Epoch] tells the sessions apart. It
+// is closed when ctx ends or the Client. Where the Client fails by itself, that is when everything that had arrived
+// is taken, or nothing is for 15 s (see [Client.Done]); where ctx or its user ends it, at once, and what waits behind
+// the channel's buffer is dropped.
 func (c *Client) Unmatched(ctx context.Context) <-chan Frame {
 	in := inbox.New(frameOwner{&c.env}, inbox.Bound{Count: unmatchedKept, Bytes: defaultBytes, Policy: inbox.DropNewest})
 	if !c.unmatched.add(in) {
@@ -25,6 +26,7 @@ func (c *Client) Unmatched(ctx context.Context) <-chan Frame {
 		return in.C()
 	}
 	stop := c.whenDone(ctx, func() {
+		c.logDeadline(ctx, "a channel of Unmatched")
 		c.unmatched.remove(in)
 		in.End()
 	})

@@ -10,9 +10,9 @@ import (
 // Its header stands in wire order; of repeated names the first counts.
 // A Frame handed out by the broker is shared: do not write to it.
 type Frame struct {
-	Command string
-	Header  [][2]string
-	Body    []byte
+	Command string      // "SEND", "MESSAGE"…
+	Header  [][2]string // unescaped
+	Body    []byte      // without the NUL
 }
 
 // Get returns the value of the first header entry called name, or "".
@@ -43,6 +43,7 @@ const (
 	Out                  // from the broker
 )
 
+// String returns "in" or "out".
 func (d Direction) String() string {
 	if d == In {
 		return "in"
@@ -53,7 +54,7 @@ func (d Direction) String() string {
 // Event is one frame on one connection. A frame of the broker's is shown as it was made: its content-length is
 // written later.
 type Event struct {
-	Connection uint64 // the connections are numbered from 1, in the order in which they came
-	Direction  Direction
-	Frame      Frame
+	Connection uint64    // the connections are numbered from 1, in the order in which they came
+	Direction  Direction // who sent it
+	Frame      Frame     // to be read only
 }

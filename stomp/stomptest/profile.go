@@ -7,36 +7,38 @@ import "time"
 type Profile uint8
 
 const (
-	// Generic answers every mistake with ERROR (message, receipt-id where the frame asked for a receipt, and a body that
-	// explains) and closes with code 1002; heart-beats that cease are answered by a cut.
+	// Generic answers every mistake with ERROR (message, receipt-id where the frame asked for a receipt, and a body
+	// that explains) and closes with code 1002; heart-beats that cease are answered by a cut.
 	Generic Profile = iota
 	// RabbitMQ is 3.10: most mistakes, a wrong password among them, get an ERROR without a receipt-id and leave the
-	// connection open; the worse ones are a bare close 1000 "STOMP died". DISCONNECT has the same end and no RECEIPT on
-	// a WebSocket. On a bare socket the RECEIPT to DISCONNECT, and the ERROR to a worse mistake, come before the end.
-	// Every ERROR lists the versions. NUL is followed by LF, CONNECT is unescaped, heart-beats come in whole seconds,
-	// replies through /temp-queue/, and the receipts of a transaction's SENDs at its COMMIT. 60 s without a byte from
-	// the client end a WebSocket, 10 s without CONNECT a bare socket. It stays as it is; RabbitMQ4 is what runs today.
+	// connection open; the worse ones are a bare close 1000 "STOMP died". DISCONNECT has the same end and no RECEIPT
+	// on a WebSocket. On a bare socket the RECEIPT to DISCONNECT, and the ERROR to a worse mistake, come before the
+	// end. Every ERROR lists the versions. NUL is followed by LF, CONNECT is unescaped, heart-beats come in whole
+	// seconds, replies through /temp-queue/, and the receipts of a transaction's SENDs at its COMMIT. 60 s without a
+	// byte from the client end a WebSocket, 10 s without CONNECT a bare socket. It stays as it is; RabbitMQ4 is what
+	// runs today.
 	RabbitMQ
-	// Classic is ActiveMQ Classic. On a WebSocket: one frame per message, the rest is dropped, part of a frame closes;
-	// binary messages are ignored; what is not UTF-8 comes out as U+FFFD under the old content-length; text messages
-	// above 64 KiB are a close 1009. A bare socket carries everything, and NUL is followed by LF there. MESSAGE has a
-	// content-length where SEND had one. ERROR carries receipt-id and leaves the connection open.
+	// Classic is ActiveMQ Classic. On a WebSocket: one frame per message, the rest is dropped, part of a frame
+	// closes; binary messages are ignored; what is not UTF-8 comes out as U+FFFD under the old content-length; text
+	// messages above 64 KiB are a close 1009. A bare socket carries everything, and NUL is followed by LF there.
+	// MESSAGE has a content-length where SEND had one. ERROR carries receipt-id and leaves the connection open.
 	Classic
-	// Artemis sends binary messages and closes after ERROR without a close frame, except in STOMP 1.0 and 1.1. ERROR has
-	// no receipt-id where it is about a SUBSCRIBE, and escapes its header before CONNECTED already. MESSAGE has a
+	// Artemis sends binary messages and closes after ERROR without a close frame, except in STOMP 1.0 and 1.1. ERROR
+	// has no receipt-id where it is about a SUBSCRIBE, and escapes its header before CONNECTED already. MESSAGE has a
 	// content-length whenever its body is not empty (in STOMP 1.0 where SEND had one), and an ack that is its
-	// message-id. NACK is taken for an ACK, and acks take effect at once in a transaction. A client of STOMP 1.0 learns
-	// version and session from CONNECTED, and has no heart-beats. A WebSocket fragment above 64 KiB cuts the connection.
+	// message-id. NACK is taken for an ACK, and acks take effect at once in a transaction. A client of STOMP 1.0
+	// learns version and session from CONNECTED, and has no heart-beats. A WebSocket fragment above 64 KiB cuts the
+	// connection.
 	Artemis
 	// Spring is its simple broker on Tomcat: every destination is a topic, RECEIPT answers DISCONNECT alone and the
 	// connection stays open after it, acks and transactions mean nothing, text messages above 16,640 bytes and binary
-	// ones above 8,192 are a close 1009, bodies above 64 KiB an ERROR, and no heart-beats unless WithHeartBeat says so.
-	// A CONNECT with no version in common is not answered. What is not UTF-8 comes out as U+FFFD unless its content-type
-	// is application/octet-stream.
+	// ones above 8,192 are a close 1009, bodies above 64 KiB an ERROR, and no heart-beats unless WithHeartBeat says
+	// so. A CONNECT with no version in common is not answered. What is not UTF-8 comes out as U+FFFD unless its
+	// content-type is application/octet-stream.
 	Spring
-	// OpenMQ is 6.3 in what it does to headers: nothing is escaped and nothing unescaped, in any version. An ack is the
-	// subscription's id and the message-id, with raw colons. ERROR has no receipt-id and leaves the connection open,
-	// NACK discards, heart-beats there are none, NUL is followed by LF.
+	// OpenMQ is 6.3 in what it does to headers: nothing is escaped and nothing unescaped, in any version. An ack is
+	// the subscription's id and the message-id, with raw colons. ERROR has no receipt-id and leaves the connection
+	// open, NACK discards, heart-beats there are none, NUL is followed by LF.
 	OpenMQ
 	// RabbitMQ4 is RabbitMQ as of 4.3, whose limits are the closest of all 4.x. It differs from 3.10 in these:
 	// DISCONNECT has its RECEIPT on a WebSocket, too; a SUBSCRIBE that is a worse mistake has its ERROR before the
@@ -45,13 +47,14 @@ const (
 	// KiB, or with 4,096 bytes more on a WebSocket; more than 100 entries of different names are a close 1007; 10 s
 	// without CONNECT end any connection.
 	RabbitMQ4
-	// Spring7 is Spring as of Framework 7 (Boot 4) on Tomcat 11. A second CONNECT is an ERROR and ends the connection,
-	// and a text message that is not UTF-8 is a close 1007.
+	// Spring7 is Spring as of Framework 7 (Boot 4) on Tomcat 11. A second CONNECT is an ERROR and ends the
+	// connection, and a text message that is not UTF-8 is a close 1007.
 	Spring7
 	// Spring7Jetty is Spring7 on Jetty 12: messages above 65,536 bytes, text or binary, are a close 1009.
 	Spring7Jetty
 )
 
+// String returns the name of the constant.
 func (p Profile) String() string {
 	return [...]string{"Generic", "RabbitMQ", "Classic", "Artemis", "Spring", "OpenMQ", "RabbitMQ4", "Spring7", "Spring7Jetty"}[p]
 }

@@ -66,7 +66,7 @@ func (b *Broker) Received() []Event {
 }
 
 // AwaitReceived returns the first frame from a client that match likes, among those that Received knows and those to
-// come. It waits until ctx ends.
+// come. It waits until ctx ends, or the broker is closed; both are errors that say how many frames came.
 func (b *Broker) AwaitReceived(ctx context.Context, match func(Event) bool) (Event, error) {
 	var n uint64
 	for {

@@ -95,7 +95,7 @@ var table = []mutant{
 	{
 		name: "the end of a subscription's ctx sends no UNSUBSCRIBE",
 		edits: []edit{
-			{"stomp/subscription.go", "func() { sub.end(nil, true) })", "func() { sub.end(nil, false) })"},
+			{"stomp/subscription.go", "\t\tsub.end(nil, true)\n\t})", "\t\tsub.end(nil, false)\n\t})"},
 		},
 	},
 	{
