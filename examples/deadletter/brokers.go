@@ -33,10 +33,10 @@ func recipeFor(server string) (recipe, error) {
 			// A quorum queue also gives up an order whose worker has died with it 20 times. That
 			// limit is its default; another one takes a policy.
 			work: entries("x-queue-type", "quorum", "durable", "true", "auto-delete", "false",
-				"x-dead-letter-exchange", "", "x-dead-letter-routing-key", "orders.dead"),
+				"x-dead-letter-exchange", "", "x-dead-letter-routing-key", "bar.dead"),
 			later:        retryQueue,
 			transactions: true,
-			dead:         "/queue/orders.dead",
+			dead:         "/queue/bar.dead",
 			nackBuries:   true,
 		}, nil
 	case "ActiveMQ":
@@ -47,11 +47,11 @@ func recipeFor(server string) (recipe, error) {
 		// NACK drops the order, and an ACK counts at once, transaction or not. For orders
 		// whose worker has died with them, the address has max-delivery-attempts,
 		// redelivery-delay and dead-letter-address, which the server's administrator sets.
-		return recipe{later: scheduled, dead: "/queue/orders.dead"}, nil
+		return recipe{later: scheduled, dead: "/queue/bar.dead"}, nil
 	case "":
 		return recipe{}, errors.New("this server does not say what it is: it may be Spring's simple broker, which has no acknowledgements")
 	default:
-		return recipe{later: atOnce, transactions: true, dead: "/queue/orders.dead"}, nil
+		return recipe{later: atOnce, transactions: true, dead: "/queue/bar.dead"}, nil
 	}
 }
 
@@ -59,9 +59,9 @@ func recipeFor(server string) (recipe, error) {
 // its time to live there is dead, and dead letters go to the work queue. There is one
 // queue for each delay, because only the message at its head expires.
 func retryQueue(delay time.Duration) (string, []stomp.HeaderOption) {
-	return fmt.Sprintf("/queue/orders.retry.%v", delay),
+	return fmt.Sprintf("/queue/bar.retry.%v", delay),
 		entries("x-message-ttl", strconv.FormatInt(delay.Milliseconds(), 10),
-			"x-dead-letter-exchange", "", "x-dead-letter-routing-key", "orders")
+			"x-dead-letter-exchange", "", "x-dead-letter-routing-key", "bar")
 }
 
 // scheduled is ActiveMQ's way. Classic needs schedulerSupport="true" in its

@@ -65,7 +65,8 @@ func run(ctx context.Context, out io.Writer, url string, delay time.Duration, op
 	}()
 	for _, order := range []string{"tea", "coffee", "absinthe"} {
 		if err := client.Send(ctx, workQueue, []byte(order), recipe.sending(stomp.WithRetry())...); err != nil {
-			return err
+			client.Close()
+			return errors.Join(<-working, err) // the worker's may be the reason
 		}
 	}
 	var drained chan error

@@ -11,7 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/webstomp/webstomp/examples/internal/exampletest"
+	"github.com/webstomp/webstomp/internal/exampletest"
 	"github.com/webstomp/webstomp/stomp"
 	"github.com/webstomp/webstomp/stomp/stomptest"
 )
@@ -35,11 +35,11 @@ func TestRun_tries_again_and_buries(t *testing.T) {
 		dead   string
 		frames []string // about coffee's first attempt
 	}{
-		stomptest.Generic: {"/queue/orders.dead", []string{"BEGIN", "SEND /queue/orders attempt:2", "ACK", "COMMIT receipt"}},
-		stomptest.RabbitMQ4: {"/queue/orders.dead", []string{"BEGIN",
-			"SEND /queue/orders.retry.1s attempt:2 x-message-ttl:1000 x-dead-letter-exchange: x-dead-letter-routing-key:orders", "ACK", "COMMIT receipt"}},
-		stomptest.Classic: {"/queue/ActiveMQ.DLQ", []string{"BEGIN", "SEND /queue/orders attempt:2 AMQ_SCHEDULED_DELAY:1000", "ACK", "COMMIT receipt"}},
-		stomptest.Artemis: {"/queue/orders.dead", []string{"SEND /queue/orders attempt:2 AMQ_SCHEDULED_DELAY:1000 receipt"}},
+		stomptest.Generic: {"/queue/bar.dead", []string{"BEGIN", "SEND /queue/bar attempt:2", "ACK", "COMMIT receipt"}},
+		stomptest.RabbitMQ4: {"/queue/bar.dead", []string{"BEGIN",
+			"SEND /queue/bar.retry.1s attempt:2 x-message-ttl:1000 x-dead-letter-exchange: x-dead-letter-routing-key:bar", "ACK", "COMMIT receipt"}},
+		stomptest.Classic: {"/queue/ActiveMQ.DLQ", []string{"BEGIN", "SEND /queue/bar attempt:2 AMQ_SCHEDULED_DELAY:1000", "ACK", "COMMIT receipt"}},
+		stomptest.Artemis: {"/queue/bar.dead", []string{"SEND /queue/bar attempt:2 AMQ_SCHEDULED_DELAY:1000 receipt"}},
 	} {
 		t.Run(profile.String(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -86,7 +86,7 @@ func TestRun_cut_in_a_retry_loses_and_doubles_nothing(t *testing.T) {
 					return stomptest.Pass()
 				})
 				lines := play(t, broker)
-				if count(lines, "absinthe: not on the menu, again in 2s") != 2 || count(lines, "is in /queue/orders.dead") != 1 || count(lines, "coffee: done") == 0 {
+				if count(lines, "absinthe: not on the menu, again in 2s") != 2 || count(lines, "is in /queue/bar.dead") != 1 || count(lines, "coffee: done") == 0 {
 					t.Errorf("want the second attempt twice, and one dead letter:\n%s", strings.Join(lines, "\n"))
 				}
 			})
@@ -199,7 +199,7 @@ func (s *stamped) Write(p []byte) (int, error) {
 
 func TestMain_needs_no_flags(t *testing.T) {
 	r := exampletest.Start(t, "-delay", "10ms").Wait()
-	if r.Code != 0 || !strings.HasSuffix(r.Stdout, "absinthe is in /queue/orders.dead, after attempt 3\n") {
+	if r.Code != 0 || !strings.HasSuffix(r.Stdout, "absinthe is in /queue/bar.dead, after attempt 3\n") {
 		t.Error(r)
 	}
 }

@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	workQueue = "/queue/orders"
+	workQueue = "/queue/bar"
 	attempts  = 3  // then an order is dead
 	prefetch  = 10 // orders at a time
 )

@@ -12,7 +12,7 @@ import (
 
 	"nhooyr.io/websocket"
 
-	"github.com/webstomp/webstomp/examples/internal/exampletest"
+	"github.com/webstomp/webstomp/internal/exampletest"
 	"github.com/webstomp/webstomp/stomp"
 	"github.com/webstomp/webstomp/stomp/stomptest"
 )

@@ -3,7 +3,7 @@ package main
 import (
 	"testing"
 
-	"github.com/webstomp/webstomp/examples/internal/exampletest"
+	"github.com/webstomp/webstomp/internal/exampletest"
 	"github.com/webstomp/webstomp/stomp/stomptest"
 )
 

@@ -28,7 +28,7 @@ import (
 	"github.com/webstomp/webstomp/stomp/stomptest"
 )
 
-const queue = "/queue/jobs"
+const queue = "/queue/tasks"
 
 // config is what the flags say.
 type config struct {

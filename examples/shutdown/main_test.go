@@ -7,7 +7,7 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/webstomp/webstomp/examples/internal/exampletest"
+	"github.com/webstomp/webstomp/internal/exampletest"
 	"github.com/webstomp/webstomp/stomp/stomptest"
 )
 

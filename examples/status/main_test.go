@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/webstomp/webstomp/examples/internal/exampletest"
+	"github.com/webstomp/webstomp/internal/exampletest"
 	"github.com/webstomp/webstomp/stomp/stomptest"
 )
 

@@ -42,15 +42,15 @@ func run(ctx context.Context, out io.Writer, url string, opts ...stomp.ConnectOp
 		return err
 	}
 	defer client.Close()
-	orders, err := client.NewSubscription(ctx, "/queue/orders", stomp.WithAck(stomp.AckClientIndividual))
+	orders, err := client.NewSubscription(ctx, "/queue/cups.ordered", stomp.WithAck(stomp.AckClientIndividual))
 	if err != nil {
 		return err
 	}
-	shipments, err := client.NewSubscription(ctx, "/queue/shipments")
+	shipments, err := client.NewSubscription(ctx, "/queue/cups.shipped")
 	if err != nil {
 		return err
 	}
-	if err := client.Send(ctx, "/queue/orders", []byte("12 cups")); err != nil {
+	if err := client.Send(ctx, "/queue/cups.ordered", []byte("12 cups")); err != nil {
 		return err
 	}
 	order, ok := <-orders.C
@@ -78,7 +78,7 @@ func ship(ctx context.Context, client *stomp.Client, order stomp.Frame, trouble 
 		return err
 	}
 	defer tx.Abort(context.WithoutCancel(ctx)) // does nothing after Commit
-	if err := tx.Send(ctx, "/queue/shipments", order.Body); err != nil {
+	if err := tx.Send(ctx, "/queue/cups.shipped", order.Body); err != nil {
 		return err
 	}
 	if err := tx.Ack(ctx, order); err != nil {
