@@ -1,4 +1,4 @@
-// Status watches a client through an outage, until a message arrives on /topic/news:
+// Status watches a client through an outage, until a message arrives on /queue/news:
 // the subscription's channel goes on. The embedded broker cuts the connection and
 // refuses new ones for a while; with -url, restart your own.
 //
@@ -20,7 +20,7 @@ import (
 	"github.com/webstomp/webstomp/stomp/stomptest"
 )
 
-const topic = "/topic/news"
+const queue = "/queue/news" // no topic: what is sent before the subscription is back waits for it
 
 func main() {
 	broker := brokerflag.Define()
@@ -44,7 +44,7 @@ func run(ctx context.Context, out io.Writer, url string, seen func(stomp.Status)
 		return err
 	}
 	defer client.Close()
-	news, err := client.NewSubscription(ctx, topic, stomp.WithReceipt())
+	news, err := client.NewSubscription(ctx, queue, stomp.WithReceipt())
 	if err != nil {
 		return err
 	}
@@ -80,7 +80,7 @@ func outage(broker *stomptest.Broker) func(stomp.Status) {
 		case status.State == stomp.StateReconnecting && status.Attempt >= 3:
 			broker.RefuseHandshakes(0, "")
 		case status.State == stomp.StateConnected:
-			broker.Publish(topic, nil, []byte("back on air"))
+			broker.Publish(queue, nil, []byte("back on air"))
 		}
 	}
 }

@@ -36,7 +36,7 @@ func TestMain_watches_any_broker(t *testing.T) {
 	p.Await("connected, session 1\n")
 	broker.Cut()
 	p.Await("connected, session 2\n")
-	broker.Publish(topic, nil, []byte("hello"))
+	broker.Publish(queue, nil, []byte("hello"))
 	if r := p.Wait(); r.Code != 0 || !strings.HasSuffix(r.Stdout, "received \"hello\" in session 2\n") {
 		t.Error(r)
 	}

@@ -127,7 +127,7 @@ func deadletter(t *testing.T, s *server, dead string) {
 func status(t *testing.T, s *server) {
 	p := s.start(t, "status")
 	p.Await("connected, session 1\n")
-	s.send(t, "/topic/news", "hello")
+	s.send(t, "/queue/news", "hello")
 	if r := p.Wait(); r.Code != 0 || !strings.HasSuffix(r.Stdout, "received \"hello\" in session 1\n") {
 		t.Error(r)
 	}
