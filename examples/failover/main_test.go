@@ -1,25 +1,25 @@
 package main
 
 import (
-	"bytes"
 	"testing"
 
-	"github.com/webstomp/webstomp/internal/leak"
+	"github.com/webstomp/webstomp/internal/exampletest"
 	"github.com/webstomp/webstomp/stomp/stomptest"
 )
 
-func TestMain(m *testing.M) { leak.Main(m) }
+func TestMain(m *testing.M) { exampletest.Main(m, main) }
 
-func TestRun_goes_on_with_the_second_broker(t *testing.T) {
-	primary, standIn := stomptest.NewBroker(), stomptest.NewBroker()
-	defer standIn.Close()
-	defer primary.Close()
-	var out bytes.Buffer
-	if err := run(t.Context(), &out, primary, standIn); err != nil {
-		t.Fatal(err)
-	}
-	want := "order 1 came through session 1\norder 2 came through session 1\norder 3 came through session 2\norder 4 came through session 2\nthe stand-in has taken over\n"
-	if out.String() != want {
-		t.Errorf("got\n%swant\n%s", out.String(), want)
-	}
+func TestMain_goes_on_with_the_second_broker(t *testing.T) {
+	exampletest.Prints(t, "order 1 came through session 1\norder 2 came through session 1\norder 3 came through session 2\norder 4 came through session 2\nthe stand-in has taken over\n")
+}
+
+func TestMain_takes_the_one_that_is_there(t *testing.T) {
+	broker := stomptest.NewBroker()
+	defer broker.Close()
+	exampletest.Prints(t, "order 1 came through session 1\norder 2 came through session 1\norder 3 came through session 1\norder 4 came through session 1\nthe stand-in has taken over\n",
+		"-url", "ws://127.0.0.1:1/,"+broker.URL())
+}
+
+func TestMain_exits_with_1(t *testing.T) {
+	exampletest.Fails(t, (*stomptest.Broker).URL)
 }

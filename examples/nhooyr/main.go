@@ -21,31 +21,26 @@ import (
 
 	"nhooyr.io/websocket"
 
+	"github.com/webstomp/webstomp/examples/internal/brokerflag"
 	"github.com/webstomp/webstomp/stomp"
 	"github.com/webstomp/webstomp/stomp/stomptest"
 )
 
 func main() {
-	url := flag.String("url", "", "the broker; without one, an embedded broker is started")
-	login := flag.String("login", "", "login, where the broker wants one")
-	passcode := flag.String("passcode", "", "passcode, likewise")
+	broker := brokerflag.Define()
 	binary := flag.Bool("binary", false, "the broker sends binary messages, as Artemis does")
 	flag.Parse()
-	if *url == "" {
-		broker := stomptest.NewBroker()
-		defer broker.Close()
-		*url = broker.URL()
-		fmt.Println("embedded broker at", *url)
+	if broker.URL == "" {
+		embedded := stomptest.NewBroker()
+		defer embedded.Close()
+		broker.URL = embedded.URL()
+		fmt.Println("embedded broker at", broker.URL)
 	}
 	typ := websocket.MessageText
 	if *binary {
 		typ = websocket.MessageBinary
 	}
-	var opts []stomp.ConnectOption
-	if *login != "" {
-		opts = append(opts, stomp.WithLogin(*login, *passcode))
-	}
-	if err := run(os.Stdout, *url, typ, opts...); err != nil {
+	if err := run(os.Stdout, broker.URL, typ, broker.Options()...); err != nil {
 		log.Fatal(err)
 	}
 }
@@ -84,7 +79,7 @@ func run(out io.Writer, url string, typ websocket.MessageType, opts ...stomp.Con
 	session := client.Status().Session
 	fmt.Fprintf(out, "connected to %s, STOMP %s\n", session.Server, session.Version)
 
-	messages, err := client.Subscribe(ctx, "/topic/greetings", stomp.WithReceipt())
+	messages, err := client.NewSubscription(ctx, "/topic/greetings", stomp.WithReceipt())
 	if err != nil {
 		return err
 	}
@@ -94,9 +89,9 @@ func run(out io.Writer, url string, typ websocket.MessageType, opts ...stomp.Con
 		}
 	}
 	for range 3 {
-		m, ok := <-messages
+		m, ok := <-messages.C
 		if !ok {
-			return client.Err()
+			return messages.Err()
 		}
 		fmt.Fprintf(out, "received %q from %s\n", m.Body, m.Destination())
 	}

@@ -12,12 +12,12 @@ import (
 
 	"nhooyr.io/websocket"
 
-	"github.com/webstomp/webstomp/internal/leak"
+	"github.com/webstomp/webstomp/internal/exampletest"
 	"github.com/webstomp/webstomp/stomp"
 	"github.com/webstomp/webstomp/stomp/stomptest"
 )
 
-func TestMain(m *testing.M) { leak.Main(m) }
+func TestMain(m *testing.M) { exampletest.Main(m, main) }
 
 func TestRun_prints_what_it_received(t *testing.T) {
 	for _, c := range []struct {
@@ -134,4 +134,14 @@ func join(t *testing.T, opts ...stomptest.Option) (*stomptest.Broker, *stomp.Cli
 	}
 	t.Cleanup(func() { client.Close() })
 	return broker, client
+}
+
+func TestMain_needs_no_flags(t *testing.T) {
+	if r := exampletest.Start(t).Wait(); r.Code != 0 || !strings.HasSuffix(r.Stdout, "disconnected\n") {
+		t.Error(r)
+	}
+}
+
+func TestMain_exits_with_1(t *testing.T) {
+	exampletest.Fails(t, (*stomptest.Broker).URL)
 }

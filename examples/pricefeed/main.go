@@ -2,16 +2,21 @@
 // consumer is slow, and skips a message that does not decode.
 //
 //	go run ./examples/pricefeed
+//	go run ./examples/pricefeed -url ws://127.0.0.1:15674/ws -login guest -passcode guest
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"log"
 	"os"
 	"time"
 
+	"github.com/webstomp/webstomp/examples/internal/brokerflag"
 	"github.com/webstomp/webstomp/stomp"
 	"github.com/webstomp/webstomp/stomp/stomptest"
 )
@@ -25,17 +30,22 @@ type Price struct {
 const topic = "/topic/prices"
 
 func main() {
-	broker := stomptest.NewBroker()
-	defer broker.Close()
+	broker := brokerflag.Define()
+	flag.Parse()
+	if broker.URL == "" {
+		embedded := stomptest.NewBroker()
+		defer embedded.Close()
+		broker.URL = embedded.URL()
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	if err := run(ctx, os.Stdout, broker.URL()); err != nil {
-		log.Print(err)
+	if err := run(ctx, os.Stdout, broker.URL, broker.Options()...); err != nil {
+		log.Fatal(err)
 	}
 }
 
-func run(ctx context.Context, out io.Writer, url string) error {
-	client, err := stomp.Connect(ctx, url)
+func run(ctx context.Context, out io.Writer, url string, opts ...stomp.ConnectOption) error {
+	client, err := stomp.Connect(ctx, url, opts...)
 	if err != nil {
 		return err
 	}
@@ -61,6 +71,9 @@ func run(ctx context.Context, out io.Writer, url string) error {
 		if p.Value.Symbol == "LAST" {
 			cancel() // ends the subscription, and this loop
 		}
+	}
+	if feed.Err() == nil { // not by cancel above
+		return cmp.Or(client.Err(), errors.New("the broker has ended the subscription"))
 	}
 	return client.Disconnect(ctx)
 }

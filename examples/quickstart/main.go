@@ -14,26 +14,21 @@ import (
 	"os"
 	"time"
 
+	"github.com/webstomp/webstomp/examples/internal/brokerflag"
 	"github.com/webstomp/webstomp/stomp"
 	"github.com/webstomp/webstomp/stomp/stomptest"
 )
 
 func main() {
-	url := flag.String("url", "", "the broker; without one, an embedded broker is started")
-	login := flag.String("login", "", "login, where the broker wants one")
-	passcode := flag.String("passcode", "", "passcode, likewise")
+	broker := brokerflag.Define() // -url, -login and -passcode
 	flag.Parse()
-	if *url == "" {
-		broker := stomptest.NewBroker()
-		defer broker.Close()
-		*url = broker.URL()
-		fmt.Println("embedded broker at", *url)
+	if broker.URL == "" {
+		embedded := stomptest.NewBroker()
+		defer embedded.Close()
+		broker.URL = embedded.URL()
+		fmt.Println("embedded broker at", broker.URL)
 	}
-	var opts []stomp.ConnectOption
-	if *login != "" {
-		opts = append(opts, stomp.WithLogin(*login, *passcode))
-	}
-	if err := run(os.Stdout, *url, opts...); err != nil {
+	if err := run(os.Stdout, broker.URL, broker.Options()...); err != nil {
 		log.Fatal(err)
 	}
 }

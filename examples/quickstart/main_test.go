@@ -2,13 +2,14 @@ package main
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 
-	"github.com/webstomp/webstomp/internal/leak"
+	"github.com/webstomp/webstomp/internal/exampletest"
 	"github.com/webstomp/webstomp/stomp/stomptest"
 )
 
-func TestMain(m *testing.M) { leak.Main(m) }
+func TestMain(m *testing.M) { exampletest.Main(m, main) }
 
 func TestRun_prints_what_it_received(t *testing.T) {
 	broker := stomptest.NewBroker()
@@ -21,4 +22,22 @@ func TestRun_prints_what_it_received(t *testing.T) {
 	if out.String() != want {
 		t.Errorf("got\n%swant\n%s", out.String(), want)
 	}
+}
+
+func TestMain_needs_no_flags(t *testing.T) {
+	if r := exampletest.Start(t).Wait(); r.Code != 0 || !strings.HasPrefix(r.Stdout, "embedded broker at ws://127.0.0.1:") || !strings.HasSuffix(r.Stdout, "disconnected\n") {
+		t.Error(r)
+	}
+}
+
+func TestMain_logs_in(t *testing.T) {
+	broker := stomptest.NewBroker(stomptest.WithLogin("guest", "guest"))
+	defer broker.Close()
+	if r := exampletest.Start(t, "-url", broker.URL(), "-login", "guest", "-passcode", "guest").Wait(); r.Code != 0 {
+		t.Error(r)
+	}
+}
+
+func TestMain_exits_with_1(t *testing.T) {
+	exampletest.Fails(t, (*stomptest.Broker).URL)
 }

@@ -2,7 +2,7 @@
 // several at the same time.
 //
 //	go run ./examples/requestreply
-//	go run ./examples/requestreply -url ws://127.0.0.1:15674/ws
+//	go run ./examples/requestreply -url ws://127.0.0.1:15674/ws -login guest -passcode guest
 package main
 
 import (
@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/webstomp/webstomp/examples/internal/brokerflag"
 	"github.com/webstomp/webstomp/stomp"
 	"github.com/webstomp/webstomp/stomp/stomptest"
 )
@@ -24,22 +25,22 @@ import (
 const service = "/queue/shout"
 
 func main() {
-	url := flag.String("url", "", "the broker; without one, an embedded broker is started")
+	broker := brokerflag.Define()
 	flag.Parse()
-	if *url == "" {
-		broker := stomptest.NewBroker()
-		defer broker.Close()
-		*url = broker.URL()
+	if broker.URL == "" {
+		embedded := stomptest.NewBroker()
+		defer embedded.Close()
+		broker.URL = embedded.URL()
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	if err := run(ctx, os.Stdout, *url); err != nil {
-		log.Print(err)
+	if err := run(ctx, os.Stdout, broker.URL, broker.Options()...); err != nil {
+		log.Fatal(err)
 	}
 }
 
-func run(ctx context.Context, out io.Writer, url string) error {
-	client, err := stomp.Connect(ctx, url)
+func run(ctx context.Context, out io.Writer, url string, opts ...stomp.ConnectOption) error {
+	client, err := stomp.Connect(ctx, url, opts...)
 	if err != nil {
 		return err
 	}
@@ -68,13 +69,11 @@ func run(ctx context.Context, out io.Writer, url string) error {
 	return client.Disconnect(ctx)
 }
 
-// serve answers each request at its reply-to, under its correlation-id.
+// serve answers each request: Reply sends to its reply-to, with its correlation-id.
 func serve(ctx context.Context, client *stomp.Client, requests <-chan stomp.Frame) {
 	for r := range requests {
-		id := r.Header.Get("correlation-id")
-		err := client.Send(ctx, r.Header.Get("reply-to"), bytes.ToUpper(r.Body), stomp.WithHeader("correlation-id", id))
-		if err != nil {
-			log.Print(err)
+		if err := client.Reply(ctx, r, bytes.ToUpper(r.Body)); err != nil {
+			log.Print(err) // who asked waits until its ctx ends
 		}
 	}
 }

@@ -1,67 +1,86 @@
-// Status watches a client through an outage: the broker cuts the connection and
-// refuses new ones for a while. The subscription's channel goes on.
+// Status watches a client through an outage, until a message arrives on /queue/news:
+// the subscription's channel goes on. The embedded broker cuts the connection and
+// refuses new ones for a while; with -url, restart your own.
 //
 //	go run ./examples/status
+//	go run ./examples/status -url ws://127.0.0.1:15674/ws -login guest -passcode guest
 package main
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"io"
 	"log"
 	"os"
 	"time"
 
+	"github.com/webstomp/webstomp/examples/internal/brokerflag"
 	"github.com/webstomp/webstomp/stomp"
 	"github.com/webstomp/webstomp/stomp/stomptest"
 )
 
+const queue = "/queue/news" // no topic: what is sent before the subscription is back waits for it
+
 func main() {
-	broker := stomptest.NewBroker()
-	defer broker.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	if err := run(ctx, os.Stdout, broker); err != nil {
-		log.Print(err)
+	broker := brokerflag.Define()
+	flag.Parse()
+	trouble := func(stomp.Status) {} // a real broker has its own
+	if broker.URL == "" {
+		embedded := stomptest.NewBroker()
+		defer embedded.Close()
+		broker.URL, trouble = embedded.URL(), outage(embedded)
+	}
+	if err := run(context.Background(), os.Stdout, broker.URL, trouble, broker.Options()...); err != nil {
+		log.Fatal(err)
 	}
 }
 
-func run(ctx context.Context, out io.Writer, broker *stomptest.Broker) error {
-	client, err := stomp.Connect(ctx, broker.URL(),
-		stomp.WithReconnect(stomp.Backoff{Min: 50 * time.Millisecond, Max: 200 * time.Millisecond}))
+// run calls seen at each change of the client's state.
+func run(ctx context.Context, out io.Writer, url string, seen func(stomp.Status), opts ...stomp.ConnectOption) error {
+	client, err := stomp.Connect(ctx, url,
+		append(opts, stomp.WithReconnect(stomp.Backoff{Min: 50 * time.Millisecond, Max: 200 * time.Millisecond}))...)
 	if err != nil {
 		return err
 	}
 	defer client.Close()
-	messages, err := client.Subscribe(ctx, "/topic/news", stomp.WithReceipt())
+	news, err := client.NewSubscription(ctx, queue, stomp.WithReceipt())
 	if err != nil {
 		return err
 	}
-	changes := client.Watch(ctx)
-	<-changes // the current status comes at once
-
-	broker.RefuseHandshakes(503, "out to lunch")
-	broker.Cut()
-	for status := range changes {
-		switch status.State {
-		case stomp.StateReconnecting:
-			fmt.Fprintf(out, "attempt %d in %v: %v\n", status.Attempt, time.Until(status.RetryAt).Round(time.Millisecond), status.Err)
-			if status.Attempt == 3 {
-				broker.RefuseHandshakes(0, "")
+	changes := client.Watch(ctx) // the current status comes at once, then the newest
+	for {
+		select {
+		case status := <-changes:
+			switch status.State {
+			case stomp.StateReconnecting:
+				fmt.Fprintf(out, "attempt %d in %v: %v\n", status.Attempt, time.Until(status.RetryAt).Round(time.Millisecond), status.Err)
+			case stomp.StateConnected:
+				fmt.Fprintln(out, "connected, session", status.Epoch)
 			}
-			continue
-		case stomp.StateConnected:
-			fmt.Fprintln(out, "connected again, session", status.Epoch)
+			seen(status)
+		case m, ok := <-news.C:
+			if !ok {
+				return news.Err()
+			}
+			fmt.Fprintf(out, "received %q in session %d\n", m.Body, m.Epoch)
+			return client.Disconnect(ctx)
 		}
-		break
 	}
-	if err := client.Send(ctx, "/topic/news", []byte("back on air")); err != nil {
-		return err
+}
+
+// outage makes the broker cut the first session, refuse three attempts, and send
+// news to the second session.
+func outage(broker *stomptest.Broker) func(stomp.Status) {
+	return func(status stomp.Status) {
+		switch {
+		case status.State == stomp.StateConnected && status.Epoch == 1:
+			broker.RefuseHandshakes(503, "out to lunch")
+			broker.Cut()
+		case status.State == stomp.StateReconnecting && status.Attempt >= 3:
+			broker.RefuseHandshakes(0, "")
+		case status.State == stomp.StateConnected:
+			broker.Publish(queue, nil, []byte("back on air"))
+		}
 	}
-	m, ok := <-messages
-	if !ok {
-		return client.Err()
-	}
-	fmt.Fprintf(out, "received %q in session %d\n", m.Body, m.Epoch)
-	return client.Disconnect(ctx)
 }

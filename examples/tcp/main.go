@@ -17,27 +17,22 @@ import (
 	"os"
 	"time"
 
+	"github.com/webstomp/webstomp/examples/internal/brokerflag"
 	"github.com/webstomp/webstomp/stomp"
 	"github.com/webstomp/webstomp/stomp/stomptest"
 )
 
 func main() {
-	rawURL := flag.String("url", "", "the broker, as tcp://host:61613; without one, an embedded broker is started")
+	broker := brokerflag.Define()
 	local := flag.String("local", "", "the local address to connect from; without one, the system chooses")
-	login := flag.String("login", "", "login, where the broker wants one")
-	passcode := flag.String("passcode", "", "passcode, likewise")
 	flag.Parse()
-	if *rawURL == "" {
-		broker := stomptest.NewBroker(stomptest.WithTCP())
-		defer broker.Close()
-		*rawURL = broker.TCPURL()
-		fmt.Println("embedded broker at", *rawURL)
+	if broker.URL == "" {
+		embedded := stomptest.NewBroker(stomptest.WithTCP())
+		defer embedded.Close()
+		broker.URL = embedded.TCPURL()
+		fmt.Println("embedded broker at", broker.URL)
 	}
-	var opts []stomp.ConnectOption
-	if *login != "" {
-		opts = append(opts, stomp.WithLogin(*login, *passcode))
-	}
-	if err := run(os.Stdout, *rawURL, *local, opts...); err != nil {
+	if err := run(os.Stdout, broker.URL, *local, broker.Options()...); err != nil {
 		log.Fatal(err)
 	}
 }
@@ -83,16 +78,16 @@ func run(out io.Writer, rawURL, local string, opts ...stomp.ConnectOption) error
 	session := client.Status().Session
 	fmt.Fprintf(out, "connected to %s, STOMP %s\n", session.Server, session.Version)
 
-	messages, err := client.Subscribe(ctx, "/topic/greetings", stomp.WithReceipt())
+	messages, err := client.NewSubscription(ctx, "/topic/greetings", stomp.WithReceipt())
 	if err != nil {
 		return err
 	}
 	if err := client.Send(ctx, "/topic/greetings", []byte("hello over TCP")); err != nil {
 		return err
 	}
-	m, ok := <-messages
+	m, ok := <-messages.C
 	if !ok {
-		return client.Err()
+		return messages.Err()
 	}
 	fmt.Fprintf(out, "received %q from %s\n", m.Body, m.Destination())
 	return client.Disconnect(ctx)

@@ -5,11 +5,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/webstomp/webstomp/internal/leak"
+	"github.com/webstomp/webstomp/internal/exampletest"
 	"github.com/webstomp/webstomp/stomp/stomptest"
 )
 
-func TestMain(m *testing.M) { leak.Main(m) }
+func TestMain(m *testing.M) { exampletest.Main(m, main) }
 
 func TestRun_dials_from_the_local_address(t *testing.T) {
 	broker := stomptest.NewBroker(stomptest.WithTCP())
@@ -29,4 +29,14 @@ func TestRun_dials_from_the_local_address(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "WithDialer: dial tcp 192.0.2.1:0->127.0.0.1:") {
 		t.Errorf("from a local address that is not ours: %v", err)
 	}
+}
+
+func TestMain_needs_no_flags(t *testing.T) {
+	if r := exampletest.Start(t).Wait(); r.Code != 0 || !strings.Contains(r.Stdout, "hello over TCP") {
+		t.Error(r)
+	}
+}
+
+func TestMain_exits_with_1(t *testing.T) {
+	exampletest.Fails(t, (*stomptest.Broker).TCPURL)
 }

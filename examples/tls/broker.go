@@ -28,7 +28,7 @@ type embedded struct {
 	serving  sync.WaitGroup // joined by close
 }
 
-func startBroker() *embedded {
+func startBroker(opts ...stomptest.Option) *embedded {
 	authority, key := sign(nil, nil, "the example's CA")
 	broker, brokerKey := sign(authority, key, "broker", "localhost")
 	client, clientKey := sign(authority, key, "client")
@@ -50,7 +50,7 @@ func startBroker() *embedded {
 			RootCAs:      trusted,
 			Certificates: []tls.Certificate{{Certificate: [][]byte{client.Raw}, PrivateKey: clientKey}},
 		},
-		broker:   stomptest.NewBroker(stomptest.WithPipe()),
+		broker:   stomptest.NewBroker(append(opts, stomptest.WithPipe())...),
 		listener: listener,
 	}
 	e.serving.Go(e.serve)

@@ -20,33 +20,28 @@ import (
 	"os"
 	"time"
 
+	"github.com/webstomp/webstomp/examples/internal/brokerflag"
 	"github.com/webstomp/webstomp/stomp"
 )
 
 func main() {
-	rawURL := flag.String("url", "", "the broker, as tls://host:port; without one, an embedded broker is started")
+	broker := brokerflag.Define()
 	ca := flag.String("ca", "", "PEM file of the CAs to trust, where they are not the system's")
 	cert := flag.String("cert", "", "PEM file of the client's certificate, where the broker wants one")
 	key := flag.String("key", "", "PEM file of its key")
-	login := flag.String("login", "", "login, where the broker wants one")
-	passcode := flag.String("passcode", "", "passcode, likewise")
 	flag.Parse()
 
 	var cfg *tls.Config
 	var err error
-	if *rawURL == "" {
-		broker := startBroker()
-		defer broker.close()
-		*rawURL, cfg = broker.url, broker.client
-		fmt.Println("embedded broker at", *rawURL)
+	if broker.URL == "" {
+		embedded := startBroker()
+		defer embedded.close()
+		broker.URL, cfg = embedded.url, embedded.client
+		fmt.Println("embedded broker at", broker.URL)
 	} else if cfg, err = configure(*ca, *cert, *key); err != nil {
 		log.Fatal(err)
 	}
-	var opts []stomp.ConnectOption
-	if *login != "" {
-		opts = append(opts, stomp.WithLogin(*login, *passcode))
-	}
-	if err := run(os.Stdout, *rawURL, cfg, opts...); err != nil {
+	if err := run(os.Stdout, broker.URL, cfg, broker.Options()...); err != nil {
 		log.Fatal(err)
 	}
 }
@@ -101,16 +96,16 @@ func run(out io.Writer, rawURL string, cfg *tls.Config, opts ...stomp.ConnectOpt
 	session := client.Status().Session
 	fmt.Fprintf(out, "connected to %s, STOMP %s\n", session.Server, session.Version)
 
-	messages, err := client.Subscribe(ctx, "/topic/greetings", stomp.WithReceipt())
+	messages, err := client.NewSubscription(ctx, "/topic/greetings", stomp.WithReceipt())
 	if err != nil {
 		return err
 	}
 	if err := client.Send(ctx, "/topic/greetings", []byte("hello over TLS")); err != nil {
 		return err
 	}
-	m, ok := <-messages
+	m, ok := <-messages.C
 	if !ok {
-		return client.Err()
+		return messages.Err()
 	}
 	fmt.Fprintf(out, "received %q from %s\n", m.Body, m.Destination())
 	return client.Disconnect(ctx)

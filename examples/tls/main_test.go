@@ -11,11 +11,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/webstomp/webstomp/internal/leak"
+	"github.com/webstomp/webstomp/internal/exampletest"
 	"github.com/webstomp/webstomp/stomp"
+	"github.com/webstomp/webstomp/stomp/stomptest"
 )
 
-func TestMain(m *testing.M) { leak.Main(m) }
+func TestMain(m *testing.M) { exampletest.Main(m, main) }
 
 const want = "connected to stomptest/1, STOMP 1.2\nreceived \"hello over TLS\" from /topic/greetings\n"
 
@@ -82,4 +83,28 @@ func pool(c *x509.Certificate) *x509.CertPool {
 	p := x509.NewCertPool()
 	p.AddCert(c)
 	return p
+}
+
+func TestMain_needs_no_flags(t *testing.T) {
+	if r := exampletest.Start(t).Wait(); r.Code != 0 || !strings.Contains(r.Stdout, "hello over TLS") {
+		t.Error(r)
+	}
+}
+
+func TestMain_exits_with_1(t *testing.T) {
+	broker := startBroker(stomptest.WithLogin("guest", "guest"))
+	defer broker.close()
+	var refused *stomp.Error
+	if err := run(&bytes.Buffer{}, broker.url, broker.client, stomp.WithLogin("guest", "secret")); !errors.As(err, &refused) {
+		t.Errorf("with a wrong passcode: %v", err)
+	}
+	if r := exampletest.Start(t, "-url", "tls://127.0.0.1:1").Wait(); r.Code != 1 || !strings.Contains(r.Stderr, "127.0.0.1:1") {
+		t.Errorf("where nobody listens: %v", r)
+	}
+	if r := exampletest.Start(t, "-url", broker.url).Wait(); r.Code != 1 || !strings.Contains(r.Stderr, "certificate") {
+		t.Errorf("without its CA: %v", r)
+	}
+	if r := exampletest.Start(t, "-ca", "none", "-url", broker.url).Wait(); r.Code != 1 || !strings.Contains(r.Stderr, "open none") {
+		t.Errorf("with a CA that is not there: %v", r)
+	}
 }

@@ -1,24 +1,18 @@
 package main
 
 import (
-	"bytes"
 	"testing"
 
-	"github.com/webstomp/webstomp/internal/leak"
+	"github.com/webstomp/webstomp/internal/exampletest"
 	"github.com/webstomp/webstomp/stomp/stomptest"
 )
 
-func TestMain(m *testing.M) { leak.Main(m) }
+func TestMain(m *testing.M) { exampletest.Main(m, main) }
 
-func TestRun_rolls_back_then_commits(t *testing.T) {
-	broker := stomptest.NewBroker()
-	defer broker.Close()
-	var out bytes.Buffer
-	if err := run(t.Context(), &out, broker.URL()); err != nil {
-		t.Fatal(err)
-	}
-	want := "rolled back: no cups left\nshipped: 12 cups\n"
-	if out.String() != want {
-		t.Errorf("got\n%swant\n%s", out.String(), want)
-	}
+func TestMain_rolls_back_then_commits(t *testing.T) {
+	exampletest.Prints(t, "rolled back: no cups left\nshipped: 12 cups\n")
+}
+
+func TestMain_exits_with_1(t *testing.T) {
+	exampletest.Fails(t, (*stomptest.Broker).URL)
 }

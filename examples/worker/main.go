@@ -1,20 +1,27 @@
-// Worker takes jobs from a queue, acknowledges each one, returns those that fail
-// (NACK), and on SIGINT finishes the jobs it has before it exits.
+// Worker takes jobs from a queue, acknowledges each one, refuses those that fail
+// (NACK), and on SIGINT or SIGTERM finishes the jobs it has before it exits.
+//
+// What becomes of a job after NACK is the broker's affair, and on Artemis it is lost:
+// examples/deadletter tries again and keeps what fails for good, on each of them.
 //
 //	go run ./examples/worker
-//	go run ./examples/worker -url ws://127.0.0.1:15674/ws
+//	go run ./examples/worker -url ws://127.0.0.1:15674/ws -login guest -passcode guest
 package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"log"
 	"os"
 	"os/signal"
+	"strings"
+	"syscall"
 	"time"
 
+	"github.com/webstomp/webstomp/examples/internal/brokerflag"
 	"github.com/webstomp/webstomp/stomp"
 	"github.com/webstomp/webstomp/stomp/stomptest"
 )
@@ -22,33 +29,33 @@ import (
 const queue = "/queue/jobs"
 
 func main() {
-	url := flag.String("url", "", "the broker; without one, an embedded broker with three jobs is started")
+	broker := brokerflag.Define()
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if *url == "" {
-		broker := stomptest.NewBroker()
-		defer broker.Close()
+	if broker.URL == "" {
+		embedded := stomptest.NewBroker()
+		defer embedded.Close()
 		for _, job := range []string{"paint", "fail once", "polish"} {
-			broker.Publish(queue, nil, []byte(job))
+			embedded.Publish(queue, nil, []byte(job))
 		}
-		*url = broker.URL()
+		broker.URL = embedded.URL()
 		fmt.Println("press Ctrl-C to end")
 	}
-	if err := run(ctx, os.Stdout, *url); err != nil {
-		log.Print(err)
+	if err := run(ctx, os.Stdout, broker.URL, broker.Options()...); err != nil {
+		log.Fatal(err)
 	}
 }
 
-func run(ctx context.Context, out io.Writer, url string) error {
-	client, err := stomp.Connect(ctx, url)
+func run(ctx context.Context, out io.Writer, url string, opts ...stomp.ConnectOption) error {
+	client, err := stomp.Connect(ctx, url, opts...)
 	if err != nil {
 		return err
 	}
 	defer client.Close()
 	// Not ctx: its end would end the subscription at once. Drain ends it when the
 	// jobs that were received are done.
-	jobs, err := client.Subscribe(context.WithoutCancel(ctx), queue,
+	jobs, err := client.NewSubscription(context.WithoutCancel(ctx), queue,
 		stomp.WithAck(stomp.AckClientIndividual), stomp.WithHeader("prefetch-count", "10"))
 	if err != nil {
 		return err
@@ -57,30 +64,45 @@ func run(ctx context.Context, out io.Writer, url string) error {
 	go func() { // joined by the receive from drained below
 		select {
 		case <-ctx.Done():
-		case <-client.Done():
+		case <-jobs.Done(): // it has failed, or the client has
 		}
 		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 		defer cancel()
 		drained <- client.Drain(grace)
 	}()
-	for job := range jobs {
-		settle := client.Ack
+	refused := afterNack(client.Status().Session.Server)
+	for job := range jobs.C {
+		settle := job.Ack
 		if err := work(job); err != nil {
-			fmt.Fprintf(out, "%s: %v, back to the queue\n", job.Body, err)
-			settle = client.Nack
+			fmt.Fprintf(out, "%s: %v, %s\n", job.Body, err, refused)
+			settle = job.Nack
 		} else {
 			fmt.Fprintf(out, "%s: done\n", job.Body)
 		}
-		if err := settle(context.WithoutCancel(ctx), job); err != nil {
+		if err := settle(context.WithoutCancel(ctx)); err != nil {
 			fmt.Fprintln(out, err) // the broker delivers it again
 		}
 	}
-	return <-drained
+	return errors.Join(jobs.Err(), <-drained)
+}
+
+// afterNack says what a broker does with a job after NACK. STOMP leaves that open.
+func afterNack(server string) string {
+	switch name, _, _ := strings.Cut(server, "/"); name {
+	case "RabbitMQ", "stomptest":
+		return "back to the queue" // at once, and again and again
+	case "ActiveMQ":
+		return "to the queue ActiveMQ.DLQ"
+	case "ActiveMQ-Artemis":
+		return "dropped" // also where a dead letter address is configured
+	default:
+		return "refused"
+	}
 }
 
 func work(job stomp.Frame) error {
-	if string(job.Body) == "fail once" && job.Header.Get("redelivered") != "true" {
-		return fmt.Errorf("the machine jammed")
+	if string(job.Body) == "fail once" && !job.Redelivered() {
+		return errors.New("the machine jammed")
 	}
 	return nil
 }

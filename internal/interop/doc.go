@@ -8,5 +8,5 @@
 //
 // Package broker starts the servers. Package proxy has the tests behind nginx and
 // HAProxy, brokertls those of TLS on a broker itself, foreign those against other
-// clients.
+// clients, examples those of the examples. Package servers says when all of them run.
 package interop

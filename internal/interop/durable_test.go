@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/webstomp/webstomp/internal/interop/servers"
 	"github.com/webstomp/webstomp/stomp"
 )
 
@@ -14,9 +15,9 @@ import (
 // the server were away is there when both are back, and nothing is collected after the subscription was ended for
 // good.
 func TestDurable_subscription_promise7_outlives_a_restart(t *testing.T) {
-	requireOptIn(t)
+	servers.OptIn(t)
 	endpoints, err := Endpoints(t.TempDir())
-	requireServers(t, err)
+	servers.Require(t, err)
 	rabbit := func(header ...string) func(string) durable {
 		return func(name string) durable {
 			d := rabbitDurable(name)
@@ -57,7 +58,7 @@ func TestDurable_subscription_promise7_outlives_a_restart(t *testing.T) {
 			t.Parallel()
 			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 			defer cancel()
-			requireServers(t, e.Broker.Start(ctx))
+			servers.Require(t, e.Broker.Start(ctx))
 			defer e.Broker.Stop()
 			var stories []*durableStory
 			for name, recipe := range recipes[e.Column] {

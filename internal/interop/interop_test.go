@@ -2,13 +2,12 @@ package interop
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"os"
 	"testing"
 	"time"
 
-	"github.com/webstomp/webstomp/internal/interop/broker"
+	"github.com/webstomp/webstomp/internal/interop/servers"
 	"github.com/webstomp/webstomp/internal/leak"
 )
 
@@ -21,33 +20,11 @@ func TestMain(m *testing.M) {
 	leak.Main(m)
 }
 
-// requireOptIn skips the test unless WEBSTOMP_INTEROP is set.
-func requireOptIn(t *testing.T) {
-	t.Helper()
-	if os.Getenv("WEBSTOMP_INTEROP") == "" {
-		t.Skip("needs real servers: internal/interop/install installs them, WEBSTOMP_INTEROP=1 starts them")
-	}
-}
-
-// requireServers fails the test when err is not nil. If err says that a server is
-// not available on this machine, it skips the test instead, except in CI.
-func requireServers(t *testing.T, err error) {
-	t.Helper()
-	var missing *broker.Missing
-	switch {
-	case err == nil:
-	case errors.As(err, &missing) && os.Getenv("CI") == "":
-		t.Skip(err)
-	default:
-		t.Fatal(err)
-	}
-}
-
 // TestRun_no_cell_of_the_matrix_fails also holds docs/interop.md to the results.
 func TestRun_no_cell_of_the_matrix_fails(t *testing.T) {
-	requireOptIn(t)
+	servers.OptIn(t)
 	endpoints, err := Endpoints(t.TempDir())
-	requireServers(t, err)
+	servers.Require(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), 12*time.Minute)
 	defer cancel()
 	var results []Result
@@ -66,7 +43,7 @@ func TestRun_no_cell_of_the_matrix_fails(t *testing.T) {
 			}
 		})
 	})
-	requireServers(t, err)
+	servers.Require(t, err)
 	for _, e := range endpoints {
 		if e.Absent != nil {
 			t.Logf("%s is missing: %v", e.Column, e.Absent)

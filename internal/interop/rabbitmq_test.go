@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/webstomp/webstomp/internal/interop/broker"
+	"github.com/webstomp/webstomp/internal/interop/servers"
 	"github.com/webstomp/webstomp/stomp"
 )
 
@@ -23,9 +24,9 @@ func rabbit(t *testing.T) *broker.RabbitMQ {
 // rabbitOf is rabbit with another release.
 func rabbitOf(t *testing.T, release broker.RabbitMQRelease) *broker.RabbitMQ {
 	t.Helper()
-	requireOptIn(t)
+	servers.OptIn(t)
 	r, err := broker.NewRabbitMQ(t.TempDir(), broker.RabbitMQOptions{Release: release})
-	requireServers(t, err)
+	servers.Require(t, err)
 	start(t, r)
 	t.Cleanup(r.Stop)
 	return r
@@ -35,7 +36,7 @@ func start(t *testing.T, b broker.Broker) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute) // it may have to be built
 	defer cancel()
-	requireServers(t, b.Start(ctx))
+	servers.Require(t, b.Start(ctx))
 }
 
 // kills is how often TestRabbitMQ_promise7_killed_under_load kills the server.

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/webstomp/webstomp/internal/interop/broker"
+	"github.com/webstomp/webstomp/internal/interop/servers"
 	"github.com/webstomp/webstomp/stomp"
 )
 
@@ -154,10 +155,10 @@ func TestRabbitMQ_promise3_outlasts_a_user_at_its_limit(t *testing.T) {
 // A line goes dead without a word, and the server holds the old connection, with the client-id, until it misses its
 // heart-beats. What is sent to the durable subscription meanwhile is not lost.
 func TestClassic_promise3_outlasts_its_own_dead_connection(t *testing.T) {
-	requireOptIn(t)
+	servers.OptIn(t)
 	t.Parallel()
 	b, err := broker.NewClassic(t.TempDir(), newest(broker.ClassicVersions))
-	requireServers(t, err)
+	servers.Require(t, err)
 	start(t, b)
 	t.Cleanup(b.Stop)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
@@ -202,7 +203,7 @@ func TestSpring_promise3_outlasts_the_absence_of_its_broker(t *testing.T) {
 	t.Parallel()
 	behind := rabbit(t)
 	relay, err := broker.NewSpring(t.TempDir(), broker.SpringOptions{Backend: behind})
-	requireServers(t, err)
+	servers.Require(t, err)
 	start(t, relay)
 	t.Cleanup(relay.Stop)
 	ctx, cancel := context.WithTimeout(t.Context(), *relayAway+2*time.Minute)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/webstomp/webstomp/internal/interop/broker"
+	"github.com/webstomp/webstomp/internal/interop/servers"
 	"github.com/webstomp/webstomp/stomp"
 )
 
@@ -15,7 +16,7 @@ func TestSpring_promise12_Unsubscribe_of_what_the_relay_keeps(t *testing.T) {
 	t.Parallel()
 	behind := rabbit(t)
 	relay, err := broker.NewSpring(t.TempDir(), broker.SpringOptions{Backend: behind})
-	requireServers(t, err)
+	servers.Require(t, err)
 	start(t, relay)
 	t.Cleanup(relay.Stop)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

@@ -120,7 +120,7 @@ func (s *session) settle(o op) {
 		sub.forget(d)
 		back[i] = d.entry
 	}
-	if o.nack && !o.discard {
+	if o.nack && !o.discard && !(sub.topic != nil && sub.topic.stream) { // where NACK is an ACK
 		for _, e := range back {
 			e.refusedBy = sub
 		}

@@ -18,6 +18,12 @@ func (b *Broker) Cancel(destination string) {
 	if q := b.queues[destination]; q != nil {
 		q.clear()
 	}
+	if t := b.topics[destination]; t != nil {
+		for _, q := range t.kept {
+			q.clear()
+		}
+		t.log = nil
+	}
 	for _, sub := range subs {
 		sub.take(func(*delivery) bool { return true })
 		sub.queue.clear() // on a topic each has its own

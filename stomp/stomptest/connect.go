@@ -40,7 +40,7 @@ func (c *conn) connectLocked(f *wire.Frame) *refusal {
 	if r := b.admit(header); r != nil {
 		return r
 	}
-	c.session = newSession(c, version)
+	c.session = newSession(c, version, wire.Get(header, "client-id"))
 	b.sessions++
 	c.version = version
 	c.connected.Store(true)

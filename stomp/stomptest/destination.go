@@ -33,10 +33,17 @@ func (b *Broker) queueLocked(name string) *queue {
 func (b *Broker) tidy(sub *subscription) {
 	q, t := sub.queue, sub.topic
 	switch {
-	case t != nil && len(t.subs) == 0 && b.topics[t.name] == t:
-		delete(b.topics, t.name)
+	case t != nil:
+		b.tidyTopic(t)
 	case t == nil && len(q.subs) == 0 && q.len() == 0 && q.owner == nil && b.queues[q.name] == q:
 		delete(b.queues, q.name)
+	}
+}
+
+// tidyTopic forgets a topic that has neither subscribers nor anything to keep.
+func (b *Broker) tidyTopic(t *topic) {
+	if len(t.subs) == 0 && len(t.kept) == 0 && !t.stream && b.topics[t.name] == t {
+		delete(b.topics, t.name)
 	}
 }
 
@@ -58,6 +65,10 @@ func (b *Broker) routeLocked(s *session, m *message) {
 	if s == nil {
 		delete(b.gone, name) // somebody else has declared it
 	} else if !s.declare(name) {
+		return
+	}
+	if t := b.streamLocked(name, m.header); t != nil {
+		t.store(m)
 		return
 	}
 	q := b.queueLocked(name)
@@ -89,7 +100,7 @@ func (s *session) checkSend(destination string) *refusal {
 }
 
 // attach puts a subscription where its messages come from.
-func (s *session) attach(sub *subscription, destination string) *refusal {
+func (s *session) attach(sub *subscription, destination string, header [][2]string) *refusal {
 	b := s.b
 	if b.isTopic(destination) {
 		t := b.topics[destination]
@@ -99,6 +110,10 @@ func (s *session) attach(sub *subscription, destination string) *refusal {
 		}
 		t.subs = append(t.subs, sub)
 		sub.topic = t
+		if name := s.durableName(sub.id, header); name != "" {
+			t.keep(name).attach(sub)
+			return nil
+		}
 		(&queue{name: destination}).attach(sub)
 		return nil
 	}
@@ -117,6 +132,9 @@ func (s *session) attach(sub *subscription, destination string) *refusal {
 	}
 	if !s.declare(destination) {
 		return refuse(hard, "not_found", "no queue '%s' in vhost '/'", destination)
+	}
+	if t := b.streamLocked(destination, header); t != nil {
+		return t.read(sub, header)
 	}
 	b.queueLocked(destination).attach(sub)
 	return nil

@@ -17,6 +17,13 @@
 // with it; a reply-to that names one is rewritten so that whoever receives the request can SEND to it, and needs no
 // SUBSCRIBE.
 //
+// A durable subscription of a topic collects while its subscriber is away, if it is asked for in the server's own way:
+// durable:true and auto-delete:false (Generic and RabbitMQ; the id or x-queue-name names it), or a client-id and
+// activemq.subscriptionName, durable-subscription-name or durable-subscriber-name (Generic, ActiveMQ, OpenMQ). The
+// UNSUBSCRIBE with the same entries ends it. x-queue-type:stream makes a queue a stream (Generic and RabbitMQ), which
+// keeps what was read: x-stream-offset says where a reader begins. Time to live, dead letters and scheduled delivery
+// are not imitated.
+//
 // # Faults
 //
 // A test can make the broker misbehave at any time: Cut, CloseConnections, Silence, Delay, RefuseHandshakes, SendRaw,

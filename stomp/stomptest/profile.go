@@ -142,6 +142,8 @@ type behaviour struct {
 	takesDuplicates      bool
 	ignoresBadSubscribe  bool
 	lenient10            bool // client-individual and NACK in 1.0
+	durable              durableStyle
+	noStreams            bool
 
 	reactions [classes]reaction
 }
@@ -183,6 +185,7 @@ func generic() behaviour {
 		ids:           idStyle{message: "m", ack: "a", separator: "-"},
 		remotePrefix:  "/remote-temp-queue/",
 		disconnectEnd: closing{code: 1000},
+		durable:       durableStyle{byID: true, names: durableNames},
 		reactions:     all(reaction{closing: closing{code: 1002}}),
 	}
 	a.reactions[tooBig].closing = closing{1009, "frame too big"}
@@ -201,7 +204,8 @@ func classic() behaviour {
 		ids:           idStyle{message: "ID:stomptest-34589-1:", ack: "ID:ack-34589-1:", separator: ":"},
 		remotePrefix:  "/remote-temp-queue/ID:stomptest-",
 		disconnectEnd: closing{code: 1000},
-		nackDiscards:  true, takesDuplicates: true, outlivesCancel: true,
+		nackDiscards:  true, takesDuplicates: true, outlivesCancel: true, noStreams: true,
+		durable:   durableStyle{names: []string{"activemq.subscriptionName"}},
 		reactions: all(reaction{open: true}),
 	}
 	a.reactions[badLogin], a.reactions[badVersion] = end, end
@@ -218,7 +222,8 @@ func artemis() behaviour {
 		bare10: true, messageType: MessageBinary, trailingLF: both(true), lengthAsSent10: true, saysRedelivered: true, passesJunk: true,
 		ids:          idStyle{message: "", ack: "", separator: ","},
 		remotePrefix: "/remote-temp-queue/",
-		nackIsAck:    true, acksAtOnce: true,
+		nackIsAck:    true, acksAtOnce: true, noStreams: true,
+		durable:              durableStyle{names: durableNames},
 		loginError:           "Security Error occurred: User name [%s] or password is invalid",
 		noReceiptOfSubscribe: true, escapesEarly: true, cancelsNamelessly: true,
 		reactions: all(reaction{open11: true}),
@@ -234,6 +239,7 @@ func openMQ() behaviour {
 	a.noEscapes, a.trailingLF, a.noReceiptInError, a.nackDiscards = true, both(true), true, true
 	a.beats = beatStyle{none: true}
 	a.remotePrefix = "/remote-temp-queue/temporary_destination://queue/"
+	a.noStreams, a.durable = true, durableStyle{names: []string{"durable-subscriber-name"}}
 	a.ids = idStyle{message: "ID:20-127.0.0.1:", separator: ":", joined: true}
 	a.reactions = all(reaction{open: true})
 	end := reaction{closing: closing{code: 1000}}

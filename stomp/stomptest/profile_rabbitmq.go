@@ -17,7 +17,7 @@ func rabbitMQ() behaviour {
 		remotePrefix: "/reply-queue/amq.gen-", tempRepliesOnly: true,
 		dropsLastReceipt: true, disconnectEnd: died,
 		noReceiptInError: true, versionsInError: true, ackReceiptFirst: true, beginResets: true, confirmsAtCommit: true,
-		idOptional: true, lenient10: true, declaresOnce: true,
+		idOptional: true, lenient10: true, declaresOnce: true, durable: durableStyle{byID: true},
 		reactions: all(reaction{open: true}),
 	}
 	a.reactions[hard] = reaction{muteOnWeb: true, closing: died}

@@ -13,7 +13,7 @@ func spring() behaviour {
 		ids:          idStyle{message: "", ack: "", separator: "-"},
 		remotePrefix: "/remote-temp-queue/",
 		allTopics:    true, noReceipts: true, staysAfterDisconnect: true, noReceiptInError: true,
-		noAcks: true, noTransactions: true, takesDuplicates: true, ignoresBadSubscribe: true, outlivesCancel: true,
+		noAcks: true, noTransactions: true, takesDuplicates: true, ignoresBadSubscribe: true, outlivesCancel: true, noStreams: true,
 		reactions: all(reaction{closing: closing{code: 1002}}),
 	}
 	a.reactions[badVersion] = reaction{ignore: true}

@@ -19,6 +19,8 @@ type queue struct {
 	subs  []*subscription
 	next  int // who is asked first for the next message
 	last  uint64
+
+	durable string // the name of the durable subscription whose messages these are; "" on all others
 }
 
 func (q *queue) len() int { return len(q.ready) - q.head }
@@ -105,17 +107,27 @@ func (q *queue) detach(sub *subscription) {
 }
 
 // topic copies what is sent to it to every subscription. Each has a queue of its own, so that acks, prefetch and
-// redelivery work as on a queue, and end with the subscription.
+// redelivery work as on a queue, and end with the subscription, unless that is durable.
 // It is guarded by Broker.mu.
 type topic struct {
 	name string
 	subs []*subscription
+	kept []*queue // of durable subscriptions, with a subscriber or without
+
+	stream bool     // its log is kept, and read from an offset on
+	log    []logged // of a stream, by offset
 }
 
 func (t *topic) publish(m *message) {
 	for _, sub := range t.subs {
-		sub.queue.push(m)
-		sub.queue.dispatch()
+		if sub.queue.durable == "" {
+			sub.queue.push(m)
+			sub.queue.dispatch()
+		}
+	}
+	for _, q := range t.kept {
+		q.push(m)
+		q.dispatch()
 	}
 }
 

@@ -115,14 +115,22 @@ func (b *Broker) Subscriptions(destination string) int {
 	return len(b.subscriptionsLocked(destination))
 }
 
-// QueueLen returns how many messages wait in a queue for somebody to take them.
+// QueueLen returns how many messages wait for somebody to take them: in a queue, or in all durable subscriptions of a
+// topic together. Of a stream it is how many there are.
 func (b *Broker) QueueLen(destination string) int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if q := b.queues[destination]; q != nil {
 		return q.len()
 	}
-	return 0
+	n := 0
+	if t := b.topics[destination]; t != nil {
+		n = len(t.log)
+		for _, q := range t.kept {
+			n += q.len()
+		}
+	}
+	return n
 }
 
 // Unacked returns how many messages of a destination are in the hands of subscriptions that have not acked them.

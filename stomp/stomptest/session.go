@@ -11,6 +11,8 @@ type session struct {
 	version wire.Version
 	ended   bool
 
+	clientID string // of CONNECT; "" without one
+
 	subs    map[string][]*subscription // by id; more than one only where a server takes the same id twice
 	unacked map[uint64]*delivery       // by number
 	txs     map[string]*transaction
@@ -19,9 +21,9 @@ type session struct {
 	declared map[string]bool // the queues that it has named, where a server declares each once a connection
 }
 
-func newSession(c *conn, version wire.Version) *session {
+func newSession(c *conn, version wire.Version, clientID string) *session {
 	return &session{
-		b: c.b, conn: c, version: version,
+		b: c.b, conn: c, version: version, clientID: clientID,
 		subs:    make(map[string][]*subscription),
 		unacked: make(map[uint64]*delivery),
 		txs:     make(map[string]*transaction),

@@ -26,8 +26,9 @@ type subscription struct {
 	mode     ackMode
 	prefetch int // 0: no bound
 
-	queue   *queue    // where its messages wait; on a topic its own
+	queue   *queue    // where its messages wait; on a topic its own, or that of a durable subscription
 	topic   *topic    // nil on a queue
+	from    int       // on a stream: the offset that it begins with
 	unacked list.List // of *delivery, in the order in which they went out
 }
 
@@ -58,7 +59,7 @@ func (s *session) subscribe(f *wire.Frame) *refusal {
 	if len(s.subs[id]) > 0 && !act.takesDuplicates {
 		return refuse(hard, "Duplicate subscription identifier", "%q is the id of a subscription of this session already", id)
 	}
-	if r := s.attach(sub, destination); r != nil {
+	if r := s.attach(sub, destination, f.Header); r != nil {
 		return r
 	}
 	s.subs[id] = append(s.subs[id], sub)
@@ -105,7 +106,11 @@ func (s *session) unsubscribe(f *wire.Frame) *refusal {
 		}
 		return refuse(soft, "Missing header", "UNSUBSCRIBE needs the id of the subscription")
 	}
-	subs := s.subs[id]
+	subs, durable := s.subs[id], s.durableName(id, f.Header)
+	if len(subs) == 0 && durable != "" && s.b.endDurableLocked(durable) {
+		s.receipt(f)
+		return nil
+	}
 	if len(subs) == 0 && !s.b.act.ignoresBadSubscribe {
 		return refuse(soft, "Subscription not found", "no subscription of this session has the id %q", id)
 	}
@@ -114,6 +119,9 @@ func (s *session) unsubscribe(f *wire.Frame) *refusal {
 		sub.detach()
 		sub.giveBack()
 		s.b.tidy(sub)
+	}
+	if durable != "" {
+		s.b.endDurableLocked(durable)
 	}
 	s.receipt(f)
 	return nil
@@ -140,10 +148,10 @@ func (sub *subscription) detach() {
 }
 
 // giveBack returns what was not acked to the queue, for whoever comes next; on a topic it is gone with its
-// subscription.
+// subscription, unless that is durable.
 func (sub *subscription) giveBack() {
 	back := sub.take(func(*delivery) bool { return true })
-	if sub.topic == nil {
+	if sub.topic == nil || sub.queue.durable != "" {
 		sub.queue.requeue(back)
 		sub.queue.dispatch()
 	}

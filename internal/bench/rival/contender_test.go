@@ -4,6 +4,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/webstomp/webstomp/internal/interop/servers"
 )
 
 // itself is our client in a process of its own: the test's program.
@@ -45,9 +47,7 @@ func TestContender_says_who_failed(t *testing.T) {
 
 // The others' clients, each at every piece of work.
 func TestContender_of_others_does_every_piece_of_work(t *testing.T) {
-	if os.Getenv("WEBSTOMP_INTEROP") == "" {
-		t.Skip("needs Node and stomp.py; set WEBSTOMP_INTEROP=1 to run it (internal/interop/install installs them)")
-	}
+	servers.OptIn(t)
 	clients, err := contenders(t.Context(), t.TempDir(), func(reason error) { t.Error(reason) })
 	if err != nil {
 		t.Fatal(err)

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/webstomp/webstomp/internal/interop/broker"
+	"github.com/webstomp/webstomp/internal/interop/servers"
 	"github.com/webstomp/webstomp/stomp"
 	"github.com/webstomp/webstomp/stomp/stomptest"
 )
@@ -51,9 +52,7 @@ func TestClients_promise7_mixed_work_and_faults_leave_nothing(t *testing.T) {
 		})
 	})
 	t.Run("RabbitMQ", func(t *testing.T) {
-		if os.Getenv("WEBSTOMP_INTEROP") == "" {
-			t.Skip("starts a real broker: set WEBSTOMP_INTEROP=1 (internal/interop/install installs what it needs)")
-		}
+		servers.OptIn(t)
 		b, err := broker.NewRabbitMQ(filepath.Join(t.TempDir(), "data"), broker.RabbitMQOptions{})
 		if err != nil {
 			t.Fatal(err)

@@ -3,19 +3,17 @@ package broker_test
 import (
 	"context"
 	"errors"
-	"os"
 	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/webstomp/webstomp/internal/interop/broker"
+	"github.com/webstomp/webstomp/internal/interop/servers"
 	"github.com/webstomp/webstomp/stomp"
 )
 
 func TestCluster_nodes_end_alone(t *testing.T) {
-	if os.Getenv("WEBSTOMP_INTEROP") == "" {
-		t.Skip("starts a real broker: set WEBSTOMP_INTEROP=1 (internal/interop/install installs what it needs)")
-	}
+	servers.OptIn(t)
 	home := filepath.Join(t.TempDir(), "data")
 	c, err := broker.NewCluster(home, 2, broker.RabbitMQOptions{})
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/coder/websocket"
 
 	"github.com/webstomp/webstomp/internal/interop/broker"
+	"github.com/webstomp/webstomp/internal/interop/servers"
 	"github.com/webstomp/webstomp/internal/leak"
 	"github.com/webstomp/webstomp/stomp"
 )
@@ -24,9 +25,7 @@ func TestMain(m *testing.M) { leak.Main(m) }
 // skips the test unless WEBSTOMP_INTEROP is set.
 func prepared[B broker.Broker](t *testing.T, prepare func(dir string) (B, error)) B {
 	t.Helper()
-	if os.Getenv("WEBSTOMP_INTEROP") == "" {
-		t.Skip("starts a real broker: set WEBSTOMP_INTEROP=1 (internal/interop/install installs what it needs)")
-	}
+	servers.OptIn(t)
 	b, err := prepare(filepath.Join(t.TempDir(), "data"))
 	if err != nil {
 		t.Fatal(err)

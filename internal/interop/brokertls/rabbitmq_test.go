@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/webstomp/webstomp/internal/interop/broker"
+	"github.com/webstomp/webstomp/internal/interop/servers"
 	"github.com/webstomp/webstomp/internal/leak"
 	"github.com/webstomp/webstomp/internal/rig"
 	"github.com/webstomp/webstomp/stomp"
@@ -30,9 +31,7 @@ type server struct {
 // rabbitmq starts one, which ends with the test. It skips the test unless WEBSTOMP_INTEROP is set.
 func rabbitmq(t *testing.T, release broker.RabbitMQRelease, o broker.RabbitMQTLS) *server {
 	t.Helper()
-	if os.Getenv("WEBSTOMP_INTEROP") == "" {
-		t.Skip("starts a real broker: set WEBSTOMP_INTEROP=1 (internal/interop/install installs what it needs)")
-	}
+	servers.OptIn(t)
 	ca := rig.NewAuthority(t)
 	o.Certificate = rig.WriteCertificate(t, ca.Issue(t, &x509.Certificate{
 		DNSNames: []string{"broker.test"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}))

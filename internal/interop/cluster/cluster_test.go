@@ -4,11 +4,12 @@ import (
 	"testing"
 
 	"github.com/webstomp/webstomp/internal/interop/broker"
+	"github.com/webstomp/webstomp/internal/interop/servers"
 )
 
 // The tests on one cluster, one after the other: it takes ten seconds to start.
 func TestCluster(t *testing.T) {
-	requireOptIn(t)
+	servers.OptIn(t)
 	t.Parallel() // with the test of one server, which mostly waits
 	c := three(t)
 	for _, test := range []struct {

@@ -2,13 +2,12 @@ package cluster
 
 import (
 	"context"
-	"errors"
 	"flag"
-	"os"
 	"testing"
 	"time"
 
 	"github.com/webstomp/webstomp/internal/interop/broker"
+	"github.com/webstomp/webstomp/internal/interop/servers"
 	"github.com/webstomp/webstomp/internal/leak"
 	"github.com/webstomp/webstomp/stomp"
 )
@@ -26,7 +25,7 @@ func TestMain(m *testing.M) { leak.Main(m) }
 func three(t *testing.T) *broker.Cluster {
 	t.Helper()
 	c, err := broker.NewCluster(folder(t), 3, rabbitMQ())
-	requireServers(t, err)
+	servers.Require(t, err)
 	t.Cleanup(c.Kill) // there is nothing that it had to save
 	start(t, c)
 	return c
@@ -53,29 +52,7 @@ func start(t *testing.T, b interface{ Start(context.Context) error }) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	requireServers(t, b.Start(ctx))
-}
-
-// requireOptIn skips the test unless WEBSTOMP_INTEROP is set.
-func requireOptIn(t *testing.T) {
-	t.Helper()
-	if os.Getenv("WEBSTOMP_INTEROP") == "" {
-		t.Skip("needs real servers: internal/interop/install installs them, WEBSTOMP_INTEROP=1 starts them")
-	}
-}
-
-// requireServers fails the test when err is not nil. If err says that a server is not available on this machine, it
-// skips the test instead, except in CI.
-func requireServers(t *testing.T, err error) {
-	t.Helper()
-	var missing *broker.Missing
-	switch {
-	case err == nil:
-	case errors.As(err, &missing) && os.Getenv("CI") == "":
-		t.Skip(err)
-	default:
-		t.Fatal(err)
-	}
+	servers.Require(t, b.Start(ctx))
 }
 
 // within returns a ctx of the test's that ends after so long.

@@ -9,16 +9,17 @@ import (
 	"time"
 
 	"github.com/webstomp/webstomp/internal/interop/broker"
+	"github.com/webstomp/webstomp/internal/interop/servers"
 	"github.com/webstomp/webstomp/stomp"
 )
 
 // A queue that is full rejects a SEND, and RabbitMQ's STOMP says nothing of it. WithRetry sends again on the same
 // session, and the message arrives once there is room; an error says what is likely.
 func TestRabbitMQ_promise7_rejected_send_arrives_when_there_is_room(t *testing.T) {
-	requireOptIn(t)
+	servers.OptIn(t)
 	t.Parallel()
 	b, err := broker.NewRabbitMQ(t.TempDir(), rabbitMQ())
-	requireServers(t, err)
+	servers.Require(t, err)
 	start(t, b)
 	t.Cleanup(b.Stop)
 	if err := b.LimitQueues(within(t, time.Minute), "^full", 1); err != nil {

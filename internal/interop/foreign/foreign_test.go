@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/webstomp/webstomp/internal/interop/servers"
 	"github.com/webstomp/webstomp/internal/leak"
 	"github.com/webstomp/webstomp/stomp"
 	"github.com/webstomp/webstomp/stomp/stomptest"
@@ -98,9 +99,7 @@ func TestStompPy_against_stomptest(t *testing.T) {
 // is set.
 func program(t *testing.T, name string) string {
 	t.Helper()
-	if os.Getenv("WEBSTOMP_INTEROP") == "" {
-		t.Skip("needs Node and stomp.py; set WEBSTOMP_INTEROP=1 to run it (internal/interop/install installs them)")
-	}
+	servers.OptIn(t)
 	path, err := exec.LookPath(name)
 	if err != nil {
 		t.Fatalf("%v (internal/interop/install installs it)", err)

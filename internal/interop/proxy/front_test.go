@@ -2,16 +2,15 @@ package proxy
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"net/url"
-	"os"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/webstomp/webstomp/internal/interop/broker"
+	"github.com/webstomp/webstomp/internal/interop/servers"
 	"github.com/webstomp/webstomp/internal/leak"
 	"github.com/webstomp/webstomp/internal/rig"
 	"github.com/webstomp/webstomp/stomp"
@@ -61,7 +60,7 @@ var (
 // eachKind runs a test for each kind of proxy, beside other tests. It skips all unless WEBSTOMP_INTEROP is set.
 func eachKind(t *testing.T, test func(t *testing.T, k kind)) {
 	t.Helper()
-	optIn(t)
+	servers.OptIn(t)
 	t.Parallel()
 	for _, k := range kinds {
 		t.Run(k.name, func(t *testing.T) {
@@ -69,23 +68,6 @@ func eachKind(t *testing.T, test func(t *testing.T, k kind)) {
 			test(t, k)
 		})
 	}
-}
-
-func optIn(t *testing.T) {
-	t.Helper()
-	if os.Getenv("WEBSTOMP_INTEROP") == "" {
-		t.Skip("starts real proxies: set WEBSTOMP_INTEROP=1 (internal/interop/install installs them)")
-	}
-}
-
-// available fails the test when err is not nil. What is merely not installed skips it instead, except in CI.
-func available(t *testing.T, err error) {
-	t.Helper()
-	var missing *broker.Missing
-	if errors.As(err, &missing) && os.Getenv("CI") == "" {
-		t.Skip(err)
-	}
-	rig.OK(t, err)
 }
 
 // front is a proxy that runs.
@@ -98,7 +80,7 @@ type front struct {
 func (k kind) start(t *testing.T, s setup) *front {
 	t.Helper()
 	p, err := k.prepare(t.TempDir(), 1)
-	available(t, err)
+	servers.Require(t, err)
 	f := &front{Proxy: p, kind: k}
 	f.configure(t, s)
 	t.Cleanup(func() {

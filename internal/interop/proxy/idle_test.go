@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/webstomp/webstomp/internal/interop/servers"
 	"github.com/webstomp/webstomp/internal/rig"
 	"github.com/webstomp/webstomp/stomp"
 	"github.com/webstomp/webstomp/stomp/stomptest"
@@ -69,7 +70,7 @@ func TestProxy_promise3_idle_timeout_shorter_than_any_beat(t *testing.T) {
 // The same without HTTP: a proxy that passes bytes on. On tcp: URLs the client promises a beat every 10 s, and sends
 // one every 5 s.
 func TestProxy_promise8_idle_sessions_over_TCP(t *testing.T) {
-	optIn(t)
+	servers.OptIn(t)
 	t.Parallel()
 	for name, c := range map[string]struct {
 		idle, wait time.Duration

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/webstomp/webstomp/internal/interop/broker"
+	"github.com/webstomp/webstomp/internal/interop/servers"
 	"github.com/webstomp/webstomp/internal/rig"
 	"github.com/webstomp/webstomp/stomp"
 )
@@ -14,10 +15,10 @@ import (
 // A real RabbitMQ behind each proxy: what it answers where the Upgrade header is dropped, which heart-beats keep an
 // idle session, and that nothing is lost when the proxy is reloaded.
 func TestProxy_RabbitMQ(t *testing.T) {
-	optIn(t)
+	servers.OptIn(t)
 	t.Parallel()
 	r, err := broker.NewRabbitMQ(t.TempDir(), broker.RabbitMQOptions{})
-	available(t, err)
+	servers.Require(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	rig.OK(t, r.Start(ctx))

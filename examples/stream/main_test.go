@@ -1,0 +1,113 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/webstomp/webstomp/internal/exampletest"
+	"github.com/webstomp/webstomp/stomp/stomptest"
+)
+
+func TestMain(m *testing.M) { exampletest.Main(m, main) }
+
+func TestMain_needs_no_flags(t *testing.T) {
+	exampletest.Prints(t, "goes on with offset 0\noffset 0: event 1\noffset 1: event 2\noffset 2: event 3\n")
+}
+
+func TestMain_goes_on_behind_the_ledger(t *testing.T) {
+	broker := stomptest.NewBroker(stomptest.WithProfile(stomptest.RabbitMQ4))
+	defer broker.Close()
+	ledger := filepath.Join(t.TempDir(), "ledger.txt")
+	args := []string{"-url", broker.URL(), "-ledger", ledger, "-publish", "2", "-n", "2"}
+	exampletest.Prints(t, "goes on with offset 0\noffset 0: event 1\noffset 1: event 2\n", args...)
+	exampletest.Prints(t, "goes on with offset 2\noffset 2: event 1\noffset 3: event 2\n", args...)
+}
+
+// The program is killed, and its connection cut, while it reads: the ledger has each offset once, in order.
+func TestMain_works_off_each_offset_once(t *testing.T) {
+	broker := stomptest.NewBroker(stomptest.WithProfile(stomptest.RabbitMQ4))
+	defer broker.Close()
+	ledger := filepath.Join(t.TempDir(), "ledger.txt")
+	const messages, part = 400, 100
+	published := 0
+	for n := part; n <= messages; n += part {
+		for ; published < min(n+part/2, messages); published++ { // more than it is waited for: the kill comes in between
+			broker.Publish(queue, [][2]string{{"x-queue-type", "stream"}}, fmt.Append(nil, published))
+		}
+		p := exampletest.Start(t, "-url", broker.URL(), "-ledger", ledger, "-publish", "0", "-n", "0")
+		p.Await(fmt.Sprintf("offset %d: ", n-part/2))
+		broker.Cut()
+		p.Await(fmt.Sprintf("offset %d: ", n-1))
+		p.Signal(os.Kill)
+		p.Wait()
+	}
+	text, err := os.ReadFile(ledger)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
+	if len(lines) != messages {
+		t.Errorf("the ledger has %d lines, want %d", len(lines), messages)
+	}
+	for i, line := range lines {
+		if want := fmt.Sprintf("%d %d", i, i); line != want {
+			t.Fatalf("line %d is %q, want %q", i, line, want)
+		}
+	}
+}
+
+func TestMain_ends_with_a_signal(t *testing.T) {
+	broker := stomptest.NewBroker()
+	defer broker.Close()
+	p := exampletest.Start(t, "-url", broker.URL(), "-n", "0")
+	p.Await("offset 2: event 3\n")
+	p.Signal(os.Interrupt)
+	if r := p.Wait(); r.Code != 0 {
+		t.Error(r)
+	}
+}
+
+func TestMain_exits_with_1(t *testing.T) {
+	exampletest.Fails(t, (*stomptest.Broker).URL)
+	broker := stomptest.NewBroker(stomptest.WithProfile(stomptest.Classic)) // which has no streams
+	defer broker.Close()
+	if r := exampletest.Start(t, "-url", broker.URL()).Wait(); r.Code != 1 || !strings.Contains(r.Stderr, "/queue/journal is no stream") {
+		t.Error(r)
+	}
+}
+
+func TestOpenLedger(t *testing.T) {
+	for name, test := range map[string]struct {
+		text, left string
+		next       int64
+		fails      bool
+	}{
+		"new":             {"", "", 0, false},
+		"a line":          {"0 a\n", "0 a\n", 1, false},
+		"lines":           {"0 a\n17 b c\n", "0 a\n17 b c\n", 18, false},
+		"torn":            {"0 a\n1 b", "0 a\n", 1, false},
+		"torn at first":   {"0", "", 0, false},
+		"not a ledger":    {"dear diary\n", "dear diary\n", 0, true},
+		"an empty offset": {"\n", "\n", 0, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "ledger.txt")
+			if err := os.WriteFile(path, []byte(test.text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			file, next, err := openLedger(path)
+			if (err != nil) != test.fails || next != test.next {
+				t.Errorf("next %d, %v", next, err)
+			}
+			if err == nil {
+				file.Close()
+			}
+			if left, _ := os.ReadFile(path); string(left) != test.left {
+				t.Errorf("it holds %q, want %q", left, test.left)
+			}
+		})
+	}
+}

@@ -1,0 +1,63 @@
+package stomptest
+
+import "github.com/webstomp/webstomp/internal/wire"
+
+// A durable subscription is a queue that belongs to a topic, and not to a subscription: it collects while nobody reads
+// it. STOMP has none; each server has its own way to ask for one.
+
+// durableStyle is how SUBSCRIBE asks for a durable subscription, and UNSUBSCRIBE ends it. The zero value has none.
+type durableStyle struct {
+	// byID: the id, or x-queue-name, names it where durable:true and auto-delete:false ask for it.
+	byID bool
+	// names are the entries that name it, together with the client-id of CONNECT.
+	names []string
+}
+
+// durableNames are those that Artemis takes, the one that counts first.
+var durableNames = []string{"durable-subscriber-name", "durable-subscription-name", "activemq.subscriptionName"}
+
+// durableName returns the name of the durable subscription that the header of a SUBSCRIBE or UNSUBSCRIBE speaks of;
+// "" when it speaks of none.
+func (s *session) durableName(id string, h [][2]string) string {
+	style := s.b.act.durable
+	if style.byID && wire.Get(h, "durable") == "true" && wire.Get(h, "auto-delete") == "false" {
+		if name := wire.Get(h, "x-queue-name"); name != "" {
+			return "queue " + name
+		}
+		return "id " + id
+	}
+	for _, entry := range style.names {
+		if name := wire.Get(h, entry); name != "" && s.clientID != "" {
+			return "client " + s.clientID + "." + name
+		}
+	}
+	return ""
+}
+
+// keep returns the queue of a topic's durable subscription, and makes it when there is none.
+func (t *topic) keep(name string) *queue {
+	for _, q := range t.kept {
+		if q.durable == name {
+			return q
+		}
+	}
+	q := &queue{name: t.name, durable: name}
+	t.kept = append(t.kept, q)
+	return q
+}
+
+// endDurableLocked ends a durable subscription for good, on whatever topic it is, unless somebody reads it. It
+// reports whether there was one. Broker.mu is held.
+func (b *Broker) endDurableLocked(name string) (found bool) {
+	for _, t := range b.topics {
+		for i, q := range t.kept {
+			if q.durable != name || len(q.subs) > 0 {
+				continue
+			}
+			t.kept = append(t.kept[:i:i], t.kept[i+1:]...)
+			b.tidyTopic(t)
+			return true
+		}
+	}
+	return false
+}
