@@ -7,8 +7,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-
-	"github.com/coder/websocket"
 )
 
 // AcceptOptions says how to accept.
@@ -19,23 +17,13 @@ type AcceptOptions struct {
 }
 
 // Accept upgrades a request to a WebSocket. On an error the response has been written already. A request from a page
-// of another origin is refused.
+// of another origin is refused. Under GOOS=js every one is.
 func Accept(w http.ResponseWriter, r *http.Request, o AcceptOptions) (*Conn, error) {
 	if !canHijack(w) {
 		http.Error(w, "a WebSocket needs HTTP/1.1", http.StatusNotImplemented)
 		return nil, fmt.Errorf("ws: accept: this connection cannot be taken over from the HTTP server (%s, %T)", r.Proto, w)
 	}
-	mode := websocket.CompressionDisabled
-	if o.Compression {
-		mode = websocket.CompressionContextTakeover
-	}
-	hj := &hijacker{ResponseWriter: w}
-	conn, err := websocket.Accept(hj, r, &websocket.AcceptOptions{Subprotocols: o.Subprotocols, CompressionMode: mode})
-	if err != nil {
-		return nil, fmt.Errorf("ws: accept: %w", innermost(err))
-	}
-	conn.SetReadLimit(-1) // W6: Conn checks its own limit
-	return &Conn{b: hj.conn, ws: conn, readLimit: o.ReadLimit}, nil
+	return accept(w, r, o)
 }
 
 // hijacker is the ResponseWriter that hands the library a buffered connection.

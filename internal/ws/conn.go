@@ -30,8 +30,6 @@ import (
 	"net"
 	"sync"
 	"time"
-
-	"github.com/coder/websocket"
 )
 
 // MessageType is the type of a WebSocket message. It has no meaning on a stream.
@@ -47,7 +45,7 @@ const (
 // after either changes nothing, so that a deferred one is always right.
 type Conn struct {
 	b  *buffered
-	ws *websocket.Conn // nil: a stream
+	ws library // nil: a stream
 
 	// Set before the Conn is handed out.
 	client        bool        // made by Dial; see firstPiece
