@@ -1,0 +1,9 @@
+//go:build !js
+
+package stomp
+
+// checkPlatform rejects options that this system cannot honour: there is none.
+func (c *connectConfig) checkPlatform() error { return nil }
+
+// noUpgradeHeader says why no header of ours can be in the request for the upgrade; "": it can.
+const noUpgradeHeader = ""

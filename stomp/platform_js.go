@@ -1,0 +1,26 @@
+package stomp
+
+import "fmt"
+
+// checkPlatform rejects options that a browser cannot honour.
+func (c *connectConfig) checkPlatform() error {
+	for _, option := range []struct {
+		name string
+		set  bool
+		why  string
+	}{
+		{"WithHTTPClient", c.httpClient != nil, "a browser makes the connection itself, with its own proxy, certificates and cookies"},
+		{"WithHTTPHeader", c.httpHeader != nil, noUpgradeHeader},
+		{"WithHTTPHeaderFunc", c.httpHeaderFunc != nil, noUpgradeHeader},
+		{"WithCompression", c.compression, "a browser decides by itself whether to compress"},
+		{"WithPing", c.pingSet, "a browser sends no pings of ours: heart-beats (WithHeartBeat) notice a silent server as well"},
+	} {
+		if option.set {
+			return fmt.Errorf("%s does not work under GOOS=js: %s", option.name, option.why)
+		}
+	}
+	return nil
+}
+
+// noUpgradeHeader says why no header of ours can be in the request for the upgrade; "": it can.
+const noUpgradeHeader = "a browser sends no header of ours with the upgrade: a token belongs into the login of STOMP, a header entry of CONNECT (WithHeader) or the query of the URL"
