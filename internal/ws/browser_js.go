@@ -31,6 +31,7 @@ type browserSocket struct {
 
 	mu      sync.Mutex // guards the following
 	opened  bool
+	said    string       // of why there is no connection; browsers leave that out
 	queue   []message    // what came and was not read
 	end     error        // why no more comes, once the queue is empty; nil: more may come
 	changed notify.Event // any of these has
@@ -66,6 +67,7 @@ func newBrowserSocket(url string, subprotocols []string) (s *browserSocket, err 
 	s.buffers = newBuffered(browserConn{s}, nil)
 	s.on("open", func(js.Value) { s.change(func() { s.opened = true }) })
 	s.on("message", func(e js.Value) { s.receive(e.Get("data")) })
+	s.on("error", s.noteError)
 	s.on("close", s.noteClose)
 	return s, nil
 }
@@ -114,6 +116,20 @@ func (s *browserSocket) receive(data js.Value) {
 	}
 	s.buffers.in.count(len(m.data))
 	s.change(func() { s.queue = append(s.queue, m) })
+}
+
+// noteError notes that there will be no connection: Node.js 20 has no close event then. Of one that stood the close
+// event tells.
+func (s *browserSocket) noteError(e js.Value) {
+	said := ""
+	if text := e.Get("message"); text.Type() == js.TypeString {
+		said = text.String()
+	}
+	s.change(func() {
+		if !s.opened && s.end == nil {
+			s.said, s.end = said, io.EOF
+		}
+	})
 }
 
 // noteClose notes how the connection has ended: with a close frame, or without one (RFC 6455, section 7.1.5).

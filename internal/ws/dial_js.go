@@ -25,11 +25,12 @@ func dial(ctx context.Context, t Target, o DialOptions) (*Conn, error) {
 	}
 	c := &Conn{b: s.buffers, ws: s, client: true, readLimit: o.ReadLimit, failing: make(chan struct{})}
 	if err := s.await(ctx); err != nil {
+		said := s.said
 		_ = c.CloseNow() // always nil
 		if ctx.Err() != nil {
 			return nil, &HandshakeError{Err: fmt.Errorf("%w while the browser was connecting", ctx.Err())}
 		}
-		return nil, &HandshakeError{Err: explainNothing(t, o)}
+		return nil, &HandshakeError{Err: explainNothing(t, o, said)}
 	}
 	return c, nil
 }
@@ -63,8 +64,8 @@ func pageLocation(part string) string {
 }
 
 // explainNothing returns an error for a connection that was not made. A page is not told why, so that it cannot look
-// around in a network: all that can be done is to name what it may be.
-func explainNothing(t Target, o DialOptions) error {
+// around in a network: all that can be done is to name what it may be. said is what other JavaScript says; "": nothing.
+func explainNothing(t Target, o DialOptions, said string) error {
 	if isMixed(t) {
 		return fmt.Errorf("the browser did not connect (%s)", mixedHint)
 	}
@@ -78,5 +79,9 @@ func explainNothing(t Target, o DialOptions) error {
 	if len(o.Subprotocols) > 0 {
 		hints = append(hints, fmt.Sprintf("does it choose one of the subprotocols %s (if it knows none, offer none: WithSubprotocols())?", strings.Join(o.Subprotocols, ", ")))
 	}
-	return fmt.Errorf("the browser did not connect, and tells a page no reason: its console does (%s)", strings.Join(hints, " "))
+	what := "the browser did not connect, and tells a page no reason: its console does"
+	if said != "" {
+		what = "the browser did not connect: " + said
+	}
+	return fmt.Errorf("%s (%s)", what, strings.Join(hints, " "))
 }
