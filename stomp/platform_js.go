@@ -1,6 +1,10 @@
 package stomp
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+	"unicode/utf8"
+)
 
 // checkPlatform rejects options that a browser cannot honour.
 func (c *connectConfig) checkPlatform() error {
@@ -24,3 +28,12 @@ func (c *connectConfig) checkPlatform() error {
 
 // noUpgradeHeader says why no header of ours can be in the request for the upgrade; "": it can.
 const noUpgradeHeader = "a browser sends no header of ours with the upgrade: a token belongs into the login of STOMP, a header entry of CONNECT (WithHeader) or the query of the URL"
+
+// checkText rejects a body that cannot be in a text message: JavaScript would put other bytes in the place of what is
+// not UTF-8, and content-length would be wrong.
+func checkText(body []byte) error {
+	if !utf8.Valid(body) {
+		return errors.New("the body is not UTF-8, and a browser sends only that as a text message: see WithMessageType")
+	}
+	return nil
+}

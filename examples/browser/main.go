@@ -47,10 +47,6 @@ type broker struct {
 
 // run serves the page until ctx ends.
 func run(ctx context.Context, addr string, to broker) error {
-	program, err := build(ctx)
-	if err != nil {
-		return err
-	}
 	cut := http.NotFound
 	if to.URL == "" {
 		embedded := stomptest.NewBroker()
@@ -67,6 +63,10 @@ func run(ctx context.Context, addr string, to broker) error {
 		return err
 	}
 	defer client.Close()
+	program, err := build(ctx)
+	if err != nil {
+		return err
+	}
 
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {

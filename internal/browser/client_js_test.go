@@ -80,9 +80,15 @@ func TestBrowser_messages_both_ways(t *testing.T) {
 
 // JavaScript would send other bytes than those, and the length would be wrong.
 func TestBrowser_a_text_message_is_UTF8(t *testing.T) {
+	ctx := rig.Within(t, 10*time.Second)
 	client := rig.Connect(t, stage(t, "/broker"), stomp.WithMessageType(stomp.MessageText))
-	err := client.Send(rig.Within(t, 10*time.Second), "/topic/a", []byte{0xff}, stomp.WithReceipt())
-	rig.ErrorSays(t, err, "not UTF-8", "a browser sends only that as a text message")
+	err := client.Send(ctx, "/topic/a", []byte{0xff}, stomp.WithReceipt())
+	rig.ErrorSays(t, err, "the body is not UTF-8, and a browser sends only that as a text message: see WithMessageType")
+	rig.Unsent(t, err)
+	rig.OK(t, client.Send(ctx, "/topic/a", []byte("ä"), stomp.WithReceipt())) // on the same session
+	if n := client.Status().Epoch; n != 1 {
+		t.Errorf("session %d", n)
+	}
 }
 
 // A piece of a frame may begin with what a decoder takes for a byte order mark.
@@ -142,11 +148,15 @@ func TestBrowser_last_words(t *testing.T) {
 }
 
 func TestBrowser_connection_refused(t *testing.T) {
+	reason := "the browser did not connect: Received network error or non-101 status code"
+	if os.Getenv("WEBSTOMP_ORIGIN") != "" {
+		reason = "the browser did not connect, and tells a page no reason: its console does"
+	}
 	for name, c := range map[string]struct {
 		url  string
 		says []string
 	}{
-		"status":        {stage(t, "/refuse"), []string{"tells a page no reason: its console does", "does a server listen there"}},
+		"status":        {stage(t, "/refuse"), []string{reason, "does a server listen there"}},
 		"nobody":        {"ws://" + os.Getenv("WEBSTOMP_NOBODY"), []string{"does a server listen there"}},
 		"TLS":           {"wss://" + os.Getenv("WEBSTOMP_NOBODY"), []string{"does the browser trust its certificate?"}},
 		"no WebSocket":  {stage(t, "/code"), []string{"speak WebSocket on that path"}},

@@ -46,7 +46,7 @@ func explainThrown(err error, t Target) error {
 	return fmt.Errorf("the browser does not take the URL or the subprotocols: %w", err)
 }
 
-const mixedHint = "a page from https: may open wss: only, not ws:"
+const mixedHint = "from a page of https: a browser opens wss: only, and ws: at most to the same machine"
 
 // isMixed reports whether the page has TLS and t has not.
 func isMixed(t Target) bool { return pageLocation("protocol") == "https:" && !t.secure() }
@@ -66,10 +66,10 @@ func pageLocation(part string) string {
 // explainNothing returns an error for a connection that was not made. A page is not told why, so that it cannot look
 // around in a network: all that can be done is to name what it may be. said is what other JavaScript says; "": nothing.
 func explainNothing(t Target, o DialOptions, said string) error {
-	if isMixed(t) {
-		return fmt.Errorf("the browser did not connect (%s)", mixedHint)
-	}
 	hints := []string{"does a server listen there, and speak WebSocket on that path?"}
+	if isMixed(t) {
+		hints = append(hints, mixedHint+".")
+	}
 	if origin := pageLocation("origin"); origin != "" {
 		hints = append(hints, fmt.Sprintf("does it accept pages from %s (Spring: setAllowedOrigins)?", origin))
 	}
@@ -81,7 +81,7 @@ func explainNothing(t Target, o DialOptions, said string) error {
 	}
 	what := "the browser did not connect, and tells a page no reason: its console does"
 	if said != "" {
-		what = "the browser did not connect: " + said
+		what = "the browser did not connect: " + strings.TrimSuffix(said, ".")
 	}
 	return fmt.Errorf("%s (%s)", what, strings.Join(hints, " "))
 }

@@ -91,6 +91,7 @@ func (p *page) failed(err error) {
 	p.document.Get("body").Get("dataset").Set("state", "failed")
 	p.set("state", "failed")
 	p.set("detail", "")
+	p.element("text").Set("disabled", true)
 	p.line("error", "", err.Error())
 }
 
