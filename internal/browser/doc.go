@@ -3,5 +3,7 @@
 // of its own, for the library that drives Chromium. Where there is no Chromium, or a Node.js without WebSockets, the test
 // says so and is skipped.
 //
-//	cd internal/browser && go test -v .
+//	cd internal/browser && go test -count=1 -v .
+//
+// Without -count=1 go test would not see that the client has changed.
 package browser

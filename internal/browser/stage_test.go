@@ -21,7 +21,7 @@ import (
 //
 //	/broker       a broker's WebSocket          /ours    the same, for no page but of its own origin
 //	/cut, /close  end its connections           /hang    never answers the upgrade
-//	/error        sends ERROR, and closes       /mute    accepts, and never sends anything
+//	/error        messages, ERROR, and a close  /mute    accepts, and never sends anything
 //	/junk         sends what is no frame        /refuse  503
 //	/deaf         reads CONNECT, and no more    /none    chooses no subprotocol
 //	/code         tells the close code that came last on /mute or /junk
@@ -63,6 +63,9 @@ func newStage(t *testing.T) *stage {
 		_, _, _ = c.Read(ctx)
 		_ = c.Write(ctx, websocket.MessageText, []byte("CONNECTED\nversion:1.2\n\n\x00"))
 		_, _, _ = c.Read(ctx)
+		for i := range 20 {
+			_ = c.Write(ctx, websocket.MessageText, fmt.Appendf(nil, "MESSAGE\nsubscription:s\nmessage-id:%d\ndestination:/a\n\n%d\x00", i, i))
+		}
 		_ = c.Write(ctx, websocket.MessageText, []byte("ERROR\nmessage:last words\n\n\x00"))
 		_ = c.Close(1002, "gone")
 	}))

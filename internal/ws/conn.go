@@ -13,6 +13,9 @@
 // and copies would cost more than all the rest. The handshakes, fragments, compression and control frames are the
 // library's, and so is everything that is not as expected. docs/websocket.md has the reasons and the figures.
 //
+// Under GOOS=js the browser is in the place of library and connection (browser_js.go): messages go to it at once, and
+// the buffer holds none.
+//
 // Nothing that the library writes touches the connection before a flush: so a reader never blocks on the pong that it
 // owes, and many messages go out in one system call. Who may call what, and when:
 //
