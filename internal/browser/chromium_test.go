@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"os"
 	"os/exec"
 	"testing"
 	"time"
@@ -58,7 +59,8 @@ func TestClient_in_Chromium(t *testing.T) {
 	s := newStage(t)
 	page := newStage(t) // of another origin than the server's
 	program := compiled(t)
-	env, err := json.Marshal(map[string]string{"WEBSTOMP_STAGE": s.URL, "WEBSTOMP_NOBODY": unused(t), "WEBSTOMP_ORIGIN": page.URL})
+	env, err := json.Marshal(map[string]string{"WEBSTOMP_STAGE": s.URL, "WEBSTOMP_NOBODY": unused(t), "WEBSTOMP_ORIGIN": page.URL,
+		"WEBSTOMP_BROKER": os.Getenv("WEBSTOMP_BROKER")})
 	if err != nil {
 		t.Fatal(err)
 	}

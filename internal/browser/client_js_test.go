@@ -246,6 +246,28 @@ func TestBrowser_close_codes(t *testing.T) {
 	awaitCode("1005") // cut, which a browser makes a close without a code
 }
 
+// Chromium sends WebSocket frames above the 64 KiB that Artemis takes, where its messages are longer than that.
+func TestBrowser_long_frames_for_a_real_broker(t *testing.T) {
+	url := os.Getenv("WEBSTOMP_BROKER")
+	if url == "" {
+		t.Skip("WEBSTOMP_BROKER names no broker")
+	}
+	ctx := rig.Within(t, 20*time.Second)
+	client := rig.Connect(t, url, stomp.WithLogin("guest", "guest"), stomp.WithMessageSplit(65_000))
+	messages, err := client.Subscribe(ctx, "/queue/browser", stomp.WithReceipt())
+	rig.OK(t, err)
+	for _, body := range []string{strings.Repeat("0123456789", 50_000), strings.Repeat("\xff\xfe", 150_000)} {
+		rig.OK(t, client.Send(ctx, "/queue/browser", []byte(body), stomp.WithReceipt()))
+		rig.Body(t, messages, body)
+	}
+
+	if strings.HasPrefix(client.Status().Session.Server, "ActiveMQ-Artemis") {
+		whole := rig.Connect(t, url, stomp.WithLogin("guest", "guest"))
+		err := whole.Send(ctx, "/queue/browser", make([]byte, 500_000), stomp.WithReceipt())
+		rig.ErrorSays(t, err, "that Artemis takes: see WithMessageSplit")
+	}
+}
+
 // A server that reads nothing holds up senders, and does not fill the memory.
 func TestBrowser_backlog(t *testing.T) {
 	client := rig.Connect(t, stage(t, "/deaf"))

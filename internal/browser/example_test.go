@@ -171,3 +171,20 @@ func TestExample_in_Chromium_origin_refused(t *testing.T) {
 		{"picture", picture("4-failed")},
 	})
 }
+
+// A real broker, which WEBSTOMP_BROKER names, with the login guest: RabbitMQ takes pages of every origin.
+func TestExample_in_Chromium_on_a_real_broker(t *testing.T) {
+	url := os.Getenv("WEBSTOMP_BROKER")
+	if url == "" {
+		t.Skip("WEBSTOMP_BROKER names no broker")
+	}
+	tab := chromium(t)
+	play(t, tab, []step{
+		{"load", chromedp.Navigate(example(t, "-url", url, "-login", "guest", "-passcode", "guest"))},
+		{"connect", shows("state", "connected")},
+		{"hear from the server", lists("in", "it is ")},
+		{"say something", say("grüsse von der Seite")},
+		{"hear the answer", lists("in", "GRÜSSE VON DER SEITE")},
+		{"picture", picture("5-broker")},
+	})
+}
