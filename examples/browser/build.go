@@ -28,7 +28,7 @@ func build(ctx context.Context) (*program, error) {
 	}
 	script, err := os.ReadFile(filepath.Join(root, "lib", "wasm", "wasm_exec.js"))
 	if err != nil {
-		return nil, fmt.Errorf("Go's script for WebAssembly: %w", err)
+		return nil, fmt.Errorf("reading Go's script for WebAssembly: %w", err)
 	}
 	folder, err := os.MkdirTemp("", "webstomp-browser-")
 	if err != nil {
