@@ -1,11 +1,13 @@
 package browser
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"strings"
@@ -15,6 +17,7 @@ import (
 	"github.com/webstomp/webstomp/internal/leak"
 	"github.com/webstomp/webstomp/internal/rig"
 	"github.com/webstomp/webstomp/stomp"
+	"github.com/webstomp/webstomp/stomp/stomptest"
 )
 
 func TestMain(m *testing.M) { leak.Main(m) }
@@ -324,4 +327,27 @@ func TestBrowser_many_clients_leave_nothing(t *testing.T) {
 		rig.OK(t, rig.Body(t, messages, "x").Ack(ctx, stomp.WithReceipt()))
 		rig.OK(t, client.Close())
 	}
+}
+
+// A broker in the page's own program has one way in that works, and says so at the other.
+func TestBrowser_embedded_broker(t *testing.T) {
+	b := rig.NewBroker(t, stomptest.WithTCP())
+	nc, err := net.Dial("tcp", strings.TrimSuffix(strings.TrimPrefix(b.URL(), "ws://"), "/ws")) // Go's own network, inside the program
+	rig.OK(t, err)
+	defer nc.Close()
+	_, err = io.WriteString(nc, "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+	rig.OK(t, err)
+	resp, err := http.ReadResponse(bufio.NewReader(nc), nil)
+	rig.OK(t, err)
+	body, err := io.ReadAll(resp.Body)
+	if resp.StatusCode != http.StatusNotImplemented || !strings.Contains(string(body), "cannot be a WebSocket server") || err != nil {
+		t.Errorf("%s: %q, %v", resp.Status, body, err)
+	}
+
+	ctx := rig.Within(t, 10*time.Second)
+	client := rig.Connect(t, "ws://anything", stomp.WithDialer(b.Dial))
+	messages, err := client.Subscribe(ctx, "/topic/a", stomp.WithReceipt())
+	rig.OK(t, err)
+	rig.OK(t, client.Send(ctx, "/topic/a", []byte("inside")))
+	rig.Body(t, messages, "inside")
 }
