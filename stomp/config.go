@@ -135,7 +135,7 @@ func (c *connectConfig) check() error {
 	case c.logger == nil:
 		return errors.New("WithLogger: nil logger")
 	}
-	for _, check := range []func() error{c.checkDialer, c.checkFailover, c.beats.check, c.buffer.check, c.checkBackoff} {
+	for _, check := range []func() error{c.checkPlatform, c.checkDialer, c.checkFailover, c.beats.check, c.buffer.check, c.checkBackoff} {
 		if err := check(); err != nil {
 			return err
 		}

@@ -98,8 +98,8 @@ func (a *attempt) run(ctx context.Context, n int, before error) (*session, error
 			return nil, &badURLError{err}
 		}
 	}
-	if len(wanted.HTTPHeader) > 0 && (a.cfg.dialer != nil || target.Bare()) {
-		return nil, errors.New("WithBeforeConnect: HTTPHeader has entries, and there is no HTTP request")
+	if err := a.checkHTTPHeader(wanted.HTTPHeader, target); err != nil {
+		return nil, err
 	}
 	a.beats = a.beats.orPromised(a.cfg.dialer == nil && target.Bare(), wanted.Header)
 	hello := a.connectFrame(wanted)
@@ -162,6 +162,19 @@ func (a *attempt) prepare(ctx context.Context, n int, before error) (*Attempt, e
 		return nil, fmt.Errorf("WithBeforeConnect: %w", err)
 	}
 	return wanted, nil
+}
+
+// checkHTTPHeader rejects what WithBeforeConnect has put where nothing is sent.
+func (a *attempt) checkHTTPHeader(header http.Header, target ws.Target) error {
+	switch {
+	case len(header) == 0:
+		return nil
+	case a.cfg.dialer != nil || target.Bare():
+		return errors.New("WithBeforeConnect: HTTPHeader has entries, and there is no HTTP request")
+	case noUpgradeHeader != "":
+		return errors.New("WithBeforeConnect: HTTPHeader has entries, and " + noUpgradeHeader)
+	}
+	return nil
 }
 
 // target parses the URL. With WithDialer any URL is accepted: the dialer parses it.

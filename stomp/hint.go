@@ -17,6 +17,7 @@ type parting struct {
 	stream   bool // it was not over the library's own WebSocket
 	promised bool // heart-beats of ours were agreed
 	longest  int  // bytes of the longest frame that was accepted for sending
+	split    bool // WithMessageSplit was given
 }
 
 // bluntly reports whether the peer ended the connection without a WebSocket close frame, and not the network or we.
@@ -37,6 +38,8 @@ func (s server) hint(p parting) string {
 	switch {
 	case errors.As(p.err, &closed):
 		return s.closeHint(closed, p.longest)
+	case s.kind == artemis && longFragments && !p.stream && !p.split && p.longest > 64<<10 && p.bluntly():
+		return fmt.Sprintf("a frame had %d bytes: browsers send WebSocket frames above the 65,536 bytes that Artemis takes: see WithMessageSplit", p.longest)
 	case s.kind != rabbitMQ || !p.bluntly():
 		return ""
 	case p.stream:

@@ -125,19 +125,20 @@ func WithHeartBeat(send, receive time.Duration) ConnectOption {
 // CONNECT's login goes to whichever server accepts the upgrade.
 //
 // For tls: and tcp: URLs, DialContext, DialTLSContext and TLSClientConfig of its *http.Transport are used, and no
-// proxy.
+// proxy. Under GOOS=js it is an error: a browser makes the connection itself.
 func WithHTTPClient(client *http.Client) ConnectOption {
 	return connectOption(func(c *connectConfig) { c.httpClient = client })
 }
 
-// WithHTTPHeader adds header to the request for the WebSocket upgrade. nil adds nothing.
+// WithHTTPHeader adds header to the request for the WebSocket upgrade. nil adds nothing. Under GOOS=js it is an error:
+// a browser sends no header of ours.
 func WithHTTPHeader(header http.Header) ConnectOption {
 	return connectOption(func(c *connectConfig) { c.httpHeader = header.Clone() })
 }
 
 // WithHTTPHeaderFunc calls f before every attempt, with the ctx of that attempt, for further headers of the WebSocket
 // upgrade, such as a fresh bearer token. They replace those of [WithHTTPHeader] with the same name. An error of f
-// ends the attempt. f must not call methods of the Client.
+// ends the attempt. f must not call methods of the Client. Under GOOS=js it is an error, as WithHTTPHeader.
 func WithHTTPHeaderFunc(f func(ctx context.Context) (http.Header, error)) ConnectOption {
 	return connectOption(func(c *connectConfig) {
 		c.httpHeaderFunc = f
@@ -149,8 +150,8 @@ func WithHTTPHeaderFunc(f func(ctx context.Context) (http.Header, error)) Connec
 // that may be new each time, a fresh token in CONNECT's header, in the HTTP header or in the URL, with the reason why
 // the last session or attempt ended. It runs after the functions of [WithCredentials] and [WithHTTPHeaderFunc], whose
 // results it sees; several run in the order given. An error of f ends the attempt, and is not taken for a refusal. An
-// entry of Header that the library writes itself, or one of HTTPHeader where there is no upgrade, is that attempt's
-// error. f must not call methods of the Client.
+// entry of Header that the library writes itself, or one of HTTPHeader where there is no upgrade or a browser makes it,
+// is that attempt's error. f must not call methods of the Client.
 func WithBeforeConnect(f func(ctx context.Context, a *Attempt) error) ConnectOption {
 	return connectOption(func(c *connectConfig) {
 		c.beforeConnect = append(c.beforeConnect, f)
@@ -165,20 +166,20 @@ func WithSubprotocols(names ...string) ConnectOption {
 }
 
 // WithCompression offers permessage-deflate. It is off by default: with it RabbitMQ compresses every message and
-// carries a third as many per second.
+// carries a third as many per second. Under GOOS=js it is an error: a browser offers it by itself.
 func WithCompression() ConnectOption {
 	return connectOption(func(c *connectConfig) { c.compression = true })
 }
 
 // WithMessageType sets the type of outgoing WebSocket messages. The default is MessageAuto. Both types are accepted
-// when received (clause W3).
+// when received (clause W3). Under GOOS=js a body that is not UTF-8 is an error with MessageText.
 func WithMessageType(t MessageType) ConnectOption {
 	return connectOption(func(c *connectConfig) { c.messageType = t })
 }
 
 // WithPing sends a WebSocket ping at that interval, which must be above 0. A session in which nothing comes between a
 // ping and the next is cut with [ErrHeartBeat]. It is off by default: STOMP's heart-beats do the same, and some
-// servers do not count pings as activity.
+// servers do not count pings as activity. Under GOOS=js it is an error: a browser sends none of ours.
 func WithPing(every time.Duration) ConnectOption {
 	return connectOption(func(c *connectConfig) { c.ping, c.pingSet = every, true })
 }

@@ -109,6 +109,11 @@ func (s *session) submit(ctx context.Context, f *outgoing) (r *pendingReceipt, n
 
 func (s *session) accept(ctx context.Context, f *outgoing, r *pendingReceipt) (number uint64, err error) {
 	e := outbox.Entry{Type: s.messageType(f.body), Forced: f.forced, Carry: f.carry}
+	if e.Type == ws.Text && !s.conn.IsStream() {
+		if err := checkText(f.body); err != nil {
+			return 0, err
+		}
+	}
 	if f.last {
 		e.Last = ErrClosed
 		if s.renewing.Load() {

@@ -256,6 +256,7 @@ func (s *session) endReason(err error) error {
 		stream:   s.conn.IsStream(),
 		promised: s.info.HeartBeatSend > 0,
 		longest:  s.out.Longest(),
+		split:    s.env.cfg.splitSet,
 	})
 	if hint != "" {
 		err = fmt.Errorf("%w (%s)", err, hint)

@@ -16,7 +16,7 @@ const patience = 5 * time.Second
 // Main runs the tests of a package, and fails if more goroutines run after
 // them than did before. It is for TestMain, and does not return.
 func Main(m *testing.M) {
-	before := runtime.NumGoroutine()
+	before := runtime.NumGoroutine() + runtimeOwn
 	code := m.Run()
 	if code == 0 && !fuzzing() && !Settles(before) {
 		stacks := make([]byte, 1<<20)

@@ -37,7 +37,7 @@ type line struct {
 }
 
 // unlimited is credit for all that a test writes.
-const unlimited = 1 << 40
+const unlimited = 1 << 30
 
 func newLine(t testing.TB, credit int) *line {
 	near, far := net.Pipe()

@@ -2,7 +2,6 @@ package rig
 
 import (
 	"context"
-	"strings"
 	"testing"
 
 	"github.com/webstomp/webstomp/stomp"
@@ -24,9 +23,7 @@ func reach(to any, opts []stomp.ConnectOption) (string, []stomp.ConnectOption) {
 		url = to
 	case *stomptest.Broker:
 		url = to.URL()
-		if strings.HasPrefix(url, "ws://pipe.") {
-			own = append(own, stomp.WithHTTPClient(to.Client()))
-		}
+		own = append(own, way(to)...)
 	case *Server:
 		url = to.URL
 		if to.dials != nil {

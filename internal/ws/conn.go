@@ -13,6 +13,9 @@
 // and copies would cost more than all the rest. The handshakes, fragments, compression and control frames are the
 // library's, and so is everything that is not as expected. docs/websocket.md has the reasons and the figures.
 //
+// Under GOOS=js the browser is in the place of library and connection (browser_js.go): messages go to it at once, and
+// the buffer holds none.
+//
 // Nothing that the library writes touches the connection before a flush: so a reader never blocks on the pong that it
 // owes, and many messages go out in one system call. Who may call what, and when:
 //
@@ -30,8 +33,6 @@ import (
 	"net"
 	"sync"
 	"time"
-
-	"github.com/coder/websocket"
 )
 
 // MessageType is the type of a WebSocket message. It has no meaning on a stream.
@@ -47,7 +48,7 @@ const (
 // after either changes nothing, so that a deferred one is always right.
 type Conn struct {
 	b  *buffered
-	ws *websocket.Conn // nil: a stream
+	ws library // nil: a stream
 
 	// Set before the Conn is handed out.
 	client        bool        // made by Dial; see firstPiece

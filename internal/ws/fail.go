@@ -4,16 +4,6 @@ import (
 	"math/rand/v2"
 	"net"
 	"strings"
-	"time"
-)
-
-const (
-	// failTimeout bounds Fail.
-	failTimeout = time.Second
-
-	// writerGrace is how long Fail lets a write go on that is under way. A peer that does not read holds that up, and
-	// whoever waits for the writer.
-	writerGrace = 100 * time.Millisecond
 )
 
 // Fail ends the connection over something that the peer has done, and tells it so (RFC 6455, section 7.1.7): it sends
@@ -24,20 +14,15 @@ const (
 // It takes a second at most; CloseNow, from another goroutine, ends it at once. Whoever writes gets net.ErrClosed
 // meanwhile, within 100 ms. No Read may run. On a stream, where there is no close frame, and at a server's end Fail
 // is CloseNow.
+//
+// In a browser, which does all that itself, it returns at once, and the code is another: see allowedCode.
 func (c *Conn) Fail(code int, reason string) {
 	defer c.CloseNow()
 	if c.ws == nil || !c.client {
 		return
 	}
 	c.failOnce.Do(func() { close(c.failing) })
-	c.b.in.stopBypass()
-	late := time.AfterFunc(writerGrace, func() { c.b.abort(errCloseNotTaken) })
-	defer late.Stop()
-	c.b.out.beginFail(code, truncate(strings.ToValidUTF8(reason, "\uFFFD"), maxReason))
-	late.Reset(failTimeout)
-	if c.b.out.flushLast() == nil {
-		c.b.drain()
-	}
+	c.tellFailure(code, truncate(strings.ToValidUTF8(reason, "\uFFFD"), maxReason))
 }
 
 // drain reads and drops what comes until the connection ends. Nobody else may read.

@@ -92,12 +92,17 @@ func (s *source) fetch(p []byte) (int, error) {
 
 // noteRead counts n bytes that a read of up to limit has brought.
 func (s *source) noteRead(n, limit int) {
-	s.lastReadAt.Store(int64(time.Since(s.start)))
-	s.bytesRead.Add(uint64(n))
+	s.count(n)
 	s.drained = s.drained || n < limit
 	// A limit between the two sizes is the library's slice for the rest of one payload. That it was filled says nothing
 	// about what follows, and a chunk must not be held while nothing comes.
 	s.expectMore = n == limit && (n <= fillSize || n == chunkSize)
+}
+
+// count notes that n bytes have come, now.
+func (s *source) count(n int) {
+	s.lastReadAt.Store(int64(time.Since(s.start)))
+	s.bytesRead.Add(uint64(n))
 }
 
 // failure returns what ended reading, or nil.

@@ -54,6 +54,9 @@ func ParseURL(raw string) (Target, error) {
 			return Target{}, fmt.Errorf("%s takes no path and no query: there is nothing but a socket", u.Scheme)
 		}
 	}
+	if err := unreachable(t); err != nil {
+		return Target{}, err
+	}
 	return t, nil
 }
 

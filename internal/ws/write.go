@@ -82,7 +82,11 @@ func (c *Conn) writeStream(msg []byte) error {
 
 // Flush sends what waits, in one system call where the connection takes it in one, and what is added meanwhile.
 func (c *Conn) Flush() error {
-	if err := c.b.out.flush(true); err != nil {
+	err := c.b.out.flush(true)
+	if err == nil {
+		err = c.awaitTaken()
+	}
+	if err != nil {
 		return c.explainWrite(err)
 	}
 	return nil
@@ -95,7 +99,7 @@ func (c *Conn) TryFlush() (done bool, err error) {
 	if err != nil {
 		return false, c.explainWrite(err)
 	}
-	return done, nil
+	return done && !c.isBacklogged(), nil
 }
 
 // Pending is signalled when bytes wait that no Write announced, and that only Flush will send: a ping, the answer to

@@ -1,6 +1,7 @@
 package stomptest
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"net"
@@ -127,7 +128,7 @@ func (b *Broker) connections() []*conn {
 	for _, c := range b.conns {
 		conns = append(conns, c)
 	}
-	slices.SortFunc(conns, func(x, y *conn) int { return int(x.num) - int(y.num) })
+	slices.SortFunc(conns, func(x, y *conn) int { return cmp.Compare(x.num, y.num) })
 	return conns
 }
 

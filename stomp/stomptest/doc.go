@@ -35,4 +35,8 @@
 //
 // With WithPipe the broker opens no sockets and works inside a testing/synctest bubble: Client returns an HTTP
 // client, and Dial a connection, over in-memory pipes. Time is the time package's alone.
+//
+// # In a browser
+//
+// Under GOOS=js there is no WebSocket server, and Dial is the way in: stomp.WithDialer(broker.Dial).
 package stomptest

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/webstomp/webstomp/internal/leak"
+	"github.com/webstomp/webstomp/stomp"
+	"github.com/webstomp/webstomp/stomp/stomptest"
+)
+
+// internal/browser plays a user of the page in Chromium. Here is what takes no browser.
+
+func TestMain(m *testing.M) { leak.Main(m) }
+
+func TestPages_serves_the_page_and_what_it_asks_for(t *testing.T) {
+	cuts := 0
+	h := pages(&program{wasm: []byte("\x00asm"), exec: []byte("// Go")}, broker{URL: "ws://a/b", Login: "me", Embedded: true},
+		func(http.ResponseWriter, *http.Request) { cuts++ })
+	for _, c := range []struct {
+		method, path string
+		status       int
+		typ, has     string
+	}{
+		{"GET", "/", 200, "text/html; charset=utf-8", `<script src="wasm_exec.js">`},
+		{"GET", "/page.wasm", 200, "application/wasm", "\x00asm"},
+		{"GET", "/wasm_exec.js", 200, "text/javascript; charset=utf-8", "// Go"},
+		{"GET", "/broker", 200, "application/json", `{"url":"ws://a/b","login":"me","passcode":"","embedded":true}`},
+		{"POST", "/cut", 200, "", ""},
+		{"GET", "/cut", 405, "text/plain; charset=utf-8", ""},
+		{"GET", "/other", 404, "text/plain; charset=utf-8", ""},
+	} {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest(c.method, c.path, nil))
+		body, _ := io.ReadAll(w.Result().Body)
+		if got := w.Result().Header.Get("Content-Type"); w.Code != c.status || got != c.typ || !strings.Contains(string(body), c.has) {
+			t.Errorf("%s %s: %d, %q, %.80q", c.method, c.path, w.Code, got, body)
+		}
+	}
+	if cuts != 1 {
+		t.Errorf("%d cuts", cuts)
+	}
+}
+
+func TestAnswer_in_capital_letters_and_with_the_time(t *testing.T) {
+	b := stomptest.NewBroker()
+	defer b.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	server, err := stomp.Connect(ctx, b.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := stomp.Connect(ctx, b.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer page.Close()
+	answers, err := page.Subscribe(ctx, toPage, stomp.WithReceipt())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- answer(ctx, server) }() // joined below
+	capitals, times := 0, 0
+	for capitals == 0 || times == 0 {
+		if err := page.Send(ctx, fromPage, []byte("hello")); err != nil { // again and again: it may not be listening yet
+			t.Fatal(err)
+		}
+		select {
+		case m, ok := <-answers:
+			switch text := string(m.Body); {
+			case !ok:
+				t.Fatal(page.Err())
+			case text == "HELLO":
+				capitals++
+			case strings.HasPrefix(text, "it is "):
+				times++
+			default:
+				t.Fatalf("answer %q", text)
+			}
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	server.Close()
+	if err := <-ended; err == nil {
+		t.Error("no error when its client has ended")
+	}
+}
+
+func TestRun_fails_without_a_broker_and_without_the_go_command(t *testing.T) {
+	b := stomptest.NewBroker()
+	gone := b.URL()
+	b.Close()
+	if err := run(t.Context(), "127.0.0.1:0", broker{URL: gone}); err == nil || !strings.Contains(err.Error(), "refused") {
+		t.Errorf("without a broker: %v", err)
+	}
+	t.Setenv("PATH", "")
+	if err := run(t.Context(), "127.0.0.1:0", broker{}); err == nil || !strings.Contains(err.Error(), "there is no go command") {
+		t.Errorf("without Go: %v", err)
+	}
+}
