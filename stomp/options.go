@@ -67,8 +67,9 @@ func WithoutWaiting() CallOption { return withoutWaiting{} }
 
 // WithReceipt makes the call wait until the broker confirms the frame with a RECEIPT (clause M5). It fails with an
 // [*Error] if the broker refuses the frame, with [ErrConnectionLost] if the session ends first (the outcome is
-// unknown), and with ctx's error if ctx ends first. Any number of calls may wait at the same time. Spring's simple
-// broker sends no RECEIPT: the call then waits until ctx ends.
+// unknown; but Subscribe waits for the answer on the next session, and a SEND [WithRetry] as well), and with ctx's
+// error if ctx ends first. Any number of calls may wait at the same time. Spring's simple broker sends no RECEIPT:
+// the call then waits until ctx ends.
 func WithReceipt() CallOption { return receiptOption{} }
 
 // WithLogin sends login and passcode with CONNECT. It excludes [WithCredentials].
