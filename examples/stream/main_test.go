@@ -1,13 +1,18 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/webstomp/webstomp/internal/exampletest"
+	"github.com/webstomp/webstomp/stomp"
 	"github.com/webstomp/webstomp/stomp/stomptest"
 )
 
@@ -57,6 +62,45 @@ func TestMain_works_off_each_offset_once(t *testing.T) {
 			t.Fatalf("line %d is %q, want %q", i, line, want)
 		}
 	}
+}
+
+// The connection is cut during the first message, while all the others wait in the client. They come again on the next
+// session, which had to begin with the first one.
+func TestRead_skips_what_comes_again(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		broker := stomptest.NewBroker(stomptest.WithPipe(), stomptest.WithProfile(stomptest.RabbitMQ4))
+		defer broker.Close()
+		client, err := stomp.Connect(t.Context(), broker.URL(), stomp.WithHTTPClient(broker.Client()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer client.Close()
+		publish := func(n int) {
+			broker.Publish(queue, [][2]string{{"x-queue-type", "stream"}}, fmt.Append(nil, n))
+		}
+		for n := range 10 {
+			publish(n)
+		}
+		var offsets []int64
+		err = read(t.Context(), client, 0, func(offset int64, m stomp.Frame) error {
+			offsets = append(offsets, offset)
+			switch offset {
+			case 0:
+				broker.Cut()
+				time.Sleep(time.Minute) // by then it is all there once more
+				publish(10)
+			case 10:
+				return errEnough
+			}
+			return nil
+		})
+		if want := []int64{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10}; !errors.Is(err, errEnough) || !slices.Equal(offsets, want) {
+			t.Errorf("worked off %v, want %v; %v", offsets, want, err)
+		}
+		if n := broker.Sessions(); n != 2 {
+			t.Errorf("%d sessions, want 2", n)
+		}
+	})
 }
 
 func TestMain_ends_with_a_signal(t *testing.T) {

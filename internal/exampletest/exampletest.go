@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -39,6 +40,7 @@ type Process struct {
 	t      testing.TB
 	cmd    *exec.Cmd
 	killer *time.Timer
+	late   atomic.Bool   // it was killed, because patience was over
 	ended  chan struct{} // closed when the process is gone
 
 	mu       sync.Mutex // guards what follows
@@ -66,7 +68,10 @@ func StartProgram(t testing.TB, path string, args ...string) *Process {
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	p.killer = time.AfterFunc(patience, func() { p.cmd.Process.Kill() })
+	p.killer = time.AfterFunc(patience, func() {
+		p.late.Store(true)
+		p.cmd.Process.Kill()
+	})
 	go func() { // ends with the process; Wait joins it
 		defer close(p.ended)
 		p.cmd.Wait() // ProcessState has its result
@@ -127,7 +132,11 @@ func (r Result) String() string {
 
 // Wait waits until the process has ended.
 func (p *Process) Wait() Result {
+	p.t.Helper()
 	<-p.ended
+	if p.late.Load() {
+		p.t.Errorf("it still ran after %v", patience)
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return Result{p.out.String(), p.err.String(), p.cmd.ProcessState.ExitCode()}

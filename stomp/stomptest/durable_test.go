@@ -69,6 +69,24 @@ func TestTopic_durable_collects_while_nobody_reads(t *testing.T) {
 	}
 }
 
+// It belongs to all who read it: as long as somebody does, nobody ends it for good.
+func TestTopic_durable_is_shared(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *stomptest.Broker) {
+		durable := []string{"durable", "true", "auto-delete", "false"}
+		x, y := connect(t, b), connect(t, b)
+		x.subscribe("s", "/topic/orders", durable...)
+		y.subscribe("s", "/topic/orders", durable...)
+		b.Publish("/topic/orders", nil, []byte("1"))
+		b.Publish("/topic/orders", nil, []byte("2"))
+		x.message("1")
+		y.message("2")
+		x.send(wire.Unsubscribe, "", append([]string{"id", "s", "receipt", "u"}, durable...)...)
+		x.next(wire.Receipt)
+		b.Publish("/topic/orders", nil, []byte("3"))
+		y.message("3")
+	})
+}
+
 // What a server does not take for one is a plain subscription of a topic.
 func TestTopic_durable_only_where_the_server_knows_the_entries(t *testing.T) {
 	for profile, entries := range map[stomptest.Profile][]string{
