@@ -5,7 +5,6 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 	"unicode"
@@ -16,12 +15,6 @@ var link = regexp.MustCompile(`\]\(([^)\s]+)\)`)
 
 // code is `code`, in which nothing is a link.
 var code = regexp.MustCompile("`[^`]*`")
-
-// pending are the targets that are being made elsewhere. A line goes when its target has come.
-var pending = []string{
-	"docs/browser.md", "examples/README.md", "examples/browser", "examples/deadletter", "examples/durable", "examples/fanin",
-	"examples/orders", "examples/prometheus", "examples/shutdown", "examples/stream", "stomp/stompcat", "stomp/stompotel",
-}
 
 // anchors returns those that GitHub makes of a page's headings.
 func (p page) anchors() map[string]bool {
@@ -66,9 +59,7 @@ func TestPages_each_link_leads_somewhere(t *testing.T) {
 				if file != "" {
 					to = path.Join(path.Dir(p.name), file)
 				}
-				if _, err := os.Stat(filepath.Join(root, to)); err != nil && slices.Contains(pending, to) {
-					continue
-				} else if err != nil {
+				if _, err := os.Stat(filepath.Join(root, to)); err != nil {
 					t.Errorf("%s:%d: there is no %s", p.name, n, to)
 				} else if fragment != "" && !byName[to].anchors()[fragment] {
 					t.Errorf("%s:%d: %s has no heading that would be #%s", p.name, n, to, fragment)
