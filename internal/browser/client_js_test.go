@@ -201,6 +201,19 @@ func TestBrowser_origin_refused(t *testing.T) {
 	t.Log(err)
 }
 
+// Such a page may not use a WebSocket without.
+func TestBrowser_a_page_with_TLS(t *testing.T) {
+	if !strings.HasPrefix(os.Getenv("WEBSTOMP_ORIGIN"), "https:") {
+		t.Skip("this page has no TLS, or there is none")
+	}
+	err := rig.ConnectError(t, rig.Within(t, 20*time.Second), "ws://broker.test/ws")
+	rig.ErrorSays(t, err, "from a page of https: a browser opens wss: only")
+	if failed := rig.ErrorAs[stomp.ConnectError](t, err); !failed.Permanent() {
+		t.Error("not permanent")
+	}
+	t.Log(err)
+}
+
 // Chromium insists on one where some were offered.
 func TestBrowser_no_subprotocol_chosen(t *testing.T) {
 	url := stage(t, "/none")

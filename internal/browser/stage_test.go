@@ -29,7 +29,6 @@ type stage struct {
 	*httptest.Server
 	broker *stomptest.Broker
 	code   atomic.Int64
-	files  http.Handler // of the page that runs the tests; nil: none
 }
 
 func newStage(t *testing.T) *stage {
@@ -86,13 +85,6 @@ func newStage(t *testing.T) *stage {
 		_ = c.Write(ctx, websocket.MessageText, []byte("CONNECTED\nversion:1.2\n\n\x00"))
 		<-ctx.Done()
 	}))
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		if s.files == nil {
-			http.NotFound(w, r)
-			return
-		}
-		s.files.ServeHTTP(w, r)
-	})
 	s.Server = httptest.NewServer(allowAnyPage(mux))
 	t.Cleanup(s.Close)
 	t.Cleanup(s.CloseClientConnections)
