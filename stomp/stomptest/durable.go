@@ -1,6 +1,10 @@
 package stomptest
 
-import "github.com/webstomp/webstomp/internal/wire"
+import (
+	"slices"
+
+	"github.com/webstomp/webstomp/internal/wire"
+)
 
 // A durable subscription is a queue that belongs to a topic, and not to a subscription: it collects while nobody reads
 // it. STOMP has none; each server has its own way to ask for one.
@@ -46,15 +50,20 @@ func (t *topic) keep(name string) *queue {
 	return q
 }
 
-// endDurableLocked ends a durable subscription for good, on whatever topic it is, unless somebody reads it. It
-// reports whether there was one. Broker.mu is held.
-func (b *Broker) endDurableLocked(name string) (found bool) {
+// forget ends a topic's durable subscription for good, unless somebody reads it. It reports whether there was one.
+func (t *topic) forget(name string) bool {
+	i := slices.IndexFunc(t.kept, func(q *queue) bool { return q.durable == name && len(q.subs) == 0 })
+	if i >= 0 {
+		t.kept = slices.Delete(t.kept, i, i+1)
+	}
+	return i >= 0
+}
+
+// endDurableLocked ends a durable subscription that nobody reads, on whatever topic it is: a second UNSUBSCRIBE of
+// Classic's, which has its name alone. It reports whether there was one. Broker.mu is held.
+func (b *Broker) endDurableLocked(name string) bool {
 	for _, t := range b.topics {
-		for i, q := range t.kept {
-			if q.durable != name || len(q.subs) > 0 {
-				continue
-			}
-			t.kept = append(t.kept[:i:i], t.kept[i+1:]...)
+		if t.forget(name) {
 			b.tidyTopic(t)
 			return true
 		}

@@ -87,6 +87,26 @@ func TestTopic_durable_is_shared(t *testing.T) {
 	})
 }
 
+// The id names it on its own topic alone.
+func TestTopic_durable_of_the_same_id_on_another_topic(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *stomptest.Broker) {
+		durable := []string{"durable", "true", "auto-delete", "false"}
+		c := connect(t, b)
+		for _, end := range [][]string{nil, durable} {
+			topic := map[bool]string{true: "/topic/kept", false: "/topic/ended"}[end == nil]
+			c.subscribe("s", topic, durable...)
+			c.send(wire.Unsubscribe, "", append([]string{"id", "s", "receipt", "u"}, end...)...)
+			c.next(wire.Receipt)
+			b.Publish(topic, nil, []byte("1"))
+		}
+		if kept, ended := b.QueueLen("/topic/kept"), b.QueueLen("/topic/ended"); kept != 1 || ended != 0 {
+			t.Errorf("%d and %d messages wait, want 1 and 0", kept, ended)
+		}
+		c.send(wire.Unsubscribe, "", append([]string{"id", "s"}, durable...)...) // of no subscription
+		c.next(wire.Error)
+	})
+}
+
 // What a server does not take for one is a plain subscription of a topic.
 func TestTopic_durable_only_where_the_server_knows_the_entries(t *testing.T) {
 	for profile, entries := range map[stomptest.Profile][]string{
