@@ -59,8 +59,13 @@ func (sub *subscription) needsScout(s *session) bool {
 	if s.server.endsOverSubscribe {
 		return true
 	}
-	_, named := sub.client.cfg.header.Lookup("client-id") // which the server holds for one connection
-	return endsIt && !named
+	return endsIt && !sub.client.hasClientID()
+}
+
+// hasClientID reports whether CONNECT has a client-id, which a server holds for one connection.
+func (c *Client) hasClientID() bool {
+	_, named := c.cfg.header.Lookup("client-id")
+	return named
 }
 
 // endsUnused reports whether the queue is deleted with its last subscription: then that of the scout stays until the
@@ -68,9 +73,10 @@ func (sub *subscription) needsScout(s *session) bool {
 func (sub *subscription) endsUnused() bool { return sub.cfg.header.Get("auto-delete") == "true" }
 
 // ask returns nil when the broker has accepted SUBSCRIBE, or says nothing against it. It returns a *refusedError when
-// it has refused, and otherwise why it could not be asked. It ends with ctx and with the session.
+// it has refused, and otherwise why it could not be asked. It ends with ctx, with the session and with the
+// subscription.
 func (sc *scouting) ask(ctx context.Context) error {
-	there, err := sc.call(ctx, sc.converse)
+	there, err := sc.call(ctx, sc.sub.done, sc.converse)
 	if err != nil {
 		return err
 	}
@@ -82,7 +88,7 @@ func (sc *scouting) ask(ctx context.Context) error {
 // nothing.
 func (sc *scouting) end(ctx context.Context) {
 	if there := sc.there; there != nil {
-		_, _ = sc.call(ctx, func(ctx context.Context) (*session, error) { // how it goes makes no difference
+		_, _ = sc.call(ctx, nil, func(ctx context.Context) (*session, error) { // how it goes makes no difference
 			defer there.conn.CloseNow()
 			_, err := there.exchange(ctx, &outgoing{command: wire.Disconnect}, 2)
 			return nil, err
@@ -94,8 +100,9 @@ func (sc *scouting) end(ctx context.Context) {
 	sc.there, sc.turn = nil, false
 }
 
-// call runs f as a user's function: a transport, and a connection's Close, may ignore ctx.
-func (sc *scouting) call(ctx context.Context, f func(context.Context) (*session, error)) (*session, error) {
+// call runs f as a user's function: a transport, and a connection's Close, may ignore ctx. f also ends when over is
+// closed.
+func (sc *scouting) call(ctx context.Context, over <-chan struct{}, f func(context.Context) (*session, error)) (*session, error) {
 	ctx, cancel := context.WithTimeout(ctx, scoutLimit)
 	defer cancel()
 	call := startCall(ctx, make(chan struct{}, 1), func() (*session, error) { return f(ctx) }, func(there *session) {
@@ -106,6 +113,7 @@ func (sc *scouting) call(ctx context.Context, f func(context.Context) (*session,
 	select {
 	case <-call.done:
 	case <-sc.session.cut:
+	case <-over:
 	case <-ctx.Done():
 	}
 	cancel()
@@ -116,9 +124,12 @@ func (sc *scouting) call(ctx context.Context, f func(context.Context) (*session,
 // converse connects and asks.
 func (sc *scouting) converse(ctx context.Context) (*session, error) {
 	sub, c := sc.sub, sc.sub.client
-	sub.mu.Lock()
-	before := sub.again.refusal
-	sub.mu.Unlock()
+	var before error // of what was refused before
+	if sub.again != nil {
+		sub.mu.Lock()
+		before = sub.again.refusal
+		sub.mu.Unlock()
+	}
 	more, err := sub.askHeader(ctx, sc.session)
 	if err != nil {
 		return nil, err

@@ -21,6 +21,8 @@ import (
 //   - A frame that was alone when the session ended waits before its next trial, longer each time, and so does
 //     everything else that is held back, for a shorter time.
 //   - When that has lasted (belief.go), the frame's call gets what the server said.
+//   - Where a session that is active could be lost over a SUBSCRIBE that was never accepted, it is asked for on a
+//     connection of its own instead (askFirst, scout.go).
 //
 // Two kinds are not found out: a frame that the server confirms first, and one that is refused after more than 15 s
 // by a server that confirms none.

@@ -3,6 +3,7 @@ package stomp_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -345,4 +346,58 @@ func TestSubscription_promise5_with_a_header_function(t *testing.T) {
 			t.Errorf("that took %d sessions", n)
 		}
 	})
+}
+
+// Where it takes long to restore everybody else, the refusal of a new subscription costs one session, in which
+// anything may have been the reason: after that a connection of its own asks. Before, it took three more.
+func TestGroup_promise5_refused_among_many(t *testing.T) {
+	for name, answer := range map[string]stomptest.Action{
+		"ERROR": stomptest.ReplyError("not_found", nil, []byte("no exchange 'bad'"), false),
+		"close": stomptest.CloseWith(1000, "STOMP died"),
+	} {
+		rig.Bubble(t, name, func(t *testing.T) {
+			const many, each = 100, 50 * time.Millisecond // RabbitMQ takes longer for some hundred
+			b := rig.PipeBroker(t, stomptest.WithProfile(stomptest.RabbitMQ4))
+			var asked int // on connections of their own
+			b.Intercept(func(e stomptest.Event) stomptest.Action {
+				switch {
+				case e.Direction != stomptest.In || e.Frame.Command != wire.Subscribe:
+					return stomptest.Pass()
+				case e.Frame.Get("destination") != "/queue/bad":
+					return stomptest.DelayFor(each)
+				case e.Frame.Get("prefetch-count") == "1":
+					asked++
+				}
+				return answer
+			})
+			c := rig.Connect(t, b, stomp.WithReconnect(rig.QuickBackoff))
+			g, err := c.NewGroup(t.Context())
+			rig.OK(t, err)
+			for i := range many {
+				_, err := g.Add(t.Context(), fmt.Sprint("/queue/", i))
+				rig.OK(t, err)
+			}
+			time.Sleep(2 * many * each)
+			start := time.Now()
+			bad, err := g.Add(t.Context(), "/queue/bad")
+			rig.OK(t, err)
+			if m := <-g.Failed(); m != bad {
+				t.Errorf("%s has failed: %v", m.Destination(), m.Err())
+			}
+			if name == "ERROR" {
+				rig.Refused(t, bad.Err(), "not_found")
+			} else {
+				rig.ErrorAs[stomp.CloseError](t, bad.Err())
+			}
+			want := map[string]int{"ERROR": 1, "close": 3}[name] // a close gives no reason
+			if epoch := c.Status().Epoch; epoch != 2 || asked != want {
+				t.Errorf("after %v it is session %d, want 2, and was asked for %d times on a connection of its own, want %d", time.Since(start), epoch, asked, want)
+			}
+			time.Sleep(2 * many * each)
+			b.Publish("/queue/0", nil, []byte("x"))
+			if f := <-g.C; string(f.Body) != "x" || f.Epoch != 2 {
+				t.Errorf("got %v, epoch %d", f, f.Epoch)
+			}
+		})
+	}
 }

@@ -3,6 +3,7 @@ package stomp
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"time"
 )
@@ -95,11 +96,38 @@ func (v *supervisor) tryLater(s *session) {
 		if !ok || !s.sleep(at) {
 			return
 		}
-		if trial := v.prepare(s, v.due(true)); len(trial) > 0 {
+		if trial := v.prepare(s, v.due(true)); len(trial) > 0 && !v.askFirst(s, trial[0]) {
 			v.tryAlone(s, trial)
 		}
 		v.subscribeAll(s, time.Now()) // what passUnanswered has let go
 	}
+}
+
+// askFirst asks for a subscription that no server has accepted yet on a connection of its own, where its refusal
+// would end the session, and takes the refusal. It returns false where x has to be tried on the session: it is
+// something else, there is nothing against it, or it could not be asked.
+func (v *supervisor) askFirst(s *session, x suspect) (refused bool) {
+	if !x.isUntested() || !s.server.endsOverSubscribe || x.sub.isExclusive() || v.client.hasClientID() {
+		return false
+	}
+	sc := scouting{sub: x.sub, session: s}
+	defer sc.end(s.env.life)
+	if !sc.begin(s.env.life) {
+		return false
+	}
+	var refusal *refusedError
+	if !errors.As(sc.ask(s.env.life), &refusal) {
+		return false
+	}
+	now := time.Now()
+	x.words = refusal.cause
+	x.lone.add(now)
+	x.notBefore = now.Add(trialPause(x.lone.times))
+	var said *Error
+	if errors.As(refusal.cause, &said) || x.lone.lasted(now, 0, endsBelieved) { // a close gives no reason
+		v.convict(x, now)
+	}
+	return true
 }
 
 // tryAlone tries these while senders wait, if the server takes what they have sent so far. Otherwise it puts that
