@@ -93,6 +93,28 @@ func TestAnswer_in_capital_letters_and_with_the_time(t *testing.T) {
 	}
 }
 
+// The broker ends the subscription alone: the Client has no error, and the program has to tell all the same.
+func TestAnswer_fails_with_its_subscription(t *testing.T) {
+	b := stomptest.NewBroker(stomptest.WithProfile(stomptest.RabbitMQ4))
+	defer b.Close()
+	client, err := stomp.Connect(t.Context(), b.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	ended := make(chan error, 1)
+	go func() { ended <- answer(t.Context(), client) }() // joined below
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if _, err := b.AwaitReceived(ctx, func(e stomptest.Event) bool { return e.Frame.Command == "SEND" }); err != nil { // it has subscribed
+		t.Fatal(err)
+	}
+	b.Cancel(fromPage)
+	if err := <-ended; err == nil || !strings.Contains(err.Error(), "Server cancelled subscription") {
+		t.Errorf("answer ends with %v", err)
+	}
+}
+
 func TestRun_fails_without_a_broker_and_without_the_go_command(t *testing.T) {
 	b := stomptest.NewBroker()
 	gone := b.URL()
