@@ -1,8 +1,10 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -111,6 +113,38 @@ func TestMain_ends_with_a_signal(t *testing.T) {
 	p.Signal(os.Interrupt)
 	if r := p.Wait(); r.Code != 0 {
 		t.Error(r)
+	}
+}
+
+// A signal ends it also where the broker does not answer any more.
+func TestRun_ends_without_the_broker(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		broker := stomptest.NewBroker(stomptest.WithPipe())
+		defer broker.Close()
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		ended := make(chan error, 1)
+		go func() { // joined below
+			ended <- run(ctx, io.Discard, broker.URL(), filepath.Join(t.TempDir(), "ledger.txt"), 1, 0, stomp.WithHTTPClient(broker.Client()))
+		}()
+		synctest.Wait()
+		broker.Silence(true)
+		start := time.Now()
+		cancel()
+		if err := <-ended; !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != 5*time.Second {
+			t.Errorf("after %v: %v", time.Since(start), err)
+		}
+	})
+}
+
+func TestMain_leaves_no_file_behind(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("TMPDIR", dir)
+	for _, args := range [][]string{nil, {"-url", "ws://127.0.0.1:1"}} {
+		r := exampletest.Start(t, args...).Wait()
+		if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+			t.Errorf("%v\nit leaves %v, %v", r, left, err)
+		}
 	}
 }
 
