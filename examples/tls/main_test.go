@@ -116,13 +116,7 @@ func TestRun_gives_up_with_its_ctx(t *testing.T) {
 	defer broker.close()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	broker.broker.Intercept(func(e stomptest.Event) stomptest.Action {
-		if e.Frame.Command != "MESSAGE" {
-			return stomptest.Pass()
-		}
-		cancel()
-		return stomptest.Drop()
-	})
+	exampletest.Withhold(broker.broker, cancel)
 	if err := run(ctx, io.Discard, broker.url, broker.client); !errors.Is(err, context.Canceled) {
 		t.Errorf("where no message comes within its ctx: %v", err)
 	}

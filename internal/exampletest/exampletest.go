@@ -178,16 +178,21 @@ func GivesUp(t testing.TB, url func(*stomptest.Broker) string, run func(ctx cont
 	defer broker.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
+	Withhold(broker, cancel)
+	if err := run(ctx, url(broker)); !errors.Is(err, context.Canceled) {
+		t.Errorf("where no message comes within its ctx: %v", err)
+	}
+}
+
+// Withhold has the broker drop each MESSAGE, and calls then a little later: the example may still wait for a receipt.
+func Withhold(broker *stomptest.Broker, then func()) {
 	broker.Intercept(func(e stomptest.Event) stomptest.Action {
 		if e.Frame.Command != "MESSAGE" {
 			return stomptest.Pass()
 		}
-		time.AfterFunc(50*time.Millisecond, cancel) // it may still wait for a receipt
+		time.AfterFunc(50*time.Millisecond, then)
 		return stomptest.Drop()
 	})
-	if err := run(ctx, url(broker)); !errors.Is(err, context.Canceled) {
-		t.Errorf("where no message comes within its ctx: %v", err)
-	}
 }
 
 // writer writes to one of a process's outputs.
