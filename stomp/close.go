@@ -16,6 +16,9 @@ const lifetimeGrace = 5 * time.Second
 // [Subscription.Unsubscribe] does, while consumers finish and acks and sends go on working. Then it disconnects. When
 // ctx ends first, Drain cuts the connection and returns ctx's error. Otherwise the errors are those of Disconnect,
 // and on a Client that has ended it returns nil. The Client is closed when Drain returns.
+//
+// In the client ack modes it waits for the acknowledgement of every frame that was handed out, and what lies in the
+// buffer of a channel counts as that: without a deadline, and with a channel that nobody reads, it waits for ever.
 func (c *Client) Drain(ctx context.Context) error {
 	c.mu.Lock()
 	subs := make([]*subscription, 0, len(c.subs))

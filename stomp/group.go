@@ -104,8 +104,9 @@ func (c *Client) registerGroup(g *Group) error {
 }
 
 // Add subscribes to a destination, as [Client.NewSubscription] does, but ctx bounds this call alone: the member lives
-// as long as the Group unless it is unsubscribed. [WithBuffer] is an error: the Group's queue is for all. The errors
-// are those of Subscribe, and [ErrGroupEnded].
+// as long as the Group unless it is unsubscribed. It does not wait for the broker, unless [WithReceipt] is given: a
+// member that is refused later comes on Failed. [WithBuffer] is an error: the Group's queue is for all. The errors are
+// those of Subscribe, and [ErrGroupEnded].
 func (g *Group) Add(ctx context.Context, destination string, opts ...SubscribeOption) (*Member, error) {
 	sub, err := g.client.subscribe(ctx, destination, opts, target{group: g})
 	if err != nil {
@@ -133,7 +134,8 @@ func (g *Group) join(sub *subscription) error {
 // and a select may see that first: look whether a receive has a Member.
 func (g *Group) Failed() <-chan *Member { return g.failed.C() }
 
-// Err returns why the Group ended: nil while it is open and if its user ended it. It is set before C is closed.
+// Err returns why the Group ended: nil while it is open, and if its user ended it or the Client. Where the Client has
+// failed by itself it is that failure. It is set before C is closed.
 func (g *Group) Err() error {
 	g.mu.Lock()
 	defer g.mu.Unlock()

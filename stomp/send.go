@@ -30,7 +30,8 @@ func (c *Client) SendJSON(ctx context.Context, destination string, v any, opts .
 
 // SendAsync is Send with a receipt, without the wait for it: it returns when the frame is accepted, and the [Receipt]
 // tells the outcome. Any number may be pending. Its errors are those of Send. When it has returned, the end of ctx
-// does not matter any more, except that with [WithRetry] it ends the retrying.
+// does not matter any more, except that with [WithRetry] it ends the retrying: who wants to stop sending, and to let
+// what is under way finish, needs a ctx of its own for that.
 func (c *Client) SendAsync(ctx context.Context, destination string, body []byte, opts ...SendOption) (*Receipt, error) {
 	cfg, err := c.cfg.send.with(destination, opts)
 	cfg.receipt = true

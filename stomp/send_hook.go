@@ -9,7 +9,7 @@ import (
 // Outgoing is one SEND that is about to be encoded, as the hooks of [WithSendHook] see it.
 type Outgoing struct {
 	Destination string // for reading
-	Header      Header // the entries of the call and of WithSendDefaults; may be changed
+	Header      Header // the entries of WithHeader, of the call and of WithSendDefaults, and no others; may be changed
 	Body        []byte // may be replaced; its bytes belong to the caller and must not be changed
 }
 

@@ -12,7 +12,7 @@ type State int
 // The states of a Client.
 const (
 	StateConnecting   State = iota // before the first session
-	StateConnected                 // there is a session
+	StateConnected                 // there is a session; the broker may not have processed every SUBSCRIBE yet
 	StateReconnecting              // between two sessions
 	StateClosed                    // the Client has ended; Client.Err says why
 )
@@ -39,7 +39,7 @@ type Status struct {
 	Attempt int       // of this connect or reconnect, from 1; 0 once it is over
 	RetryAt time.Time // in StateReconnecting: when the next attempt starts
 	Since   time.Time // when State was entered
-	Err     error     // why the last session or attempt ended; while connected, why the session before did
+	Err     error     // while connecting: of the last attempt, or of the session before it; connected: of the session before
 	Session Session   // the current or last session
 }
 

@@ -28,8 +28,9 @@ func (s *Subscription[T]) Destination() string { return s.sub.destination }
 // Done returns a channel that is closed when the subscription has ended and Err is set, before C is closed.
 func (s *Subscription[T]) Done() <-chan struct{} { return s.sub.done }
 
-// Err returns why the subscription ended: nil while it is open and if its user ended it. It is set before C is
-// closed.
+// Err returns why the subscription ended: nil while it is open, and if its user ended it or the Client. Where the
+// Client has failed by itself it is that failure, so that a consumer can return it when C is closed. It is set before
+// that.
 func (s *Subscription[T]) Err() error { return s.sub.failure() }
 
 // Stats returns a snapshot of the subscription's counters.

@@ -104,7 +104,8 @@ func (tx *Transaction) Nack(ctx context.Context, f Frame, opts ...FrameOption) e
 
 // Commit makes the transaction take effect. It returns when COMMIT is accepted for sending; use [WithReceipt] to know
 // that the broker has done it. After Commit or Abort, every method but Abort returns [ErrTransactionDone]. If the
-// session has ended, so has the transaction, without effect: Commit returns [ErrConnectionLost].
+// session has ended, so has the transaction, without effect: Commit returns [ErrConnectionLost], and brokers
+// deliver again what was acknowledged in it (Artemis does not: there an ACK counts at once).
 //
 // An error for which [Unsent] is true leaves the transaction open, unless its session has ended.
 func (tx *Transaction) Commit(ctx context.Context, opts ...FrameOption) error {
