@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -92,6 +93,15 @@ func TestRun_cut_in_a_retry_loses_and_doubles_nothing(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// What anybody may write into the header stops no worker.
+func TestAttempt_of_any_header(t *testing.T) {
+	for text, want := range map[string]int{"": 1, "2": 2, "two": 1, "0": 1, "-5": 1, "99999999999999999999": math.MaxInt} {
+		if n := attempt(stomp.Frame{Header: stomp.Header{{"attempt", text}}}); n != want {
+			t.Errorf("attempt %q is number %d, want %d", text, n, want)
+		}
 	}
 }
 

@@ -83,8 +83,9 @@ func run(ctx context.Context, out io.Writer, url, path string, publish, n int, o
 	fmt.Fprintf(out, "goes on with offset %d\n", next)
 	err = read(ctx, client, next, func(offset int64, m stomp.Frame) error {
 		// One write has the work and the offset: what a transaction is in a database. It
-		// outlives the program; Sync would have it outlive the machine.
-		if _, err := fmt.Fprintf(ledger, "%d %s\n", offset, m.Body); err != nil {
+		// outlives the program; Sync would have it outlive the machine. It is one line, %q,
+		// whatever the message has in it.
+		if _, err := fmt.Fprintf(ledger, "%d %q\n", offset, m.Body); err != nil {
 			return err
 		}
 		fmt.Fprintf(out, "offset %d: %s\n", offset, m.Body)

@@ -33,6 +33,17 @@ func TestMain_goes_on_behind_the_ledger(t *testing.T) {
 	exampletest.Prints(t, "goes on with offset 2\noffset 2: event 1\noffset 3: event 2\n", args...)
 }
 
+// What a message has in it may look like a line of the ledger.
+func TestMain_goes_on_behind_any_message(t *testing.T) {
+	broker := stomptest.NewBroker(stomptest.WithProfile(stomptest.RabbitMQ4))
+	defer broker.Close()
+	args := []string{"-url", broker.URL(), "-ledger", filepath.Join(t.TempDir(), "ledger.txt"), "-publish", "0", "-n", "1"}
+	for offset, body := range []string{"a\n17 b", "c\n"} {
+		broker.Publish(queue, [][2]string{{"x-queue-type", "stream"}}, []byte(body))
+		exampletest.Prints(t, fmt.Sprintf("goes on with offset %d\noffset %d: %s\n", offset, offset, body), args...)
+	}
+}
+
 // The program is killed, and its connection cut, while it reads: the ledger has each offset once, in order.
 func TestMain_works_off_each_offset_once(t *testing.T) {
 	broker := stomptest.NewBroker(stomptest.WithProfile(stomptest.RabbitMQ4))
@@ -60,7 +71,7 @@ func TestMain_works_off_each_offset_once(t *testing.T) {
 		t.Errorf("the ledger has %d lines, want %d", len(lines), messages)
 	}
 	for i, line := range lines {
-		if want := fmt.Sprintf("%d %d", i, i); line != want {
+		if want := fmt.Sprintf("%d \"%d\"", i, i); line != want {
 			t.Fatalf("line %d is %q, want %q", i, line, want)
 		}
 	}
