@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -18,7 +19,7 @@ const (
 // answer is this program's side of the conversation: it says what time it is every second, and what the page says in
 // capital letters.
 func answer(ctx context.Context, client *stomp.Client) error {
-	questions, err := client.Subscribe(ctx, fromPage)
+	questions, err := client.NewSubscription(ctx, fromPage)
 	if err != nil {
 		return err
 	}
@@ -27,9 +28,9 @@ func answer(ctx context.Context, client *stomp.Client) error {
 	for {
 		var text []byte
 		select {
-		case q, ok := <-questions:
+		case q, ok := <-questions.C:
 			if !ok {
-				return client.Err()
+				return cmp.Or(questions.Err(), client.Err())
 			}
 			text = bytes.ToUpper(q.Body)
 		case now := <-tick.C:

@@ -19,30 +19,26 @@ import (
 	"os"
 	"os/signal"
 
+	"github.com/webstomp/webstomp/examples/internal/brokerflag"
 	"github.com/webstomp/webstomp/stomp"
 	"github.com/webstomp/webstomp/stomp/stomptest"
 )
 
 func main() {
 	addr := flag.String("addr", "127.0.0.1:8080", "where to serve the page; port 0 for any that is free")
-	var to broker
-	flag.StringVar(&to.URL, "url", "", "the broker's WebSocket; without one, an embedded broker is started")
-	flag.StringVar(&to.Login, "login", "", "login, where the broker wants one")
-	flag.StringVar(&to.Passcode, "passcode", "", "passcode, likewise")
+	to := brokerflag.Define() // -url, -login and -passcode
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *addr, to); err != nil {
+	if err := run(ctx, *addr, broker{Broker: to}); err != nil {
 		log.Fatal(err)
 	}
 }
 
 // broker is what the page connects to.
 type broker struct {
-	URL      string `json:"url"`
-	Login    string `json:"login"`
-	Passcode string `json:"passcode"`
-	Embedded bool   `json:"embedded"` // its connections can be cut
+	*brokerflag.Broker
+	Embedded bool // its connections can be cut
 }
 
 // run serves the page until ctx ends.
@@ -54,11 +50,7 @@ func run(ctx context.Context, addr string, to broker) error {
 		to.URL, to.Embedded = embedded.URL(), true
 		cut = func(http.ResponseWriter, *http.Request) { embedded.Cut() }
 	}
-	var opts []stomp.ConnectOption
-	if to.Login != "" {
-		opts = append(opts, stomp.WithLogin(to.Login, to.Passcode))
-	}
-	client, err := stomp.Connect(ctx, to.URL, opts...)
+	client, err := stomp.Connect(ctx, to.URL, to.Options()...)
 	if err != nil {
 		return err
 	}

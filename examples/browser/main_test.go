@@ -9,18 +9,19 @@ import (
 	"testing"
 	"time"
 
-	"github.com/webstomp/webstomp/internal/leak"
+	"github.com/webstomp/webstomp/examples/internal/brokerflag"
+	"github.com/webstomp/webstomp/internal/exampletest"
 	"github.com/webstomp/webstomp/stomp"
 	"github.com/webstomp/webstomp/stomp/stomptest"
 )
 
 // internal/browser plays a user of the page in Chromium. Here is what takes no browser.
 
-func TestMain(m *testing.M) { leak.Main(m) }
+func TestMain(m *testing.M) { exampletest.Main(m, main) }
 
 func TestPages_serves_the_page_and_what_it_asks_for(t *testing.T) {
 	cuts := 0
-	h := pages(&program{wasm: []byte("\x00asm"), exec: []byte("// Go")}, broker{URL: "ws://a/b", Login: "me", Embedded: true},
+	h := pages(&program{wasm: []byte("\x00asm"), exec: []byte("// Go")}, broker{&brokerflag.Broker{URL: "ws://a/b", Login: "me"}, true},
 		func(http.ResponseWriter, *http.Request) { cuts++ })
 	for _, c := range []struct {
 		method, path string
@@ -30,7 +31,7 @@ func TestPages_serves_the_page_and_what_it_asks_for(t *testing.T) {
 		{"GET", "/", 200, "text/html; charset=utf-8", `<script src="wasm_exec.js">`},
 		{"GET", "/page.wasm", 200, "application/wasm", "\x00asm"},
 		{"GET", "/wasm_exec.js", 200, "text/javascript; charset=utf-8", "// Go"},
-		{"GET", "/broker", 200, "application/json", `{"url":"ws://a/b","login":"me","passcode":"","embedded":true}`},
+		{"GET", "/broker", 200, "application/json", `{"URL":"ws://a/b","Login":"me","Passcode":"","Embedded":true}`},
 		{"POST", "/cut", 200, "", ""},
 		{"GET", "/cut", 405, "text/plain; charset=utf-8", ""},
 		{"GET", "/other", 404, "text/plain; charset=utf-8", ""},
@@ -93,15 +94,32 @@ func TestAnswer_in_capital_letters_and_with_the_time(t *testing.T) {
 	}
 }
 
-func TestRun_fails_without_a_broker_and_without_the_go_command(t *testing.T) {
-	b := stomptest.NewBroker()
-	gone := b.URL()
-	b.Close()
-	if err := run(t.Context(), "127.0.0.1:0", broker{URL: gone}); err == nil || !strings.Contains(err.Error(), "refused") {
-		t.Errorf("without a broker: %v", err)
+// The broker ends the subscription alone: the Client has no error, and the program has to tell all the same.
+func TestAnswer_fails_with_its_subscription(t *testing.T) {
+	b := stomptest.NewBroker(stomptest.WithProfile(stomptest.RabbitMQ4))
+	defer b.Close()
+	client, err := stomp.Connect(t.Context(), b.URL())
+	if err != nil {
+		t.Fatal(err)
 	}
+	defer client.Close()
+	ended := make(chan error, 1)
+	go func() { ended <- answer(t.Context(), client) }() // joined below
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if _, err := b.AwaitReceived(ctx, func(e stomptest.Event) bool { return e.Frame.Command == "SEND" }); err != nil { // it has subscribed
+		t.Fatal(err)
+	}
+	b.Cancel(fromPage)
+	if err := <-ended; err == nil || !strings.Contains(err.Error(), "Server cancelled subscription") {
+		t.Errorf("answer ends with %v", err)
+	}
+}
+
+func TestMain_exits_with_1(t *testing.T) {
+	exampletest.Fails(t, (*stomptest.Broker).URL)
 	t.Setenv("PATH", "")
-	if err := run(t.Context(), "127.0.0.1:0", broker{}); err == nil || !strings.Contains(err.Error(), "there is no go command") {
-		t.Errorf("without Go: %v", err)
+	if r := exampletest.Start(t, "-addr", "127.0.0.1:0").Wait(); r.Code != 1 || !strings.Contains(r.Stderr, "there is no go command") {
+		t.Errorf("without Go: %v", r)
 	}
 }

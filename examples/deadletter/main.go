@@ -7,6 +7,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -82,7 +83,8 @@ func run(ctx context.Context, out io.Writer, url string, delay time.Duration, op
 	}
 	if drained == nil {
 		client.Close()
-		return errors.Join(dead.Err(), <-working)
+		// Both are nil where ctx has ended the subscriptions.
+		return cmp.Or(errors.Join(dead.Err(), <-working), context.Cause(ctx))
 	}
 	return errors.Join(<-drained, <-working)
 }

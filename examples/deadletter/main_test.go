@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -91,6 +93,15 @@ func TestRun_cut_in_a_retry_loses_and_doubles_nothing(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// What anybody may write into the header stops no worker.
+func TestAttempt_of_any_header(t *testing.T) {
+	for text, want := range map[string]int{"": 1, "2": 2, "two": 1, "0": 1, "-5": 1, "99999999999999999999": math.MaxInt} {
+		if n := attempt(stomp.Frame{Header: stomp.Header{{"attempt", text}}}); n != want {
+			t.Errorf("attempt %q is number %d, want %d", text, n, want)
+		}
 	}
 }
 
@@ -211,4 +222,10 @@ func TestMain_exits_with_1(t *testing.T) {
 	if r := exampletest.Start(t, "-url", spring.URL()).Wait(); r.Code != 1 || !strings.Contains(r.Stderr, "no acknowledgements") {
 		t.Error(r)
 	}
+}
+
+func TestRun_gives_up_with_its_ctx(t *testing.T) {
+	exampletest.GivesUp(t, (*stomptest.Broker).URL, func(ctx context.Context, url string) error {
+		return run(ctx, io.Discard, url, time.Second)
+	})
 }

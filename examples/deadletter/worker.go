@@ -137,11 +137,8 @@ func waitFor(ctx context.Context, order stomp.Frame) error {
 // attempt is the number of the attempt that this delivery is, from 1. The client counts:
 // no broker shows over STOMP how often it has sent an order that was sent again.
 func attempt(order stomp.Frame) int {
-	n, err := strconv.Atoi(order.Header.Get("attempt"))
-	if err != nil {
-		return 1
-	}
-	return n
+	n, _ := strconv.Atoi(order.Header.Get("attempt")) // 0 without one
+	return max(n, 1)
 }
 
 func (w *worker) printf(format string, a ...any) {

@@ -7,6 +7,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
@@ -100,6 +101,7 @@ func run(ctx context.Context, out io.Writer, url string, opts ...stomp.ConnectOp
 	if err != nil {
 		return err
 	}
+	defer client.Close()
 	if err := publish("invoice 1"); err != nil {
 		return err
 	}
@@ -153,17 +155,13 @@ func subscribe(ctx context.Context, url string, recipe recipe, opts []stomp.Conn
 // take takes and acknowledges n messages.
 func take(ctx context.Context, out io.Writer, sub *stomp.Subscription[stomp.Frame], n int) error {
 	for range n {
-		select {
-		case m, ok := <-sub.C:
-			if !ok {
-				return sub.Err()
-			}
-			fmt.Fprintf(out, "billing has %s\n", m.Body)
-			if err := m.Ack(ctx, stomp.WithReceipt()); err != nil {
-				return err
-			}
-		case <-ctx.Done():
-			return context.Cause(ctx)
+		m, ok := <-sub.C
+		if !ok {
+			return cmp.Or(sub.Err(), context.Cause(ctx)) // Err is nil where ctx has ended the subscription
+		}
+		fmt.Fprintf(out, "billing has %s\n", m.Body)
+		if err := m.Ack(ctx, stomp.WithReceipt()); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"io"
 	"strings"
 	"testing"
 
@@ -46,4 +48,10 @@ func TestMain_exits_with_1(t *testing.T) {
 	if r := exampletest.Start(t, "-url", spring.URL()).Wait(); r.Code != 1 || !strings.Contains(r.Stderr, "no recipe") {
 		t.Error(r)
 	}
+}
+
+func TestRun_gives_up_with_its_ctx(t *testing.T) {
+	exampletest.GivesUp(t, (*stomptest.Broker).URL, func(ctx context.Context, url string) error {
+		return run(ctx, io.Discard, url)
+	})
 }

@@ -6,6 +6,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
@@ -60,7 +61,7 @@ func run(ctx context.Context, out io.Writer, urls []string, half func(), opts ..
 		}
 		m, ok := <-orders.C
 		if !ok {
-			return orders.Err()
+			return cmp.Or(orders.Err(), context.Cause(ctx)) // Err is nil where ctx has ended the subscription
 		}
 		fmt.Fprintf(out, "%s came through session %d\n", m.Body, m.Epoch)
 	}

@@ -31,6 +31,9 @@ func main() {
 	rounds := flag.Int("rounds", 20, "prices of each")
 	slow := flag.Duration("slow", 200*time.Microsecond, "that the consumer takes for a price")
 	flag.Parse()
+	if *topics < 1 || *rounds < 1 {
+		log.Fatal("-topics and -rounds are at least 1")
+	}
 	if broker.URL == "" {
 		embedded := stomptest.NewBroker(stomptest.WithProfile(stomptest.RabbitMQ4))
 		defer embedded.Close()

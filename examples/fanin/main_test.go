@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"io"
 	"strings"
 	"testing"
 
@@ -22,4 +24,15 @@ func TestMain_takes_the_last_price_of_each_topic(t *testing.T) {
 
 func TestMain_exits_with_1(t *testing.T) {
 	exampletest.Fails(t, (*stomptest.Broker).URL)
+	for _, flag := range []string{"-topics", "-rounds"} {
+		if r := exampletest.Start(t, flag, "0").Wait(); r.Code != 1 || !strings.Contains(r.Stderr, flag) {
+			t.Errorf("%s 0: %v", flag, r)
+		}
+	}
+}
+
+func TestRun_gives_up_with_its_ctx(t *testing.T) {
+	exampletest.GivesUp(t, (*stomptest.Broker).URL, func(ctx context.Context, url string) error {
+		return run(ctx, io.Discard, url, 3, 2, 0)
+	})
 }

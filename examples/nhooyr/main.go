@@ -10,6 +10,7 @@ package main
 //lint:file-ignore SA1019 the deprecated library is what this is about
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
@@ -40,7 +41,9 @@ func main() {
 	if *binary {
 		typ = websocket.MessageBinary
 	}
-	if err := run(os.Stdout, broker.URL, typ, broker.Options()...); err != nil {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if err := run(ctx, os.Stdout, broker.URL, typ, broker.Options()...); err != nil {
 		log.Fatal(err)
 	}
 }
@@ -67,10 +70,7 @@ func dialer(typ websocket.MessageType) func(ctx context.Context, url string) (ne
 	}
 }
 
-func run(out io.Writer, url string, typ websocket.MessageType, opts ...stomp.ConnectOption) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-
+func run(ctx context.Context, out io.Writer, url string, typ websocket.MessageType, opts ...stomp.ConnectOption) error {
 	client, err := stomp.Connect(ctx, url, append(opts, stomp.WithDialer(dialer(typ)))...)
 	if err != nil {
 		return err
@@ -91,7 +91,7 @@ func run(out io.Writer, url string, typ websocket.MessageType, opts ...stomp.Con
 	for range 3 {
 		m, ok := <-messages.C
 		if !ok {
-			return messages.Err()
+			return cmp.Or(messages.Err(), context.Cause(ctx)) // Err is nil where ctx has ended the subscription
 		}
 		fmt.Fprintf(out, "received %q from %s\n", m.Body, m.Destination())
 	}

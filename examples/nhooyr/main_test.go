@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -34,7 +35,7 @@ func TestRun_prints_what_it_received(t *testing.T) {
 			broker := stomptest.NewBroker(stomptest.WithProfile(c.profile))
 			defer broker.Close()
 			var out bytes.Buffer
-			if err := run(&out, broker.URL(), c.typ); err != nil {
+			if err := run(t.Context(), &out, broker.URL(), c.typ); err != nil {
 				t.Fatal(err)
 			}
 			want := "connected to " + c.server + ", STOMP 1.2\nreceived \"hello 1\" from /topic/greetings\nreceived \"hello 2\" from /topic/greetings\nreceived \"hello 3\" from /topic/greetings\ndisconnected\n"
@@ -144,4 +145,10 @@ func TestMain_needs_no_flags(t *testing.T) {
 
 func TestMain_exits_with_1(t *testing.T) {
 	exampletest.Fails(t, (*stomptest.Broker).URL)
+}
+
+func TestRun_gives_up_with_its_ctx(t *testing.T) {
+	exampletest.GivesUp(t, (*stomptest.Broker).URL, func(ctx context.Context, url string) error {
+		return run(ctx, io.Discard, url, websocket.MessageText)
+	})
 }

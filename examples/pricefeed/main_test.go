@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"io"
 	"testing"
 
 	"github.com/webstomp/webstomp/internal/exampletest"
@@ -15,4 +17,10 @@ func TestMain_skips_what_does_not_decode(t *testing.T) {
 
 func TestMain_exits_with_1(t *testing.T) {
 	exampletest.Fails(t, (*stomptest.Broker).URL)
+}
+
+func TestRun_gives_up_with_its_ctx(t *testing.T) {
+	exampletest.GivesUp(t, (*stomptest.Broker).URL, func(ctx context.Context, url string) error {
+		return run(ctx, io.Discard, url)
+	})
 }

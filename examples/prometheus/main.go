@@ -32,6 +32,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/webstomp/webstomp/examples/internal/brokerflag"
 	"github.com/webstomp/webstomp/stomp"
 	"github.com/webstomp/webstomp/stomp/stompotel"
 	"github.com/webstomp/webstomp/stomp/stomptest"
@@ -47,26 +48,21 @@ type config struct {
 
 func main() {
 	var c config
-	flag.StringVar(&c.url, "url", "", "the broker; without one, an embedded broker is started")
-	login := flag.String("login", "", "login, where the broker wants one")
-	passcode := flag.String("passcode", "", "passcode, likewise")
+	broker := brokerflag.Define() // -url, -login and -passcode
 	flag.StringVar(&c.listen, "listen", "127.0.0.1:9464", "where /metrics is")
 	flag.DurationVar(&c.every, "every", time.Second, "time between two orders")
 	flag.BoolVar(&c.spans, "spans", false, "print each span")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if c.url == "" {
-		broker := stomptest.NewBroker()
-		defer broker.Close()
-		c.url = broker.URL()
-		fmt.Println("embedded broker at", c.url)
+	if broker.URL == "" {
+		embedded := stomptest.NewBroker()
+		defer embedded.Close()
+		broker.URL = embedded.URL()
+		fmt.Println("embedded broker at", broker.URL)
 	}
-	var opts []stomp.ConnectOption
-	if *login != "" {
-		opts = append(opts, stomp.WithLogin(*login, *passcode))
-	}
-	if err := run(ctx, os.Stdout, c, opts...); err != nil {
+	c.url = broker.URL
+	if err := run(ctx, os.Stdout, c, broker.Options()...); err != nil {
 		log.Fatal(err)
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -14,21 +13,12 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 
-	"github.com/webstomp/webstomp/internal/leak"
+	"github.com/webstomp/webstomp/internal/exampletest"
 	"github.com/webstomp/webstomp/stomp"
 	"github.com/webstomp/webstomp/stomp/stomptest"
 )
 
-// mainVariable makes the test's program the example.
-const mainVariable = "WEBSTOMP_EXAMPLE_PROMETHEUS"
-
-func TestMain(m *testing.M) {
-	if os.Getenv(mainVariable) != "" {
-		main()
-		return
-	}
-	leak.Main(m)
-}
+func TestMain(m *testing.M) { exampletest.Main(m, main) }
 
 // What a Prometheus would scrape has the names that its users expect, and figures that grow.
 func TestRun_is_scraped(t *testing.T) {
@@ -151,25 +141,19 @@ func checkPage(t *testing.T, page string) {
 	}
 }
 
-// A failure is the example's exit code: no broker there, or no port to listen on.
-func TestMain_exits_with_1_after_a_failure(t *testing.T) {
-	for name, args := range map[string][]string{
-		"no_broker": {"-url", "ws://127.0.0.1:1/ws"},
-		"no_port":   {"-listen", "127.0.0.1:99999"},
-		"bad_login": {"-url", "refused"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			if name == "bad_login" {
-				broker := stomptest.NewBroker(stomptest.WithLogin("guest", "secret"))
-				defer broker.Close()
-				args = []string{"-url", broker.URL(), "-login", "guest", "-passcode", "wrong"}
-			}
-			program := exec.CommandContext(t.Context(), os.Args[0], args...)
-			program.Env = append(os.Environ(), mainVariable+"=1")
-			out, err := program.CombinedOutput()
-			if program.ProcessState == nil || program.ProcessState.ExitCode() != 1 {
-				t.Errorf("it ended with %v, and said:\n%s", err, out)
-			}
-		})
+func TestMain_exits_with_1(t *testing.T) {
+	exampletest.Fails(t, (*stomptest.Broker).URL)
+	if r := exampletest.Start(t, "-listen", "127.0.0.1:99999").Wait(); r.Code != 1 || !strings.Contains(r.Stderr, "99999") {
+		t.Errorf("without a port to listen on: %v", r)
+	}
+}
+
+// Without flags it serves, and a signal ends it well.
+func TestMain_needs_no_flags(t *testing.T) {
+	p := exampletest.Start(t, "-listen", "127.0.0.1:0") // the usual port may be somebody else's
+	p.Await("metrics at http://127.0.0.1:")
+	p.Signal(os.Interrupt)
+	if r := p.Wait(); r.Code != 0 {
+		t.Error(r)
 	}
 }

@@ -6,6 +6,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
@@ -28,15 +29,14 @@ func main() {
 		broker.URL = embedded.URL()
 		fmt.Println("embedded broker at", broker.URL)
 	}
-	if err := run(os.Stdout, broker.URL, broker.Options()...); err != nil {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if err := run(ctx, os.Stdout, broker.URL, broker.Options()...); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func run(out io.Writer, url string, opts ...stomp.ConnectOption) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-
+func run(ctx context.Context, out io.Writer, url string, opts ...stomp.ConnectOption) error {
 	client, err := stomp.Connect(ctx, url, opts...)
 	if err != nil {
 		return err
@@ -46,7 +46,7 @@ func run(out io.Writer, url string, opts ...stomp.ConnectOption) error {
 	fmt.Fprintf(out, "connected to %s, STOMP %s\n", session.Server, session.Version)
 
 	// With WithReceipt the broker has the subscription before the first Send.
-	messages, err := client.Subscribe(ctx, "/topic/greetings", stomp.WithReceipt())
+	messages, err := client.NewSubscription(ctx, "/topic/greetings", stomp.WithReceipt())
 	if err != nil {
 		return err
 	}
@@ -56,14 +56,15 @@ func run(out io.Writer, url string, opts ...stomp.ConnectOption) error {
 		}
 	}
 	received := 0
-	for m := range messages {
+	for m := range messages.C {
 		fmt.Fprintf(out, "received %q from %s\n", m.Body, m.Destination())
 		if received++; received == 3 {
 			break
 		}
 	}
 	if received < 3 {
-		return fmt.Errorf("the channel was closed after %d messages: %v", received, client.Err())
+		// Err is nil where ctx has ended the subscription.
+		return fmt.Errorf("the channel was closed after %d messages: %w", received, cmp.Or(messages.Err(), context.Cause(ctx)))
 	}
 	if err := client.Disconnect(ctx); err != nil {
 		return err

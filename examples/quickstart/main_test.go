@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"context"
+	"io"
 	"strings"
 	"testing"
 
@@ -15,7 +17,7 @@ func TestRun_prints_what_it_received(t *testing.T) {
 	broker := stomptest.NewBroker()
 	defer broker.Close()
 	var out bytes.Buffer
-	if err := run(&out, broker.URL()); err != nil {
+	if err := run(t.Context(), &out, broker.URL()); err != nil {
 		t.Fatal(err)
 	}
 	want := "connected to stomptest/1, STOMP 1.2\nreceived \"hello 1\" from /topic/greetings\nreceived \"hello 2\" from /topic/greetings\nreceived \"hello 3\" from /topic/greetings\ndisconnected\n"
@@ -40,4 +42,10 @@ func TestMain_logs_in(t *testing.T) {
 
 func TestMain_exits_with_1(t *testing.T) {
 	exampletest.Fails(t, (*stomptest.Broker).URL)
+}
+
+func TestRun_gives_up_with_its_ctx(t *testing.T) {
+	exampletest.GivesUp(t, (*stomptest.Broker).URL, func(ctx context.Context, url string) error {
+		return run(ctx, io.Discard, url)
+	})
 }

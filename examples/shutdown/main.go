@@ -32,15 +32,17 @@ const queue = "/queue/tasks"
 
 // config is what the flags say.
 type config struct {
-	http  string        // where /healthz and /readyz are
-	grace time.Duration // for what is under way after SIGTERM; less than terminationGracePeriodSeconds, which is 30 s by default
-	job   time.Duration // that a job takes
+	http    string        // where /healthz and /readyz are
+	connect time.Duration // for the first session
+	grace   time.Duration // for what is under way after SIGTERM; less than terminationGracePeriodSeconds, which is 30 s by default
+	job     time.Duration // that a job takes
 }
 
 func main() {
 	broker := brokerflag.Define()
 	var cfg config
 	flag.StringVar(&cfg.http, "http", "127.0.0.1:0", "where the HTTP server listens")
+	flag.DurationVar(&cfg.connect, "connect", 15*time.Second, "for the first session")
 	flag.DurationVar(&cfg.grace, "grace", 20*time.Second, "for the jobs that are under way at SIGTERM")
 	flag.DurationVar(&cfg.job, "job", 500*time.Millisecond, "that a job takes")
 	flag.Parse()
@@ -67,9 +69,11 @@ func run(ctx context.Context, out io.Writer, cfg config, url string, opts ...sto
 	}
 	defer listener.Close()
 	fmt.Fprintf(out, "http://%s/readyz\n", listener.Addr())
-	// If the broker is not there, the program fails, and Kubernetes starts it again later.
-	// WithInitialRetry would wait for it here.
-	client, err := stomp.Connect(ctx, url, opts...)
+	// If the broker is not there, or is silent, the program fails, and Kubernetes starts it
+	// again later. WithInitialRetry would wait for it here.
+	connecting, cancel := context.WithTimeout(ctx, cfg.connect) // does nothing to the Client once there is one
+	defer cancel()
+	client, err := stomp.Connect(connecting, url, opts...)
 	if err != nil {
 		return err
 	}

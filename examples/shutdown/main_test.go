@@ -102,4 +102,8 @@ func TestMain_exits_with_1(t *testing.T) {
 	if r := exampletest.Start(t, "-url", broker.URL(), "-http", "127.0.0.1:port").Wait(); r.Code != 1 || !strings.Contains(r.Stderr, "port") {
 		t.Errorf("where it cannot listen: %v", r)
 	}
+	broker.Silence(true)
+	if r := exampletest.Start(t, "-url", broker.URL(), "-connect", "100ms").Wait(); r.Code != 1 || !strings.Contains(r.Stderr, "deadline exceeded") {
+		t.Errorf("where the broker is silent: %v", r)
+	}
 }

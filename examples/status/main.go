@@ -51,7 +51,11 @@ func run(ctx context.Context, out io.Writer, url string, seen func(stomp.Status)
 	changes := client.Watch(ctx) // the current status comes at once, then the newest
 	for {
 		select {
-		case status := <-changes:
+		case status, ok := <-changes:
+			if !ok {
+				changes = nil // the Client has ended: news.C closes as well
+				continue
+			}
 			switch status.State {
 			case stomp.StateReconnecting:
 				fmt.Fprintf(out, "attempt %d in %v: %v\n", status.Attempt, time.Until(status.RetryAt).Round(time.Millisecond), status.Err)

@@ -19,6 +19,7 @@ import (
 	"strconv"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/webstomp/webstomp/examples/internal/brokerflag"
 	"github.com/webstomp/webstomp/stomp"
@@ -45,15 +46,18 @@ func main() {
 		defer embedded.Close()
 		broker.URL = embedded.URL()
 	}
+	remove := func() {}
 	if *path == "" {
 		dir, err := os.MkdirTemp("", "stream-*")
 		if err != nil {
 			log.Fatal(err)
 		}
-		defer os.RemoveAll(dir)
+		remove = func() { os.RemoveAll(dir) }
 		*path = filepath.Join(dir, "ledger.txt")
 	}
-	if err := run(ctx, os.Stdout, broker.URL, *path, *publish, *n, broker.Options()...); err != nil {
+	err := run(ctx, os.Stdout, broker.URL, *path, *publish, *n, broker.Options()...)
+	remove() // not deferred: log.Fatal would leave the file behind
+	if err != nil {
 		log.Fatal(err)
 	}
 }
@@ -79,8 +83,9 @@ func run(ctx context.Context, out io.Writer, url, path string, publish, n int, o
 	fmt.Fprintf(out, "goes on with offset %d\n", next)
 	err = read(ctx, client, next, func(offset int64, m stomp.Frame) error {
 		// One write has the work and the offset: what a transaction is in a database. It
-		// outlives the program; Sync would have it outlive the machine.
-		if _, err := fmt.Fprintf(ledger, "%d %s\n", offset, m.Body); err != nil {
+		// outlives the program; Sync would have it outlive the machine. It is one line, %q,
+		// whatever the message has in it.
+		if _, err := fmt.Fprintf(ledger, "%d %q\n", offset, m.Body); err != nil {
 			return err
 		}
 		fmt.Fprintf(out, "offset %d: %s\n", offset, m.Body)
@@ -92,7 +97,9 @@ func run(ctx context.Context, out io.Writer, url, path string, publish, n int, o
 	if !errors.Is(err, errEnough) && ctx.Err() == nil {
 		return err
 	}
-	return client.Disconnect(context.WithoutCancel(ctx))
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	return client.Disconnect(grace)
 }
 
 var errEnough = errors.New("read enough")

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -29,6 +31,17 @@ func TestMain_goes_on_behind_the_ledger(t *testing.T) {
 	args := []string{"-url", broker.URL(), "-ledger", ledger, "-publish", "2", "-n", "2"}
 	exampletest.Prints(t, "goes on with offset 0\noffset 0: event 1\noffset 1: event 2\n", args...)
 	exampletest.Prints(t, "goes on with offset 2\noffset 2: event 1\noffset 3: event 2\n", args...)
+}
+
+// What a message has in it may look like a line of the ledger.
+func TestMain_goes_on_behind_any_message(t *testing.T) {
+	broker := stomptest.NewBroker(stomptest.WithProfile(stomptest.RabbitMQ4))
+	defer broker.Close()
+	args := []string{"-url", broker.URL(), "-ledger", filepath.Join(t.TempDir(), "ledger.txt"), "-publish", "0", "-n", "1"}
+	for offset, body := range []string{"a\n17 b", "c\n"} {
+		broker.Publish(queue, [][2]string{{"x-queue-type", "stream"}}, []byte(body))
+		exampletest.Prints(t, fmt.Sprintf("goes on with offset %d\noffset %d: %s\n", offset, offset, body), args...)
+	}
 }
 
 // The program is killed, and its connection cut, while it reads: the ledger has each offset once, in order.
@@ -58,7 +71,7 @@ func TestMain_works_off_each_offset_once(t *testing.T) {
 		t.Errorf("the ledger has %d lines, want %d", len(lines), messages)
 	}
 	for i, line := range lines {
-		if want := fmt.Sprintf("%d %d", i, i); line != want {
+		if want := fmt.Sprintf("%d \"%d\"", i, i); line != want {
 			t.Fatalf("line %d is %q, want %q", i, line, want)
 		}
 	}
@@ -111,6 +124,38 @@ func TestMain_ends_with_a_signal(t *testing.T) {
 	p.Signal(os.Interrupt)
 	if r := p.Wait(); r.Code != 0 {
 		t.Error(r)
+	}
+}
+
+// A signal ends it also where the broker does not answer any more.
+func TestRun_ends_without_the_broker(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		broker := stomptest.NewBroker(stomptest.WithPipe())
+		defer broker.Close()
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		ended := make(chan error, 1)
+		go func() { // joined below
+			ended <- run(ctx, io.Discard, broker.URL(), filepath.Join(t.TempDir(), "ledger.txt"), 1, 0, stomp.WithHTTPClient(broker.Client()))
+		}()
+		synctest.Wait()
+		broker.Silence(true)
+		start := time.Now()
+		cancel()
+		if err := <-ended; !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != 5*time.Second {
+			t.Errorf("after %v: %v", time.Since(start), err)
+		}
+	})
+}
+
+func TestMain_leaves_no_file_behind(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("TMPDIR", dir)
+	for _, args := range [][]string{nil, {"-url", "ws://127.0.0.1:1"}} {
+		r := exampletest.Start(t, args...).Wait()
+		if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+			t.Errorf("%v\nit leaves %v, %v", r, left, err)
+		}
 	}
 }
 

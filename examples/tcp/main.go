@@ -7,6 +7,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
@@ -32,7 +33,9 @@ func main() {
 		broker.URL = embedded.TCPURL()
 		fmt.Println("embedded broker at", broker.URL)
 	}
-	if err := run(os.Stdout, broker.URL, *local, broker.Options()...); err != nil {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if err := run(ctx, os.Stdout, broker.URL, *local, broker.Options()...); err != nil {
 		log.Fatal(err)
 	}
 }
@@ -62,10 +65,7 @@ func dialer(local string) (func(ctx context.Context, rawURL string) (net.Conn, e
 	}, nil
 }
 
-func run(out io.Writer, rawURL, local string, opts ...stomp.ConnectOption) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-
+func run(ctx context.Context, out io.Writer, rawURL, local string, opts ...stomp.ConnectOption) error {
 	dial, err := dialer(local)
 	if err != nil {
 		return err
@@ -87,7 +87,7 @@ func run(out io.Writer, rawURL, local string, opts ...stomp.ConnectOption) error
 	}
 	m, ok := <-messages.C
 	if !ok {
-		return messages.Err()
+		return cmp.Or(messages.Err(), context.Cause(ctx)) // Err is nil where ctx has ended the subscription
 	}
 	fmt.Fprintf(out, "received %q from %s\n", m.Body, m.Destination())
 	return client.Disconnect(ctx)

@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"context"
+	"io"
 	"strings"
 	"testing"
 
@@ -16,7 +18,7 @@ func TestRun_dials_from_the_local_address(t *testing.T) {
 	defer broker.Close()
 	for _, local := range []string{"", "127.0.0.1"} {
 		var out bytes.Buffer
-		if err := run(&out, broker.TCPURL(), local); err != nil {
+		if err := run(t.Context(), &out, broker.TCPURL(), local); err != nil {
 			t.Fatal(err)
 		}
 		want := "connected to stomptest/1, STOMP 1.2\nreceived \"hello over TCP\" from /topic/greetings\n"
@@ -25,7 +27,7 @@ func TestRun_dials_from_the_local_address(t *testing.T) {
 		}
 	}
 	// An address that this machine does not have shows that it is used.
-	err := run(&bytes.Buffer{}, broker.TCPURL(), "192.0.2.1")
+	err := run(t.Context(), &bytes.Buffer{}, broker.TCPURL(), "192.0.2.1")
 	if err == nil || !strings.Contains(err.Error(), "WithDialer: dial tcp 192.0.2.1:0->127.0.0.1:") {
 		t.Errorf("from a local address that is not ours: %v", err)
 	}
@@ -39,4 +41,10 @@ func TestMain_needs_no_flags(t *testing.T) {
 
 func TestMain_exits_with_1(t *testing.T) {
 	exampletest.Fails(t, (*stomptest.Broker).TCPURL)
+}
+
+func TestRun_gives_up_with_its_ctx(t *testing.T) {
+	exampletest.GivesUp(t, (*stomptest.Broker).TCPURL, func(ctx context.Context, url string) error {
+		return run(ctx, io.Discard, url, "")
+	})
 }

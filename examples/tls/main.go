@@ -7,6 +7,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -41,7 +42,9 @@ func main() {
 	} else if cfg, err = configure(*ca, *cert, *key); err != nil {
 		log.Fatal(err)
 	}
-	if err := run(os.Stdout, broker.URL, cfg, broker.Options()...); err != nil {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if err := run(ctx, os.Stdout, broker.URL, cfg, broker.Options()...); err != nil {
 		log.Fatal(err)
 	}
 }
@@ -84,10 +87,7 @@ func dialer(cfg *tls.Config) func(ctx context.Context, rawURL string) (net.Conn,
 	}
 }
 
-func run(out io.Writer, rawURL string, cfg *tls.Config, opts ...stomp.ConnectOption) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-
+func run(ctx context.Context, out io.Writer, rawURL string, cfg *tls.Config, opts ...stomp.ConnectOption) error {
 	client, err := stomp.Connect(ctx, rawURL, append(opts, stomp.WithDialer(dialer(cfg)))...)
 	if err != nil {
 		return err
@@ -105,7 +105,7 @@ func run(out io.Writer, rawURL string, cfg *tls.Config, opts ...stomp.ConnectOpt
 	}
 	m, ok := <-messages.C
 	if !ok {
-		return messages.Err()
+		return cmp.Or(messages.Err(), context.Cause(ctx)) // Err is nil where ctx has ended the subscription
 	}
 	fmt.Fprintf(out, "received %q from %s\n", m.Body, m.Destination())
 	return client.Disconnect(ctx)

@@ -2,10 +2,12 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -24,7 +26,7 @@ func TestRun_needs_the_CA_and_the_certificate(t *testing.T) {
 	broker := startBroker()
 	defer broker.close()
 	var out bytes.Buffer
-	if err := run(&out, broker.url, broker.client); err != nil {
+	if err := run(t.Context(), &out, broker.url, broker.client); err != nil {
 		t.Fatal(err)
 	}
 	if out.String() != want {
@@ -34,10 +36,10 @@ func TestRun_needs_the_CA_and_the_certificate(t *testing.T) {
 	// Neither the private CA nor the client's certificate can be left out.
 	var failed *stomp.ConnectError
 	var unknown x509.UnknownAuthorityError
-	if err := run(&out, broker.url, nil); !errors.As(err, &failed) || !errors.As(err, &unknown) {
+	if err := run(t.Context(), &out, broker.url, nil); !errors.As(err, &failed) || !errors.As(err, &unknown) {
 		t.Errorf("without the CA: %v", err)
 	}
-	err := run(&out, broker.url, &tls.Config{RootCAs: broker.client.RootCAs})
+	err := run(t.Context(), &out, broker.url, &tls.Config{RootCAs: broker.client.RootCAs})
 	if !errors.As(err, &failed) || !strings.Contains(err.Error(), "certificate required") {
 		t.Errorf("without a certificate of the client's: %v", err)
 	}
@@ -95,7 +97,7 @@ func TestMain_exits_with_1(t *testing.T) {
 	broker := startBroker(stomptest.WithLogin("guest", "guest"))
 	defer broker.close()
 	var refused *stomp.Error
-	if err := run(&bytes.Buffer{}, broker.url, broker.client, stomp.WithLogin("guest", "secret")); !errors.As(err, &refused) {
+	if err := run(t.Context(), &bytes.Buffer{}, broker.url, broker.client, stomp.WithLogin("guest", "secret")); !errors.As(err, &refused) {
 		t.Errorf("with a wrong passcode: %v", err)
 	}
 	if r := exampletest.Start(t, "-url", "tls://127.0.0.1:1").Wait(); r.Code != 1 || !strings.Contains(r.Stderr, "127.0.0.1:1") {
@@ -106,5 +108,16 @@ func TestMain_exits_with_1(t *testing.T) {
 	}
 	if r := exampletest.Start(t, "-ca", "none", "-url", broker.url).Wait(); r.Code != 1 || !strings.Contains(r.Stderr, "open none") {
 		t.Errorf("with a CA that is not there: %v", r)
+	}
+}
+
+func TestRun_gives_up_with_its_ctx(t *testing.T) {
+	broker := startBroker()
+	defer broker.close()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	exampletest.Withhold(broker.broker, cancel)
+	if err := run(ctx, io.Discard, broker.url, broker.client); !errors.Is(err, context.Canceled) {
+		t.Errorf("where no message comes within its ctx: %v", err)
 	}
 }

@@ -7,6 +7,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -55,7 +56,7 @@ func run(ctx context.Context, out io.Writer, url string, opts ...stomp.ConnectOp
 	}
 	order, ok := <-orders.C
 	if !ok {
-		return orders.Err()
+		return cmp.Or(orders.Err(), context.Cause(ctx)) // Err is nil where ctx has ended the subscription
 	}
 	// The first try fails half way: nothing is shipped, and the order is not acknowledged.
 	if err := ship(ctx, client, order, errors.New("no cups left")); err != nil {
@@ -66,7 +67,7 @@ func run(ctx context.Context, out io.Writer, url string, opts ...stomp.ConnectOp
 	}
 	shipment, ok := <-shipments.C
 	if !ok {
-		return shipments.Err()
+		return cmp.Or(shipments.Err(), context.Cause(ctx))
 	}
 	fmt.Fprintf(out, "shipped: %s\n", shipment.Body)
 	return client.Drain(ctx)

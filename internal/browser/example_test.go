@@ -168,6 +168,7 @@ func TestExample_in_Chromium_origin_refused(t *testing.T) {
 		{"load", chromedp.Navigate(example(t, "-url", "ws"+s.URL[len("http"):]+"/ours"))},
 		{"fail", shows("state", "failed")},
 		{"say why", lists("error", "does it accept pages from http://127.0.0.1:")},
+		{"take no more", comes("document.querySelectorAll('#say :disabled').length === 3")},
 		{"picture", picture("4-failed")},
 	})
 }

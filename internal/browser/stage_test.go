@@ -8,7 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"sync/atomic"
+	"sync"
 	"testing"
 	"time"
 
@@ -24,11 +24,11 @@ import (
 //	/error        messages, ERROR, and a close  /mute    accepts, and never sends anything
 //	/junk         sends what is no frame        /refuse  503
 //	/deaf         reads CONNECT, and no more    /none    chooses no subprotocol
-//	/code         tells the close code that came last on /mute or /junk
+//	/quiet        CONNECTED, and no more        /code    ?junk and ?quiet: the close code that came there last
 type stage struct {
 	*httptest.Server
 	broker *stomptest.Broker
-	code   atomic.Int64
+	codes  sync.Map // of the names junk and quiet
 }
 
 func newStage(t *testing.T) *stage {
@@ -52,15 +52,20 @@ func newStage(t *testing.T) *stage {
 	mux.HandleFunc("/mute", s.socket(true, func(ctx context.Context, c *websocket.Conn) {
 		for {
 			if _, _, err := c.Read(ctx); err != nil {
-				s.code.Store(int64(websocket.CloseStatus(err)))
 				return
 			}
 		}
 	}))
-	mux.HandleFunc("/code", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, s.code.Load()) })
+	mux.HandleFunc("/code", func(w http.ResponseWriter, r *http.Request) {
+		code, _ := s.codes.Load(r.URL.RawQuery)
+		fmt.Fprint(w, code)
+	})
+	mux.HandleFunc("/quiet", s.socket(true, func(ctx context.Context, c *websocket.Conn) {
+		connected(ctx, c)
+		s.noteCode(ctx, c, "quiet")
+	}))
 	mux.HandleFunc("/error", s.socket(true, func(ctx context.Context, c *websocket.Conn) {
-		_, _, _ = c.Read(ctx)
-		_ = c.Write(ctx, websocket.MessageText, []byte("CONNECTED\nversion:1.2\n\n\x00"))
+		connected(ctx, c)
 		_, _, _ = c.Read(ctx)
 		for i := range 20 {
 			_ = c.Write(ctx, websocket.MessageText, fmt.Appendf(nil, "MESSAGE\nsubscription:s\nmessage-id:%d\ndestination:/a\n\n%d\x00", i, i))
@@ -69,26 +74,34 @@ func newStage(t *testing.T) *stage {
 		_ = c.Close(1002, "gone")
 	}))
 	mux.HandleFunc("/junk", s.socket(true, func(ctx context.Context, c *websocket.Conn) {
-		_, _, _ = c.Read(ctx)
-		_ = c.Write(ctx, websocket.MessageText, []byte("CONNECTED\nversion:1.2\n\n\x00"))
+		connected(ctx, c)
 		_ = c.Write(ctx, websocket.MessageText, []byte("NO SUCH COMMAND\n\n\x00"))
-		_, _, err := c.Read(ctx)
-		s.code.Store(int64(websocket.CloseStatus(err)))
+		s.noteCode(ctx, c, "junk")
 	}))
 	mux.HandleFunc("/none", s.socket(false, func(ctx context.Context, c *websocket.Conn) {
-		_, _, _ = c.Read(ctx)
-		_ = c.Write(ctx, websocket.MessageText, []byte("CONNECTED\nversion:1.2\n\n\x00"))
+		connected(ctx, c)
 		_, _, _ = c.Read(ctx)
 	}))
 	mux.HandleFunc("/deaf", s.socket(true, func(ctx context.Context, c *websocket.Conn) {
-		_, _, _ = c.Read(ctx)
-		_ = c.Write(ctx, websocket.MessageText, []byte("CONNECTED\nversion:1.2\n\n\x00"))
+		connected(ctx, c)
 		<-ctx.Done()
 	}))
 	s.Server = httptest.NewServer(allowAnyPage(mux))
 	t.Cleanup(s.Close)
 	t.Cleanup(s.CloseClientConnections)
 	return s
+}
+
+// connected answers CONNECT.
+func connected(ctx context.Context, c *websocket.Conn) {
+	_, _, _ = c.Read(ctx)
+	_ = c.Write(ctx, websocket.MessageText, []byte("CONNECTED\nversion:1.2\n\n\x00"))
+}
+
+// noteCode waits for the close frame of a connection on which nothing else comes, and keeps its code for /code.
+func (s *stage) noteCode(ctx context.Context, c *websocket.Conn, name string) {
+	_, _, err := c.Read(ctx)
+	s.codes.Store(name, int(websocket.CloseStatus(err)))
 }
 
 // allowAnyPage lets pages of other origins read the answers.

@@ -3,6 +3,8 @@
 package exampletest
 
 import (
+	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -166,6 +168,31 @@ func Fails(t testing.TB, url func(*stomptest.Broker) string) {
 	if r.Code != 1 || !strings.Contains(r.Stderr, "Access refused for user 'guest'") || strings.Contains(r.Stderr, "secret") {
 		t.Errorf("with a wrong passcode: %v", r)
 	}
+}
+
+// GivesUp sees that an example's run is an error where its ctx ends before the message comes that it waits for: that ends
+// subscriptions as well, and they have no error then. It is given the URL that url returns of the broker.
+func GivesUp(t testing.TB, url func(*stomptest.Broker) string, run func(ctx context.Context, url string) error) {
+	t.Helper()
+	broker := stomptest.NewBroker(stomptest.WithTCP())
+	defer broker.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	Withhold(broker, cancel)
+	if err := run(ctx, url(broker)); !errors.Is(err, context.Canceled) {
+		t.Errorf("where no message comes within its ctx: %v", err)
+	}
+}
+
+// Withhold has the broker drop each MESSAGE, and calls then a little later: the example may still wait for a receipt.
+func Withhold(broker *stomptest.Broker, then func()) {
+	broker.Intercept(func(e stomptest.Event) stomptest.Action {
+		if e.Frame.Command != "MESSAGE" {
+			return stomptest.Pass()
+		}
+		time.AfterFunc(50*time.Millisecond, then)
+		return stomptest.Drop()
+	})
 }
 
 // writer writes to one of a process's outputs.

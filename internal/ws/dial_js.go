@@ -40,10 +40,25 @@ func explainThrown(err error, t Target) error {
 	if errors.Is(err, errNoWebSocket) {
 		return err
 	}
+	text := hideQuery(err.Error(), t)
 	if isMixed(t) {
-		return fmt.Errorf("%w (%s)", err, mixedHint)
+		return fmt.Errorf("%s (%s)", text, mixedHint)
 	}
-	return fmt.Errorf("the browser does not take the URL or the subprotocols: %w", err)
+	return fmt.Errorf("the browser does not take the URL or the subprotocols: %s", text)
+}
+
+// hideQuery returns what JavaScript says of t without t's query, which may hold a token. Browsers quote the URL, some a
+// part of it: all that stands between its beginning and the last quotation mark is replaced.
+func hideQuery(said string, t Target) string {
+	from := max(strings.Index(said, "ws://"), strings.Index(said, "wss://"))
+	if from < 0 {
+		return said
+	}
+	end := ""
+	if to := strings.LastIndexAny(said, `'"`); to > from {
+		end = said[to:]
+	}
+	return said[:from] + t.String() + end
 }
 
 const mixedHint = "from a page of https: a browser opens wss: only, and ws: at most to the same machine"

@@ -2,6 +2,7 @@ package stomptest
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/webstomp/webstomp/internal/wire"
 )
@@ -20,6 +21,9 @@ type durableStyle struct {
 // durableNames are those that Artemis takes, the one that counts first.
 var durableNames = []string{"durable-subscriber-name", "durable-subscription-name", "activemq.subscriptionName"}
 
+// ofClient is what the name of a durable subscription begins with that a client's id is part of.
+const ofClient = "client "
+
 // durableName returns the name of the durable subscription that the header of a SUBSCRIBE or UNSUBSCRIBE speaks of;
 // "" when it speaks of none.
 func (s *session) durableName(id string, h [][2]string) string {
@@ -32,7 +36,7 @@ func (s *session) durableName(id string, h [][2]string) string {
 	}
 	for _, entry := range style.names {
 		if name := wire.Get(h, entry); name != "" && s.clientID != "" {
-			return "client " + s.clientID + "." + name
+			return ofClient + s.clientID + "." + name
 		}
 	}
 	return ""
@@ -60,8 +64,12 @@ func (t *topic) forget(name string) bool {
 }
 
 // endDurableLocked ends a durable subscription that nobody reads, on whatever topic it is: a second UNSUBSCRIBE of
-// Classic's, which has its name alone. It reports whether there was one. Broker.mu is held.
+// Classic's, which has its name alone. Where the subscription's id is the name, the topic would have to be known, too.
+// It reports whether there was one. Broker.mu is held.
 func (b *Broker) endDurableLocked(name string) bool {
+	if !strings.HasPrefix(name, ofClient) {
+		return false
+	}
 	for _, t := range b.topics {
 		if t.forget(name) {
 			b.tidyTopic(t)

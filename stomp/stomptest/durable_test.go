@@ -91,7 +91,7 @@ func TestTopic_durable_is_shared(t *testing.T) {
 func TestTopic_durable_of_the_same_id_on_another_topic(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *stomptest.Broker) {
 		durable := []string{"durable", "true", "auto-delete", "false"}
-		c := connect(t, b)
+		c := connect(t, b, "accept-version", "1.2", "host", "/", "client-id", "billing") // which means nothing here
 		for _, end := range [][]string{nil, durable} {
 			topic := map[bool]string{true: "/topic/kept", false: "/topic/ended"}[end == nil]
 			c.subscribe("s", topic, durable...)

@@ -107,7 +107,7 @@ func (s *session) unsubscribe(f *wire.Frame) *refusal {
 		return refuse(soft, "Missing header", "UNSUBSCRIBE needs the id of the subscription")
 	}
 	subs, durable := s.subs[id], s.durableName(id, f.Header)
-	if len(subs) == 0 && durable != "" && s.clientID != "" && s.b.endDurableLocked(durable) {
+	if len(subs) == 0 && s.b.endDurableLocked(durable) {
 		s.receipt(f)
 		return nil
 	}

@@ -4,6 +4,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -45,21 +46,21 @@ func run(ctx context.Context, p *page) error {
 		return err
 	}
 	defer client.Close()
-	answers, err := client.Subscribe(ctx, toPage)
+	answers, err := client.NewSubscription(ctx, toPage)
 	if err != nil {
 		return err
 	}
 	statuses := client.Watch(ctx)
 	for {
 		select {
-		case m, ok := <-answers:
+		case m, ok := <-answers.C:
 			if !ok {
-				return client.Err()
+				return cmp.Or(answers.Err(), client.Err())
 			}
 			p.received(m)
 		case s, ok := <-statuses:
 			if !ok {
-				statuses = nil // the Client has ended: answers closes as well
+				statuses = nil // the Client has ended: answers.C closes as well
 				continue
 			}
 			p.status(s)

@@ -73,8 +73,11 @@ func (p *page) status(s stomp.Status) {
 		p.note(fmt.Sprintf("attempt %d: %v", s.Attempt, s.Err))
 	}
 	p.set("detail", text)
-	p.element("text").Set("disabled", s.State == stomp.StateClosed)
+	p.enable(s.State != stomp.StateClosed)
 }
+
+// enable lets the user say something, or not: where no program hears it, the browser would load the page anew.
+func (p *page) enable(yes bool) { p.element("controls").Set("disabled", !yes) }
 
 // received shows a message, with the session that it came in.
 func (p *page) received(m stomp.Frame) {
@@ -91,7 +94,8 @@ func (p *page) failed(err error) {
 	p.document.Get("body").Get("dataset").Set("state", "failed")
 	p.set("state", "failed")
 	p.set("detail", "")
-	p.element("text").Set("disabled", true)
+	p.enable(false)
+	p.element("cut").Set("hidden", true)
 	p.line("error", "", err.Error())
 }
 

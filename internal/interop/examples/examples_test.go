@@ -166,7 +166,7 @@ func stream(t *testing.T, s *server) {
 	}
 	lines := strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
 	for i, line := range lines {
-		if want := fmt.Sprintf("%d %d", i, i); line != want {
+		if want := fmt.Sprintf("%d \"%d\"", i, i); line != want {
 			t.Fatalf("line %d is %q, want %q", i, line, want)
 		}
 	}
