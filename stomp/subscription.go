@@ -28,9 +28,9 @@ func (s *Subscription[T]) Destination() string { return s.sub.destination }
 // Done returns a channel that is closed when the subscription has ended and Err is set, before C is closed.
 func (s *Subscription[T]) Done() <-chan struct{} { return s.sub.done }
 
-// Err returns why the subscription ended: nil while it is open, and if its user ended it or the Client. Where the
-// Client has failed by itself it is that failure, so that a consumer can return it when C is closed. It is set before
-// that.
+// Err returns why the subscription ended: nil while it is open, and if its user ended it, by the end of its ctx for
+// one, or the Client. Where the Client has failed by itself it is that failure. It is set before C is closed, so that
+// a consumer can return it then; one that waits for a message within ctx returns cmp.Or(s.Err(), context.Cause(ctx)).
 func (s *Subscription[T]) Err() error { return s.sub.failure() }
 
 // Stats returns a snapshot of the subscription's counters.
