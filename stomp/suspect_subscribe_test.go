@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -355,6 +356,9 @@ func TestGroup_promise5_refused_among_many(t *testing.T) {
 		"ERROR": stomptest.ReplyError("not_found", nil, []byte("no exchange 'bad'"), false),
 		"close": stomptest.CloseWith(1000, "STOMP died"),
 	} {
+		if name == "close" && runtime.GOOS == "js" {
+			continue // the way to the broker is a stream there, which has no close frame
+		}
 		rig.Bubble(t, name, func(t *testing.T) {
 			const many, each = 100, 50 * time.Millisecond // RabbitMQ takes longer for some hundred
 			b := rig.PipeBroker(t, stomptest.WithProfile(stomptest.RabbitMQ4))
