@@ -3,7 +3,6 @@ package doctor
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -32,7 +31,7 @@ func (e *examination) alternative(ctx context.Context, err error) string {
 		}
 		if reachesSTOMP(e.probe(ctx, candidate)) {
 			e.found = candidate
-			return "use " + redacted(candidate) + ": STOMP is spoken there"
+			return "use " + shownText(candidate) + ": STOMP is spoken there"
 		}
 	}
 	if proxyErr == nil && proxy != nil {
@@ -119,10 +118,18 @@ func pathsOf(urls []string) (paths []string) {
 	return paths
 }
 
-func redacted(text string) string {
+// shown returns a URL as reports have it: without its password, and without its query, which may be a token.
+func shown(u *url.URL) string {
+	without := *u
+	without.RawQuery, without.ForceQuery = "", false
+	return without.Redacted()
+}
+
+// shownText is shown for one that was made here of one that could be parsed.
+func shownText(text string) string {
 	u, err := url.Parse(text)
 	if err != nil {
-		return fmt.Sprintf("(%v)", err)
+		return "a URL that cannot be parsed"
 	}
-	return u.Redacted()
+	return shown(u)
 }

@@ -24,7 +24,7 @@ func (e *examination) connect(ctx context.Context) error {
 	case ctx.Err() != nil:
 		return err
 	case reachesSTOMP(err):
-		e.ok("connect", "a STOMP server answers at "+e.u.Redacted())
+		e.ok("connect", "a STOMP server answers at "+shown(e.u))
 		e.refused(ctx, err)
 	default:
 		e.elsewhere(ctx, err)
@@ -34,7 +34,7 @@ func (e *examination) connect(ctx context.Context) error {
 
 // attempt connects without reconnecting.
 func (e *examination) attempt(ctx context.Context, url string, limit time.Duration, anonymous bool, more ...stomp.ConnectOption) (*stomp.Client, error) {
-	e.Trying(redacted(url))
+	e.Trying(shownText(url))
 	bounded, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	opts := append(e.Options(url, anonymous), stomp.WithoutReconnect())

@@ -81,7 +81,7 @@ func Diagnose(ctx context.Context, p Patient) error {
 	err = e.follow(ctx)
 	if u, parseErr := url.Parse(e.found); e.found != "" && parseErr == nil && ctx.Err() == nil {
 		e.URL, e.u, e.moved = e.found, u, true
-		e.note("again", "with "+u.Redacted())
+		e.note("again", "with "+shown(u))
 		_ = e.connect(ctx) // it is reported, and the URL that was given is no better for it
 	}
 	return cmp.Or(err, missing)
@@ -90,7 +90,7 @@ func Diagnose(ctx context.Context, p Patient) error {
 // follow goes the way of a connection.
 func (e *examination) follow(ctx context.Context) error {
 	if err := e.reach(ctx); err != nil {
-		return &stomp.ConnectError{URL: e.u.Redacted(), Err: err}
+		return &stomp.ConnectError{URL: shown(e.u), Err: err}
 	}
 	e.inspectCertificate(ctx)
 	return e.connect(ctx)
@@ -128,7 +128,7 @@ func (e *examination) readURL() (missing, err error) {
 		return missing, err // Connect would not have taken it
 	}
 	if missing == nil {
-		e.ok("URL", e.u.Redacted())
+		e.ok("URL", shown(e.u))
 	}
 	return missing, nil
 }
