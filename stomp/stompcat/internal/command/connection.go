@@ -20,7 +20,8 @@ import (
 
 // connection is what the flags of every command say of the connection.
 type connection struct {
-	env *Env
+	env   *Env
+	files files
 
 	login, passcodeFile, host string
 	header, httpHeader        []string

@@ -72,7 +72,7 @@ func (a *app) doctor(ctx context.Context, asJSON bool, args []string) error {
 
 // patient returns the connection of the flags, ready to be examined.
 func (a *app) patient(url string) (doctor.Patient, error) {
-	config, err := a.conn.tls.config()
+	config, err := a.conn.tls.config(a.conn.files)
 	if err != nil {
 		return doctor.Patient{}, &usageError{err}
 	}

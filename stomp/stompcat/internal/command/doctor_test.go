@@ -3,10 +3,12 @@ package command
 import (
 	"crypto/tls"
 	"encoding/json"
+	"fmt"
 	"io"
 	"maps"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -209,6 +211,36 @@ func TestDoctor_json(t *testing.T) {
 	var last struct{ Check, Result, Text, Advice string }
 	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &last); err != nil || last.Check != "login" || last.Result != "failed" || last.Advice == "" || last.Text == "" || len(lines) != 4 {
 		t.Errorf("%v: %s", err, got.out)
+	}
+}
+
+// What a flag names may be a pipe, as <(pass show broker) is, which can be read once: doctor asks for it at each attempt.
+func TestDoctor_reads_a_file_once(t *testing.T) {
+	if _, err := os.Stat("/dev/fd"); err != nil {
+		t.Skip("this system has no names for open files: ", err)
+	}
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	io.WriteString(writer, "secret\n")
+	writer.Close()
+	b := newBroker(t, stomptest.WithLogin("me", "secret"))
+	got := outside{}.run(t, "doctor", b.URL(), "--login", "me", "--passcode-file", fmt.Sprint("/dev/fd/", reader.Fd()))
+	if got.status != 0 || !strings.Contains(got.out, "me is let in") {
+		t.Errorf("%+v", got)
+	}
+}
+
+// Neither the password of a URL nor its query, which may be a token, is shown: not of the URL that is wrong, nor of the
+// one that is found.
+func TestDoctor_shows_no_secret_of_the_URL(t *testing.T) {
+	url := mounted(t, nil, map[string]http.Handler{"/ws": newBroker(t).Handler()})
+	secret := strings.Replace(url, "ws://", "ws://me:hunter2@", 1) + "/wrong?access_token=hunter2"
+	got := outside{vars: map[string]string{"STOMPCAT_URL": secret}}.run(t, "doctor", "-vv")
+	if got.status != statusNoConnect || !strings.Contains(got.out, "/ws: STOMP is spoken there") || strings.Contains(got.out+got.err, "hunter2") {
+		t.Errorf("%+v", got)
 	}
 }
 

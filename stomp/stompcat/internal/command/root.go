@@ -19,7 +19,7 @@ type app struct {
 // execute runs the command that env.Args name, until it is done or ctx ends.
 func execute(ctx context.Context, env *Env) error {
 	a := &app{env: env}
-	a.conn.env = env
+	a.conn.env, a.conn.files = env, make(files)
 	root := a.root()
 	root.SetArgs(env.Args)
 	root.SetIn(env.Stdin)

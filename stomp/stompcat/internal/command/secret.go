@@ -3,7 +3,6 @@ package command
 import (
 	"cmp"
 	"fmt"
-	"os"
 	"strings"
 )
 
@@ -13,7 +12,7 @@ func (c *connection) credentials() (login, passcode string, err error) {
 	if c.passcodeFile == "" {
 		return login, c.env.Getenv("STOMPCAT_PASSCODE"), nil
 	}
-	text, err := os.ReadFile(c.passcodeFile)
+	text, err := c.files.read(c.passcodeFile)
 	if err != nil {
 		return "", "", fmt.Errorf("--passcode-file: %w", err)
 	}

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"os"
 
 	"github.com/spf13/pflag"
 	"golang.org/x/net/http/httpproxy"
@@ -27,10 +26,10 @@ func (t *tlsFiles) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&t.serverName, "server-name", "", "`NAME` to look for in the server's certificate instead of the URL's host")
 }
 
-func (t *tlsFiles) config() (*tls.Config, error) {
+func (t *tlsFiles) config(files files) (*tls.Config, error) {
 	c := &tls.Config{ServerName: t.serverName}
 	if t.authorities != "" {
-		text, err := os.ReadFile(t.authorities)
+		text, err := files.read(t.authorities)
 		if err != nil {
 			return nil, fmt.Errorf("--cacert: %w", err)
 		}
@@ -40,7 +39,15 @@ func (t *tlsFiles) config() (*tls.Config, error) {
 	}
 	switch {
 	case t.certificate != "":
-		pair, err := tls.LoadX509KeyPair(t.certificate, cmp.Or(t.key, t.certificate))
+		certificate, err := files.read(t.certificate)
+		if err != nil {
+			return nil, fmt.Errorf("--cert: %w", err)
+		}
+		key, err := files.read(cmp.Or(t.key, t.certificate))
+		if err != nil {
+			return nil, fmt.Errorf("--key: %w", err)
+		}
+		pair, err := tls.X509KeyPair(certificate, key)
 		if err != nil {
 			return nil, fmt.Errorf("--cert: %w", err)
 		}
@@ -53,7 +60,7 @@ func (t *tlsFiles) config() (*tls.Config, error) {
 
 // httpClient returns a client with the TLS of the flags and the proxy of the environment.
 func (c *connection) httpClient() (*http.Client, error) {
-	config, err := c.tls.config()
+	config, err := c.tls.config(c.files)
 	if err != nil {
 		return nil, err
 	}
