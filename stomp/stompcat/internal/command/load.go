@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -24,11 +25,12 @@ type load struct {
 	id          string // of the run, the first half of minSize
 	publishers  []*stomp.Client
 	subscribers []*stomp.Client
-	inboxes     []<-chan stomp.Frame
+	inboxes     []*stomp.Subscription[stomp.Frame] // of the subscribers, in their order
 	start       time.Time
 
 	tickets             atomic.Int64 // of the messages that publishers took
 	sent, received      atomic.Int64
+	started             atomic.Int64 // subscribers that have received a message
 	confirmed, refused  atomic.Int64
 	elapsed             atomic.Int64 // when the last publisher finished, in nanoseconds since start
 	lastReceived        atomic.Int64 // when the last message came, likewise
@@ -66,7 +68,7 @@ func (b *load) connect(ctx context.Context, dial func() (*stomp.Client, error)) 
 		if err != nil {
 			return err
 		}
-		b.inboxes = append(b.inboxes, sub.C)
+		b.inboxes = append(b.inboxes, sub)
 	}
 	for range b.o.publishers {
 		c, err := dial()
@@ -118,11 +120,12 @@ func (b *load) close() {
 	closing.Wait()
 }
 
-// run sends and receives until everything is done, ctx ends or a publisher fails.
+// run sends and receives until everything is done, ctx ends, a publisher fails or a subscription ends.
 func (b *load) run(ctx context.Context) error {
-	sending := ctx
+	sending, stop := context.WithCancel(ctx)
+	defer stop()
 	if b.o.duration > 0 {
-		bounded, cancel := context.WithTimeout(ctx, b.o.duration)
+		bounded, cancel := context.WithTimeout(sending, b.o.duration)
 		defer cancel()
 		sending = bounded
 	}
@@ -130,7 +133,10 @@ func (b *load) run(ctx context.Context) error {
 	published := make(chan struct{})
 	var receiving, publishing sync.WaitGroup
 	for _, inbox := range b.inboxes {
-		receiving.Go(func() { b.receive(ctx, inbox, published) }) // joined below
+		receiving.Go(func() { // joined below
+			b.receive(ctx, inbox.C, published)
+			stop() // it has received all, or its subscription has ended
+		})
 	}
 	for i, c := range b.publishers {
 		publishing.Go(func() { // joined below
@@ -153,6 +159,11 @@ func (b *load) run(ctx context.Context) error {
 		return context.Cause(ctx)
 	case b.failure != nil:
 		return b.failure
+	}
+	for i, inbox := range b.inboxes {
+		if err := cmp.Or(inbox.Err(), b.subscribers[i].Err()); err != nil {
+			return err
+		}
 	}
 	for _, c := range append(b.subscribers, b.publishers...) {
 		if c.Stats().Sessions > 1 {

@@ -31,6 +31,9 @@ func (b *load) receive(ctx context.Context, inbox <-chan stomp.Frame, published 
 				continue
 			}
 			now := time.Since(b.start)
+			if took.Count() == 0 {
+				b.started.Add(1)
+			}
 			took.Add(now - due)
 			b.received.Add(1)
 			b.lastReceived.Store(int64(now))
@@ -50,12 +53,13 @@ func (b *load) receive(ctx context.Context, inbox <-chan stomp.Frame, published 
 func (b *load) isComplete(finished time.Time) bool {
 	last := max(time.Since(b.start.Add(time.Duration(b.lastReceived.Load()))), 0)
 	quiet := min(last, time.Since(finished))
-	sent, received := b.sent.Load(), b.received.Load()
+	sent, received, subscribers := b.sent.Load(), b.received.Load(), int64(b.o.subscribers)
 	switch {
-	case received >= sent*int64(b.o.subscribers): // all of a topic
+	case received >= sent*subscribers: // all of a topic, or of a queue with one subscriber
 		return true
-	case received >= sent && quiet > 250*time.Millisecond: // all of a queue; more comes of a topic
-		return true
+	case received == sent && b.started.Load() == subscribers:
+		// All of a queue. Of a topic some subscriber would be behind: it would have to have begun, and to pause just now.
+		return quiet > 250*time.Millisecond
 	}
 	return quiet > b.o.timeout
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -143,6 +144,61 @@ func TestBench_awaits_a_subscription_without_receipts(t *testing.T) {
 		got := piped(b).run(t, "bench", b.URL(), "/topic/a", "--count", "50", "--subscribers", "2")
 		if got.status != 0 || !strings.Contains(got.out, "received     100 messages") {
 			t.Errorf("%+v", got)
+		}
+	})
+}
+
+// A subscriber of a topic that is behind, or has not begun, is waited for: what the others have is not taken for all of
+// a queue. The first two connections are the subscribers'.
+func TestBench_awaits_all_subscribers_of_a_topic(t *testing.T) {
+	for name, late := range map[string]int64{"begun": 2, "not_begun": 1} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := stomptest.NewBroker(stomptest.WithPipe())
+				defer b.Close()
+				var messages atomic.Int64
+				b.Intercept(func(e stomptest.Event) stomptest.Action {
+					if e.Connection == 2 && e.Frame.Command == "MESSAGE" && messages.Add(1) == late {
+						return stomptest.DelayFor(time.Second)
+					}
+					return stomptest.Pass()
+				})
+				got := piped(b).run(t, "bench", b.URL(), "/topic/a", "--count", "5", "--subscribers", "2")
+				if got.status != 0 || !strings.Contains(got.out, "received     10 messages") {
+					t.Errorf("%+v", got)
+				}
+			})
+		})
+	}
+}
+
+// A subscription that ends, alone or with its connection, is a failure, and nothing more is sent.
+func TestBench_subscription_that_ends(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := stomptest.NewBroker(stomptest.WithPipe(), stomptest.WithProfile(stomptest.RabbitMQ4))
+		defer b.Close()
+		start := time.Now()
+		for status, end := range map[int]func(){
+			statusError: func() { b.Cancel("/topic/a") },
+			statusLost: func() {
+				b.Intercept(func(e stomptest.Event) stomptest.Action {
+					if e.Frame.Command == "MESSAGE" {
+						return stomptest.CutBefore()
+					}
+					return stomptest.Pass()
+				})
+			},
+		} {
+			r := piped(b).start(t, "bench", b.URL(), "/topic/a", "--rate", "10", "--duration", "1h", "--no-reconnect")
+			time.Sleep(time.Minute)
+			end()
+			if got := r.wait(); got.status != status || got.err == "" || !strings.Contains(got.out, "received     ") {
+				t.Errorf("%+v, want status %d", got, status)
+			}
+			b.Intercept(nil)
+		}
+		if took := time.Since(start); took > 3*time.Minute {
+			t.Errorf("it went on for %v", took)
 		}
 	})
 }
