@@ -3,7 +3,9 @@ package command
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/webstomp/webstomp/stomp"
@@ -29,11 +31,42 @@ func writeRecord(w io.Writer, f stomp.Frame) error {
 	return writeJSON(w, r)
 }
 
-// writeJSON writes a value on a line of its own.
+// writeJSON writes a value on a line of its own, which does nothing to a terminal.
 func writeJSON(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false) // < and > are for shells to see, not for web pages
+	var b bytes.Buffer
+	if err := encode(&b, v); err != nil {
+		return err
+	}
+	_, err := w.Write(escapeHidden(b.Bytes()))
+	return err
+}
+
+// encode is json.Marshal with < and > as they are: they are for shells to see, not for web pages.
+func encode(b *bytes.Buffer, v any) error {
+	e := json.NewEncoder(b)
+	e.SetEscapeHTML(false)
 	return e.Encode(v)
+}
+
+// escapeHidden returns JSON with an escape for each character that a terminal would not show, or take for a command
+// (U+009B is an escape sequence's beginning). encoding/json leaves those above U+001F as they are.
+func escapeHidden(text []byte) []byte {
+	if !bytes.ContainsFunc(text, isHidden) {
+		return text
+	}
+	var out []byte
+	for _, r := range string(text) {
+		switch {
+		case !isHidden(r):
+			out = utf8.AppendRune(out, r)
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			out = fmt.Appendf(out, `\u%04x\u%04x`, high, low)
+		default:
+			out = fmt.Appendf(out, `\u%04x`, r)
+		}
+	}
+	return out
 }
 
 // entries is a header as an object, its names in wire order. Of a repeated name the first entry counts (clause F8), and
@@ -51,11 +84,11 @@ func (h entries) MarshalJSON() ([]byte, error) {
 			b.WriteByte(',')
 		}
 		seen[e[0]] = true
-		if err := writeJSON(&b, e[0]); err != nil {
+		if err := encode(&b, e[0]); err != nil {
 			return nil, err
 		}
 		b.WriteByte(':')
-		if err := writeJSON(&b, e[1]); err != nil {
+		if err := encode(&b, e[1]); err != nil {
 			return nil, err
 		}
 	}

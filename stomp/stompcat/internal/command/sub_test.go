@@ -62,6 +62,24 @@ func TestSub_json(t *testing.T) {
 	}
 }
 
+// JSON may stand on a terminal too, and means the same with what would do something there escaped.
+func TestSub_json_escapes_what_a_terminal_obeys(t *testing.T) {
+	b := newBroker(t)
+	body := "\x1b]0;\x07\u009b31m \x7f \u202e \U000e0041 ünï 🙂"
+	b.Publish("/queue/a", [][2]string{{"x", body}}, []byte(body))
+	got := outside{}.run(t, "sub", b.URL(), "/queue/a", "-n", "1", "--json")
+	var r struct {
+		Body   string            `json:"body"`
+		Header map[string]string `json:"header"`
+	}
+	if err := json.Unmarshal([]byte(got.out), &r); err != nil || r.Body != body || r.Header["x"] != body {
+		t.Errorf("%v: %+v", err, got)
+	}
+	if strings.ContainsFunc(got.out, isHidden) || !strings.Contains(got.out, `\u009b31m \u007f \u202e \udb40\udc41 ünï 🙂`) {
+		t.Errorf("%q", got.out)
+	}
+}
+
 // What came from elsewhere does nothing to a terminal.
 func TestSub_full_shows_control_characters(t *testing.T) {
 	b := newBroker(t)
@@ -75,6 +93,10 @@ func TestSub_full_shows_control_characters(t *testing.T) {
 	}
 	if strings.Contains(got.out, "\x1b") {
 		t.Errorf("escape sequences in %q", got.out)
+	}
+	// U+009B and, in another character set, the byte begin an escape sequence as well.
+	if got := visible("a\u009b31m\x9b\u202eü\ufffd"); got != `a\x9b31m\x9b\x202eü`+"\ufffd" {
+		t.Errorf("%q", got)
 	}
 	if got := (outside{}).run(t, "sub", b.URL(), "/queue/b", "--timeout", "1ms", "--color", "always"); got.status != 0 {
 		t.Errorf("%+v", got)

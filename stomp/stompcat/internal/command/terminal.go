@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/term"
 )
@@ -64,16 +65,21 @@ func (s style) cyan(text string) string   { return s.in("36", text) }
 // visible returns text that does nothing to a terminal: what came from elsewhere may have escape sequences in it, which
 // are written as \x1b here. Line feeds and tabs stay.
 func visible(text string) string {
-	if !strings.ContainsFunc(text, isHidden) {
+	if utf8.ValidString(text) && !strings.ContainsFunc(text, isHidden) {
 		return text
 	}
 	var b strings.Builder
-	for _, r := range text {
-		if isHidden(r) {
+	for rest := text; rest != ""; {
+		r, size := utf8.DecodeRuneInString(rest)
+		switch {
+		case r == utf8.RuneError && size == 1: // no UTF-8: a terminal may take it for another character set's
+			fmt.Fprintf(&b, `\x%02x`, rest[0])
+		case isHidden(r):
 			fmt.Fprintf(&b, `\x%02x`, r)
-			continue
+		default:
+			b.WriteRune(r)
 		}
-		b.WriteRune(r)
+		rest = rest[size:]
 	}
 	return b.String()
 }
