@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -76,6 +77,8 @@ func (o benchFlags) check() error {
 		return errors.New("--publishers and --subscribers have to be above 0")
 	case o.count < 0, o.duration < 0, o.rate < 0:
 		return errors.New("--count, --duration and --rate cannot be negative")
+	case math.IsNaN(o.rate), math.IsInf(o.rate, 0):
+		return fmt.Errorf("--rate %v: it takes a number", o.rate)
 	case o.count == 0 && o.duration == 0:
 		return errors.New("--duration 0 needs --count")
 	case o.timeout <= 0:

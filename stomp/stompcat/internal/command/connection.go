@@ -69,7 +69,7 @@ func (c *connection) connect(ctx context.Context, rawURL string) (*stomp.Client,
 
 // bound returns ctx bounded by --connect-timeout.
 func (c *connection) bound(ctx context.Context) (context.Context, context.CancelFunc) {
-	if c.timeout <= 0 {
+	if c.timeout == 0 {
 		return context.WithCancel(ctx)
 	}
 	return context.WithTimeoutCause(ctx, c.timeout, fmt.Errorf("nothing within --connect-timeout %v", c.timeout))
@@ -93,11 +93,14 @@ func check(rawURL string, opts []stomp.ConnectOption) error {
 	if err == nil || dialled.Load() {
 		return nil
 	}
-	return &usageError{err}
+	return &usageError{&connectOptionError{err}}
 }
 
 // options returns the flags as options of Connect.
 func (c *connection) options(rawURL string) ([]stomp.ConnectOption, error) {
+	if c.timeout < 0 {
+		return nil, &usageError{errors.New("--connect-timeout cannot be negative")}
+	}
 	opts := []stomp.ConnectOption{stomp.WithHost(c.host)}
 	add := func(o ...stomp.ConnectOption) { opts = append(opts, o...) }
 	login, passcode, err := c.credentials()

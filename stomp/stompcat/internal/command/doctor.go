@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -52,12 +53,12 @@ func (a *app) doctor(ctx context.Context, asJSON bool, args []string) error {
 	var output error
 	p.Report = func(f doctor.Finding) {
 		p.Trying("")
-		f.Text, f.Advice = inFlags(f.Text), inFlags(f.Advice)
+		f.Text, f.Advice = inConnectFlags(f.Text), inConnectFlags(f.Advice)
 		if asJSON {
-			output = errors.Join(output, writeJSON(a.env.Stdout, f))
+			output = cmp.Or(output, writeJSON(a.env.Stdout, f))
 			return
 		}
-		output = errors.Join(output, a.writeFinding(f))
+		output = cmp.Or(output, a.writeFinding(f))
 	}
 	err = doctor.Diagnose(ctx, p)
 	var invalid *doctor.InvalidError
@@ -113,7 +114,7 @@ func (a *app) trying() func(string) {
 	}
 	return func(what string) {
 		if what != "" {
-			what = a.styleFor(a.env.Stderr).dim(visible(fmt.Sprintf("%.*s", columns(a.env.Stderr)-12, "trying "+what)))
+			what = a.styleFor(a.env.Stderr).dim(visible(fmt.Sprintf("%.*s", max(columns(a.env.Stderr)-12, 0), "trying "+what)))
 		}
 		fmt.Fprintf(a.env.Stderr, "\r\x1b[K%s", what)
 	}

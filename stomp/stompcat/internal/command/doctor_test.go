@@ -42,6 +42,9 @@ func TestDoctor_knows_the_usual_mistakes(t *testing.T) {
 		"unknown_scheme": func(*testing.T) mistake {
 			return mistake{"amqp://localhost", nil, nil, statusUsage, []string{`failed  URL           bad URL: unknown scheme "amqp": known are ws`}}
 		},
+		"entry_that_is_not_ours": func(*testing.T) mistake {
+			return mistake{"ws://localhost", []string{"--connect-header", "host=x"}, nil, statusUsage, []string{`--connect-header: "host" is written by the library; use --host`}}
+		},
 		"path": func(t *testing.T) mistake {
 			url := mounted(t, nil, map[string]http.Handler{"/stomp": newBroker(t).Handler()})
 			return mistake{url + "/", nil, nil, statusNoConnect, []string{"failed  connect       the server refused the WebSocket upgrade: 404 Not Found", "→ use " + url + "/stomp: STOMP is spoken there", "note    again         with " + url + "/stomp\n", "ok      STOMP         1.2 from stomptest/"}}

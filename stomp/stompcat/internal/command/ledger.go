@@ -80,7 +80,7 @@ func (p *publisher) sendAll(sending, life context.Context, source source, receip
 		}
 		r, err := p.client.SendAsync(bound, p.destination, body, p.options(body)...)
 		if err != nil {
-			return err
+			return p.sending(err)
 		}
 		p.sent++
 		receipts <- r // room comes: confirm waits for none without end

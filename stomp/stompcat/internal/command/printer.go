@@ -60,13 +60,13 @@ func outputError(err error) error {
 // full writes a message for people: what came from elsewhere cannot do anything to a terminal.
 func (p *printer) full(f stomp.Frame) error {
 	var b strings.Builder
-	b.WriteString(p.style.bold(p.style.cyan(visible(f.Destination()))))
+	b.WriteString(p.style.bold(p.style.cyan(oneLine(f.Destination()))))
 	b.WriteByte('\n')
 	for name, value := range f.Header.All() {
 		if name == "destination" {
 			continue
 		}
-		line := visible(name) + ": " + strings.ReplaceAll(visible(value), "\n", `\n`)
+		line := oneLine(name) + ": " + oneLine(value)
 		if name == "redelivered" && f.Redelivered() {
 			b.WriteString(p.style.yellow(line))
 		} else {
@@ -80,6 +80,9 @@ func (p *printer) full(f stomp.Frame) error {
 	_, err := p.w.WriteString(b.String())
 	return err
 }
+
+// oneLine is visible, and keeps its line: nothing that came can be taken for a line of our own.
+func oneLine(text string) string { return strings.ReplaceAll(visible(text), "\n", `\n`) }
 
 // dumped is how many bytes of a body that is no text are shown.
 const dumped = 256

@@ -167,6 +167,14 @@ func (p *publisher) options(body []byte) []stomp.SendOption {
 	return p.binary
 }
 
+// sending returns what a SEND has failed with: the first one may be the command line's fault.
+func (p *publisher) sending(err error) error {
+	if p.sent == 0 {
+		return asUsage(err)
+	}
+	return err
+}
+
 func (p *publisher) summary() string {
 	server := p.client.Status().Session.Server
 	if server != "" {
@@ -185,7 +193,7 @@ func (p *publisher) unconfirmed(ctx context.Context, source source) error {
 			return p.finish(ctx, err)
 		}
 		if err := p.client.Send(ctx, p.destination, body, p.options(body)...); err != nil {
-			return p.finish(ctx, err)
+			return p.finish(ctx, p.sending(err))
 		}
 		p.sent++
 	}

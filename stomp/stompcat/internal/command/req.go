@@ -69,7 +69,7 @@ func (a *app) req(ctx context.Context, o reqFlags, args []string) error {
 	bounded, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
 	reply, err := client.Request(bounded, destination, body, p.options(body)...)
-	if err == nil {
+	if err = asUsage(err); err == nil {
 		err = out.print(reply)
 	}
 	if err == nil {

@@ -43,6 +43,21 @@ type usageError struct{ cause error }
 func (e *usageError) Error() string { return e.cause.Error() }
 func (e *usageError) Unwrap() error { return e.cause }
 
+// asUsage returns the error of a call, the command's first, as a usageError where the library has refused what it was
+// given: an entry, a destination or a body.
+func asUsage(err error) error {
+	var interrupted *interruptedError
+	if !stomp.Unsent(err) || errors.As(err, &interrupted) {
+		return err
+	}
+	for _, elsewhere := range []error{stomp.ErrClosed, stomp.ErrConnectionLost, stomp.ErrNotConnected, context.Canceled, context.DeadlineExceeded} {
+		if errors.Is(err, elsewhere) {
+			return err
+		}
+	}
+	return &usageError{err}
+}
+
 // quietError has been told to the user already, or there is no need to.
 type quietError struct{ cause error }
 

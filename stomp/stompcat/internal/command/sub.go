@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -82,7 +83,7 @@ func (a *app) sub(ctx context.Context, o subFlags, args []string) error {
 	switch {
 	case err != nil:
 		return err
-	case len(destinations) == 0:
+	case len(destinations) == 0, slices.Contains(destinations, ""):
 		return &usageError{errors.New("no destination: name one or more behind the URL, as in /topic/prices")}
 	case o.id != "" && len(destinations) > 1:
 		return &usageError{errors.New("--id is for a single destination")}
@@ -125,7 +126,7 @@ func (a *app) sub(ctx context.Context, o subFlags, args []string) error {
 	}
 	for _, destination := range destinations {
 		if _, err := group.Add(ctx, destination, opts...); err != nil {
-			return err
+			return asUsage(err)
 		}
 	}
 	if isTerminal(a.env.Stderr) {

@@ -83,10 +83,10 @@ func TestSub_json_escapes_what_a_terminal_obeys(t *testing.T) {
 // What came from elsewhere does nothing to a terminal.
 func TestSub_full_shows_control_characters(t *testing.T) {
 	b := newBroker(t)
-	b.Publish("/queue/a", [][2]string{{"x", "\x1b[31mred\nline"}}, []byte("\x1b]0;title\x07 ünï\tcode\r\n"))
+	b.Publish("/queue/a", [][2]string{{"x", "\x1b[31mred\nline"}, {"y\nz", "1"}}, []byte("\x1b]0;title\x07 ünï\tcode\r\n"))
 	b.Publish("/queue/a", nil, append([]byte{0xff}, strings.Repeat("A", 300)...))
 	got := outside{}.run(t, "sub", b.URL(), "/queue/a", "-n", "2", "--full")
-	for _, want := range []string{"/queue/a\n", "x: \\x1b[31mred\\nline\n", "\n\n\\x1b]0;title\\x07 ünï\tcode\n\n", "00000000  ff 41", "… 301 bytes\n"} {
+	for _, want := range []string{"/queue/a\n", "x: \\x1b[31mred\\nline\n", "y\\nz: 1\n", "\n\n\\x1b]0;title\\x07 ünï\tcode\n\n", "00000000  ff 41", "… 301 bytes\n"} {
 		if !strings.Contains(got.out, want) {
 			t.Errorf("%q is not in\n%s", want, got.out)
 		}

@@ -25,6 +25,7 @@ func TestRun_usage(t *testing.T) {
 		{"sub --nonsense", "unknown flag: --nonsense\nRun 'stompcat sub --help'"},
 		{"sub", "no URL"},
 		{"sub " + url, "no destination"},
+		{"sub " + url + " ", "no destination"},
 		{"pub " + url, "no destination"},
 		{"sub localhost:15674/ws /queue/a", "it has no scheme"},
 		{"sub ws://u:secret@localhost/ws /queue/a", "the URL has a password in it"},
@@ -39,6 +40,9 @@ func TestRun_usage(t *testing.T) {
 		{"bench " + url + " /a --publishers 0", "above 0"},
 		{"bench " + url + " /a --duration 0", "--duration 0 needs --count"},
 		{"bench " + url + " /a --rate=-1", "cannot be negative"},
+		{"bench " + url + " /a --rate NaN", "--rate NaN: it takes a number"},
+		{"bench " + url + " /a --rate=-Inf", "cannot be negative"},
+		{"bench " + url + " /a --rate Inf", "--rate +Inf: it takes a number"},
 		{"sub " + url + " /a --ack maybe", "--ack maybe: it takes"},
 		{"sub " + url + " /a --overflow maybe", "--overflow maybe: it takes block, drop-oldest"},
 		{"sub " + url + " /a --count=-1", "cannot be negative"},
@@ -51,8 +55,10 @@ func TestRun_usage(t *testing.T) {
 		{"pub " + url + " /a - -f -", "standard input is named twice"},
 		{"pub " + url + " /a x --timeout 0", "--timeout has to be above 0"},
 		{"pub " + url + " /a x --retry --no-receipt", "none of the others can be"},
-		{"ping " + url + " --connect-header host=x", "use --host"},
+		{"ping " + url + " --connect-header host=x", `--connect-header: "host" is written by the library; use --host`},
 		{"ping " + url + " --connect-header passcode=secret", "use --login"},
+		{"ping " + url + " --connect-timeout=-1s", "--connect-timeout cannot be negative"},
+		{"doctor " + url + " --connect-timeout=-1s", "--connect-timeout cannot be negative"},
 		{"ping " + url + " --http-header Authorization=secret", "STOMPCAT_AUTHORIZATION"},
 		{"ping " + url + " --http-header cookie=secret", "STOMPCAT_COOKIE"},
 		{"ping " + url + " --protocol-version 1.3", `--protocol-version: unknown version "1.3"`},
@@ -71,6 +77,25 @@ func TestRun_usage(t *testing.T) {
 		got := outside{}.run(t, strings.Split(c.args, " ")...)
 		if got.status != statusUsage || got.out != "" || !strings.HasPrefix(got.err, "stompcat: ") || !strings.Contains(got.err, c.says) || strings.Contains(got.err, "secret") && !strings.Contains(c.args, "passcode=") {
 			t.Errorf("%s: %+v, want %q", c.args, got, c.says)
+		}
+	}
+}
+
+// What the library refuses of a command line is that command line's fault as well, and nothing is sent.
+func TestRun_usage_that_shows_with_a_connection(t *testing.T) {
+	b := newBroker(t)
+	for args, says := range map[string]string{
+		"sub URL /a -H selector=x":                   `--header: "selector" is written by the library; use --selector`,
+		"pub URL /a x -H receipt=1":                  `--header: "receipt" is written by the library`,
+		"pub URL /a x --no-receipt -H destination=b": `"destination" is written by the library`,
+		"req URL /a x -H content-length=1":           `"content-length" is written by the library`,
+	} {
+		got := outside{}.run(t, strings.Split(strings.Replace(args, "URL", b.URL(), 1), " ")...)
+		got.want(t, statusUsage, "", says)
+	}
+	for _, name := range commands(b) {
+		if name != "DISCONNECT" {
+			t.Errorf("the broker got %s", name)
 		}
 	}
 }

@@ -6,6 +6,17 @@ import "strings"
 // name for who writes Go, and without the library's name in front.
 func inFlags(text string) string { return flagNames.Replace(strings.TrimPrefix(text, "stomp: ")) }
 
+// inConnectFlags is inFlags for errors of connecting, where WithHeader is another flag's than elsewhere.
+func inConnectFlags(text string) string {
+	return inFlags(strings.ReplaceAll(text, "WithHeader:", "--connect-header:"))
+}
+
+// connectOptionError says that the library does not take an option of Connect.
+type connectOptionError struct{ cause error }
+
+func (e *connectOptionError) Error() string { return inConnectFlags(e.cause.Error()) }
+func (e *connectOptionError) Unwrap() error { return e.cause }
+
 // flagNames replaces longer names first where one begins like another: a Replacer takes the first pair that fits.
 var flagNames = strings.NewReplacer(
 	"That belongs into RootCAs of the tls.Config", "Then name its file by --cacert",
