@@ -16,7 +16,9 @@ type consumer struct {
 	app      *app
 	client   *stomp.Client
 	group    *stomp.Group
-	endGroup func() // at once: what waits is dropped
+	messages <-chan stomp.Frame   // the Group's
+	failed   <-chan *stomp.Member // likewise
+	endGroup func()               // at once: what waits is dropped
 	out      *printer
 	acks     bool
 	limit    int // 0: none
@@ -50,7 +52,7 @@ func (c *consumer) run(ctx context.Context, timeout time.Duration) error {
 	if err != nil { // else the Group has ended by itself, or was drained
 		// What is written is acknowledged; what is not, the broker keeps.
 		c.endGroup()
-		for range c.group.C {
+		for range c.messages {
 		}
 		bounded, cancel := context.WithTimeout(context.Background(), grace)
 		defer cancel()
@@ -90,7 +92,7 @@ var errTimeout = errors.New("time is over")
 
 // consume returns nil when the Group's channel is closed, else why it must be.
 func (c *consumer) consume(ctx context.Context, over <-chan time.Time, closed <-chan struct{}) error {
-	interrupted, failed := ctx.Done(), c.group.Failed()
+	interrupted, failed := ctx.Done(), c.failed
 	drained := make(chan struct{})
 	defer func() {
 		if interrupted == nil {
@@ -101,7 +103,7 @@ func (c *consumer) consume(ctx context.Context, over <-chan time.Time, closed <-
 		if c.unsettled > 0 && c.unsettled < flushAfter {
 			runtime.Gosched() // whoever brings the next message, before each costs a system call
 			select {
-			case f, open := <-c.group.C:
+			case f, open := <-c.messages:
 				if err := c.take(f, open); err != nil || !open {
 					return err
 				}
@@ -113,7 +115,7 @@ func (c *consumer) consume(ctx context.Context, over <-chan time.Time, closed <-
 			return err
 		}
 		select {
-		case f, open := <-c.group.C:
+		case f, open := <-c.messages:
 			if err := c.take(f, open); err != nil || !open {
 				return err
 			}

@@ -132,7 +132,10 @@ func (a *app) sub(ctx context.Context, o subFlags, args []string) error {
 	if isTerminal(a.env.Stderr) {
 		a.tell("waiting for messages of %s; Ctrl-C ends it", strings.Join(destinations, " "))
 	}
-	c := consumer{app: a, client: client, group: group, endGroup: end, out: out, acks: ack != stomp.AckAuto, limit: o.count, open: len(destinations)}
+	c := consumer{
+		app: a, client: client, group: group, messages: group.C, failed: group.Failed(), endGroup: end,
+		out: out, acks: ack != stomp.AckAuto, limit: o.count, open: len(destinations),
+	}
 	return c.run(ctx, o.timeout)
 }
 
