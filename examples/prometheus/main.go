@@ -89,7 +89,7 @@ func run(ctx context.Context, out io.Writer, c config, opts ...stomp.ConnectOpti
 
 	client, err := stomp.Connect(ctx, c.url, append(opts, telemetry.ConnectOption())...)
 	if err != nil {
-		return err
+		return unlessEnded(ctx, err)
 	}
 	defer client.Close()
 	stop, err := telemetry.Observe(client)
@@ -105,7 +105,7 @@ func run(ctx context.Context, out io.Writer, c config, opts ...stomp.ConnectOpti
 	fmt.Fprintf(out, "metrics at http://%s/metrics\n", listener.Addr())
 	mux := http.NewServeMux()
 	mux.Handle("/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
-	server := &http.Server{Handler: mux}
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
 
 	tasks, ctx := errgroup.WithContext(ctx)
 	tasks.Go(func() error { return publish(ctx, client, c.every) })

@@ -141,6 +141,17 @@ func checkPage(t *testing.T, page string) {
 	}
 }
 
+// Ctrl-C is no failure, also before there is a connection.
+func TestRun_ends_while_it_connects(t *testing.T) {
+	broker := stomptest.NewBroker()
+	defer broker.Close()
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	if err := run(ctx, io.Discard, config{url: broker.URL(), listen: "127.0.0.1:0", every: time.Second}); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestMain_exits_with_1(t *testing.T) {
 	exampletest.Fails(t, (*stomptest.Broker).URL)
 	if r := exampletest.Start(t, "-listen", "127.0.0.1:99999").Wait(); r.Code != 1 || !strings.Contains(r.Stderr, "99999") {
