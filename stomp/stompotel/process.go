@@ -19,10 +19,10 @@ const (
 	keyRedelivered  = attribute.Key("stomp.redelivered")     // true: the broker has sent it before; else it is missing
 )
 
-// Start begins the processing of a delivered frame, of a typed subscription its Message's Frame: it counts the message as consumed and starts a span, which the
-// ctx that it returns carries. What is sent with that ctx, [stomp.Client.Reply] included, belongs to it. done ends the
-// span with the outcome, nil for success, and must be called; only its first call counts. It does not acknowledge:
-// [Telemetry.Ack] does.
+// Start begins the processing of a delivered frame, of a typed subscription its Message's Frame: it counts the message
+// as consumed and starts a span, which the ctx that it returns carries. What is sent with that ctx, [stomp.Client.Reply]
+// included, belongs to it. done ends the span with the outcome, nil for success, and must be called; only its first call
+// counts. It does not acknowledge: [Telemetry.Ack] does.
 //
 // The span is a child of the producer's, whose context the header has, and links to it. A span in ctx is linked to as
 // well. With [WithLinkedTraces] it is a child of the one in ctx, and only links to the producer's. Where the header has
@@ -61,8 +61,9 @@ func (t *Telemetry) Process(ctx context.Context, f stomp.Frame, handle func(ctx 
 	return err
 }
 
-// Ack is [stomp.Frame.Ack] with a span (an ACK in a transaction, [stomp.Transaction.Ack], has none), which is a child of the one in ctx and links to the message's producer. With
-// no span in ctx it is a child of the producer's, unless [WithLinkedTraces] is given.
+// Ack is [stomp.Frame.Ack] with a span (an ACK in a transaction, [stomp.Transaction.Ack], has none), which is a child of
+// the one in ctx and links to the message's producer. With no span in ctx it is a child of the producer's, unless
+// [WithLinkedTraces] is given.
 func (t *Telemetry) Ack(ctx context.Context, f stomp.Frame, opts ...stomp.FrameOption) error {
 	return t.settle(ctx, opAck, f, stomp.Frame.Ack, opts)
 }
