@@ -19,7 +19,7 @@ type Env struct {
 	Stdout, Stderr io.Writer
 	Getenv         func(name string) string
 	Signals        <-chan os.Signal      // the first one ends the command cleanly, the second at once; nil: none comes
-	Exit           func(status int)      // ends the process, at a second signal; nil where none comes
+	Exit           func(status int)      // ends the process, at a second signal or an end that takes too long; nil where no signal comes
 	Options        []stomp.ConnectOption // of every connection, behind those of the flags: how a test replaces the network
 }
 
@@ -41,24 +41,30 @@ func Run(env Env) int {
 	return statusOf(err)
 }
 
-// patience is after how long a terminal shows that the command is still ending.
-const patience = time.Second
+// patience is after how long a terminal shows that the command is still ending. What bounds the end by grace does so
+// two times at most; what has not ended after endless waits for somebody outside, as for who reads its output.
+const (
+	patience = time.Second
+	endless  = 3 * grace
+)
 
-// listen cancels the command at the first signal, and ends the process at the second.
+// listen cancels the command at the first signal, and ends the process at the second, or if its end is endless.
 func (env *Env) listen(cancel context.CancelCauseFunc, done <-chan struct{}) {
-	var slow <-chan time.Time
-	for cancelled := false; ; {
+	var first *interruptedError
+	var slow, stuck <-chan time.Time
+	for {
 		select {
 		case s := <-env.Signals:
-			if cancelled {
+			if first != nil {
 				env.Exit((&interruptedError{s}).status())
 				return
 			}
-			cancel(&interruptedError{s})
-			cancelled = true
-			timer := time.NewTimer(patience)
-			defer timer.Stop()
-			slow = timer.C
+			first = &interruptedError{s}
+			cancel(first)
+			slow, stuck = time.After(patience), time.After(endless)
+		case <-stuck:
+			env.Exit(first.status())
+			return
 		case <-slow:
 			if isTerminal(env.Stderr) {
 				fmt.Fprintln(env.Stderr, "\nstompcat: ending; Ctrl-C once more ends it at once")

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -224,6 +225,37 @@ func TestRun_second_signal(t *testing.T) {
 			t.Errorf("status %d", status)
 		}
 		b.Silence(false)
+	})
+}
+
+// Who reads the output, and has stopped, holds up the end for 15 s and no longer: a supervisor sends one SIGTERM.
+func TestRun_signal_while_nobody_reads(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := stomptest.NewBroker(stomptest.WithPipe())
+		defer b.Close()
+		b.Publish("/queue/a", nil, []byte("x"))
+		reader, writer := io.Pipe()
+		signals, exited, done := make(chan os.Signal, 1), make(chan int, 1), make(chan int)
+		go func() { // goes on after Exit here; joined below
+			done <- Run(Env{
+				Args: []string{"sub", b.URL(), "/queue/a"}, Stdin: strings.NewReader(""), Stdout: writer, Stderr: io.Discard,
+				Getenv: func(string) string { return "" }, Signals: signals, Exit: func(status int) { exited <- status },
+				Options: []stomp.ConnectOption{stomp.WithHTTPClient(b.Client())},
+			})
+		}()
+		synctest.Wait()
+		start := time.Now()
+		signals <- syscall.SIGTERM
+		select {
+		case status := <-exited:
+			if status != 143 || time.Since(start) != 15*time.Second {
+				t.Errorf("status %d after %v", status, time.Since(start))
+			}
+		case <-time.After(time.Minute):
+			t.Error("it goes on")
+		}
+		reader.Close()
+		<-done
 	})
 }
 
