@@ -52,9 +52,11 @@
 // # Acknowledging
 //
 // By default the broker is done with a message once it has sent it. With [WithAck] it keeps a message until
-// [Frame.Ack], and sends an unacknowledged one again. An ACK goes out on the session that delivered the message or
-// not at all ([ErrStale]): that is no reason to stop, since the broker delivers the message again. So a worker is
-// this:
+// [Frame.Ack], and sends an unacknowledged one again when its session or subscription has ended. While they live it
+// does not: a message that is neither acknowledged nor refused keeps its place in the prefetch, and [Client.Drain]
+// waits for it. So what fails is tried again here, or refused. An ACK goes out on the session that delivered the
+// message or not at all ([ErrStale]): that is no reason to stop, since the broker delivers the message again. So a
+// worker is this:
 //
 //	jobs, err := client.Subscribe(ctx, "/queue/jobs",
 //		stomp.WithAck(stomp.AckClientIndividual), stomp.WithHeader("prefetch-count", "10"))
