@@ -133,7 +133,7 @@
 // Errors say what was tried, on what, and why it failed. They match errors.Is (ErrX) and errors.As (*XError).
 //
 //	error                    means                                             try again?
-//	ErrNotConnected          there is no session now (WithoutWaiting)          later
+//	ErrNotConnected          there is no session now                           later
 //	ErrConnectionLost        the session ended before the answer came          if Unsent; else it may arrive twice
 //	ctx's own                your ctx ended first                              if Unsent; else it may arrive twice
 //	ErrHeartBeat             the server fell silent, why a session ended       the Client does so
@@ -151,6 +151,9 @@
 //	*LimitError              a frame exceeds Limits                            no
 //	*ProtocolError           a frame breaks the protocol                       no
 //	ErrClosed                the Client has ended, or is about to              with another Client
+//
+// When ctx ends during an outage, the error is both ErrNotConnected, with the reason for the outage, and ctx's own: ask
+// for ErrNotConnected before context.DeadlineExceeded. [WithoutWaiting] has ErrNotConnected at once.
 //
 // Clauses such as C6 are rules of the protocol, listed in [docs/protocol.md]: F framing, C connecting, M client
 // frames, S server frames, W WebSocket.

@@ -21,8 +21,10 @@
 // durable:true and auto-delete:false (Generic and RabbitMQ; the id or x-queue-name names it), or a client-id and
 // activemq.subscriptionName, durable-subscription-name or durable-subscriber-name (Generic, ActiveMQ, OpenMQ). The
 // UNSUBSCRIBE with the same entries ends it. x-queue-type:stream makes a queue a stream (Generic and RabbitMQ), which
-// keeps what was read: x-stream-offset says where a reader begins. Time to live, dead letters and scheduled delivery
-// are not imitated.
+// keeps what was read: x-stream-offset says where a reader begins.
+//
+// Time to live, dead letters and scheduled delivery are not imitated: a retry queue with x-message-ttl keeps its
+// messages. A test moves them itself with Publish, say from an interceptor and time.AfterFunc.
 //
 // # Faults
 //
