@@ -29,7 +29,7 @@
 // # Faults
 //
 // A test can make the broker misbehave at any time: Cut, CloseConnections, Silence, Delay, RefuseHandshakes, SendRaw,
-// SendFrame, Cancel; Intercept decides about each frame in either direction. WithProfile makes it behave as RabbitMQ,
+// SendFrame, Cancel, Refuse; Intercept decides about each frame in either direction. WithProfile makes it behave as RabbitMQ,
 // ActiveMQ Classic, ActiveMQ Artemis, Spring or OpenMQ does where they part from the specification or from each
 // other.
 //
