@@ -24,6 +24,7 @@ var table = map[string]way{
 	"go run ./examples/quickstart": {how: here},
 	"go run ./examples/quickstart -url ws://127.0.0.1:15674/ws -login guest -passcode guest": {how: here, as: "go run ./examples/quickstart -url {broker} -login guest -passcode guest"},
 	"go test ./...": {how: ci},
+	"go run ./examples/broker -addr 127.0.0.1:15674":                                                {how: checked, why: "it serves until Ctrl-C; its own tests run it"},
 	"go mod edit -replace github.com/webstomp/webstomp=../webstomp":                                 {how: install},
 	"go mod edit -replace github.com/webstomp/webstomp/stomp/stompotel=../webstomp/stomp/stompotel": {how: install},
 	"go mod tidy": {how: install},
