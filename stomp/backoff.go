@@ -8,10 +8,10 @@ import (
 )
 
 // Backoff sets the delays between attempts to reconnect. They go by rounds: one asks each endpoint once
-// ([WithFailover]). The n-th round starts after a delay drawn evenly between 0 and Min·Factor^(n-1), at most Max
-// (full jitter), so that many clients that lost the same broker do not return all at once; within a round the next
-// endpoint is asked after at most Min. n starts again at 1 after a session that lasted longer than the largest delay
-// it could have waited for. Zero fields keep the defaults.
+// ([WithFailover]). The n-th round starts after a delay drawn evenly between 0 and a ceiling, Min·Factor^(n-1) and at
+// most Max (full jitter), so that many clients that lost the same broker do not return all at once; within a round the
+// next endpoint is asked after at most Min. A session that lasts as long as the ceiling has been a success: after it n
+// starts again at 1. After a shorter one n goes on. Zero fields keep the defaults.
 //
 // An endpoint that rejects our credentials ([ConnectError.Refused]) is left alone for Max/2 to Max, twice as long
 // after each further refusal, up to 4·Max. The Client ends when each endpoint that answers has done nothing else for

@@ -60,12 +60,12 @@ type Client struct {
 //
 // ctx bounds this call alone, from the DNS lookup to CONNECTED, at each step. Once connected, its end does not affect
 // the Client; see [WithLifetime] for that. Nothing else bounds it: without a deadline a server that accepts the
-// connection and says nothing holds it up. (With several endpoints, or [WithInitialRetry], an attempt takes at most
-// 15 s.)
+// connection and says nothing holds it up. With several endpoints ([WithFailover]) the time that ctx has is shared among
+// them, and an attempt takes at most 15 s, as it does with [WithInitialRetry].
 //
-// Connect fails when its endpoint does, or each of [WithFailover]'s, unless WithInitialRetry is used. Every failure
-// other than an invalid option is a [*ConnectError] that wraps its cause, and leaves nothing open. See [Client] for
-// functions that ignore ctx.
+// Connect fails when its endpoint does, or each of WithFailover's, unless WithInitialRetry is used. A failure is a
+// [*ConnectError] that wraps its cause, and leaves nothing open. An invalid option is none: its error has no type, only
+// a text that names the option, and comes before anything is dialled. See [Client] for functions that ignore ctx.
 func Connect(ctx context.Context, url string, opts ...ConnectOption) (*Client, error) {
 	cfg, err := newConnectConfig(url, opts)
 	if err != nil {

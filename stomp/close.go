@@ -18,7 +18,9 @@ const lifetimeGrace = 5 * time.Second
 // and on a Client that has ended it returns nil. The Client is closed when Drain returns.
 //
 // In the client ack modes it waits for the acknowledgement of every frame that was handed out, and what lies in the
-// buffer of a channel counts as that: without a deadline, and with a channel that nobody reads, it waits for ever.
+// buffer of a channel counts as that: without a deadline, and with a channel that nobody reads, it waits for ever. So
+// it does for a frame that a consumer has given up without Ack or Nack: no broker delivers that again while its session
+// lives.
 func (c *Client) Drain(ctx context.Context) error {
 	c.mu.Lock()
 	subs := make([]*subscription, 0, len(c.subs))

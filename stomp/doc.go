@@ -52,9 +52,11 @@
 // # Acknowledging
 //
 // By default the broker is done with a message once it has sent it. With [WithAck] it keeps a message until
-// [Frame.Ack], and sends an unacknowledged one again. An ACK goes out on the session that delivered the message or
-// not at all ([ErrStale]): that is no reason to stop, since the broker delivers the message again. So a worker is
-// this:
+// [Frame.Ack], and sends an unacknowledged one again when its session or subscription has ended. While they live it
+// does not: a message that is neither acknowledged nor refused keeps its place in the prefetch, and [Client.Drain]
+// waits for it. So what fails is tried again here, or refused. An ACK goes out on the session that delivered the
+// message or not at all ([ErrStale]): that is no reason to stop, since the broker delivers the message again. So a
+// worker is this:
 //
 //	jobs, err := client.Subscribe(ctx, "/queue/jobs",
 //		stomp.WithAck(stomp.AckClientIndividual), stomp.WithHeader("prefetch-count", "10"))
@@ -131,7 +133,7 @@
 // Errors say what was tried, on what, and why it failed. They match errors.Is (ErrX) and errors.As (*XError).
 //
 //	error                    means                                             try again?
-//	ErrNotConnected          there is no session now (WithoutWaiting)          later
+//	ErrNotConnected          there is no session now                           later
 //	ErrConnectionLost        the session ended before the answer came          if Unsent; else it may arrive twice
 //	ctx's own                your ctx ended first                              if Unsent; else it may arrive twice
 //	ErrHeartBeat             the server fell silent, why a session ended       the Client does so
@@ -149,6 +151,9 @@
 //	*LimitError              a frame exceeds Limits                            no
 //	*ProtocolError           a frame breaks the protocol                       no
 //	ErrClosed                the Client has ended, or is about to              with another Client
+//
+// When ctx ends during an outage, the error is both ErrNotConnected, with the reason for the outage, and ctx's own: ask
+// for ErrNotConnected before context.DeadlineExceeded. [WithoutWaiting] has ErrNotConnected at once.
 //
 // Clauses such as C6 are rules of the protocol, listed in [docs/protocol.md]: F framing, C connecting, M client
 // frames, S server frames, W WebSocket.

@@ -23,8 +23,9 @@ var (
 	// ErrClosed means that the Client has ended or is ending (Drain, Disconnect, Close, WithLifetime). When a fault
 	// ended it, the error matches that fault as well, and Client.Err returns it.
 	ErrClosed = errors.New("client closed")
-	// ErrNotConnected means that there is no session now, and that WithoutWaiting has asked not to wait for the next
-	// one.
+	// ErrNotConnected means that there is no session: at once with WithoutWaiting, otherwise when ctx ends during an
+	// outage. The error is ctx's as well then, so ask for ErrNotConnected before context.DeadlineExceeded. It has why
+	// there is none.
 	ErrNotConnected = errors.New("not connected")
 	// ErrConnectionLost means that the session ended before the answer came. Whether the broker has the frame is
 	// unknown, unless Unsent says that it was not written.

@@ -95,7 +95,7 @@ func ExampleClient_Drain() {
 		log.Fatal(err)
 	}
 	defer client.Close()
-	jobs, err := client.Subscribe(ctx, "/queue/jobs", stomp.WithAck(stomp.AckClientIndividual))
+	jobs, err := client.NewSubscription(ctx, "/queue/jobs", stomp.WithAck(stomp.AckClientIndividual))
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -104,17 +104,20 @@ func ExampleClient_Drain() {
 	defer terminate()
 	drained := make(chan error, 1)
 	go func() { // joined by the receive below
-		<-stop.Done()
+		select {
+		case <-stop.Done():
+		case <-jobs.Done(): // the broker has cancelled it, or the Client has failed
+		}
 		drained <- client.Drain(ctx)
 	}()
-	for job := range jobs {
+	for job := range jobs.C {
 		terminate()
 		fmt.Printf("%s: done\n", job.Body)
 		if err := job.Ack(ctx); err != nil {
 			log.Print(err)
 		}
 	}
-	fmt.Println("drained:", <-drained)
+	fmt.Println("drained:", errors.Join(jobs.Err(), <-drained))
 	// Output:
 	// paint the fence: done
 	// drained: <nil>

@@ -105,8 +105,9 @@ func (c *Client) registerGroup(g *Group) error {
 
 // Add subscribes to a destination, as [Client.NewSubscription] does, but ctx bounds this call alone: the member lives
 // as long as the Group unless it is unsubscribed. It does not wait for the broker, unless [WithReceipt] is given: a
-// member that is refused later comes on Failed. [WithBuffer] is an error: the Group's queue is for all. The errors are
-// those of Subscribe, and [ErrGroupEnded].
+// member that is refused later comes on Failed. A destination may be added more than once; each message then comes
+// once per member. [WithBuffer] is an error: the Group's queue is for all. The errors are those of Subscribe, and
+// [ErrGroupEnded].
 func (g *Group) Add(ctx context.Context, destination string, opts ...SubscribeOption) (*Member, error) {
 	sub, err := g.client.subscribe(ctx, destination, opts, target{group: g})
 	if err != nil {

@@ -51,8 +51,12 @@ func (e entry) applySend(c *sendConfig)           { c.header = append(c.header, 
 func (e entry) applyFrame(c *frameConfig)         { c.header = append(c.header, e) }
 
 // WithHeader adds one header entry to the frame that the call sends: CONNECT, SUBSCRIBE, SEND, ACK and so on. Several
-// add up, in order; of a repeated name the first counts (clause F8). The names that the library writes itself
-// (destination, id, ack, receipt, login…) are refused with an error that says what to use instead.
+// add up, in order; of a repeated name the first counts (clause F8).
+//
+// The names that the library writes itself are refused, in every frame, with an error that says what to use instead:
+// destination, content-type, content-length, reply-to, receipt, receipt-id, transaction, id, ack, selector,
+// subscription, message-id, accept-version, heart-beat, host, login and passcode. So is an empty name, and an
+// x-stream-offset that is a bare number ([WithSubscribeHeaderFunc]).
 func WithHeader(name, value string) HeaderOption { return entry{name, value} }
 
 type withoutWaiting struct{}
@@ -340,12 +344,14 @@ func WithSubscribeHeaderFunc(f func(ctx context.Context) (Header, error)) Subscr
 //
 // The delays are those of [Backoff], without rounds: the n-th refusal in a row is followed by one drawn evenly
 // between 0 and Min·Factor^(n-1), at most Max, and n starts again at 1 after a subscription that lasted longer than
-// the largest delay it could have waited for. After b.Attempts refusals since the broker accepted it last, not
-// counting the first, the subscription ends, and Err is the last one; 0 is no limit. b.Refused does not matter. Only
-// what the broker says counts as a refusal, and not a session that is lost, a connection that cannot be had, or an
-// error of [WithSubscribeHeaderFunc]'s function; with one exception: a connection that was made to ask (see below),
-// and that the broker ends over SUBSCRIBE while the session stands, does count, and Err matches [ErrConnectionLost]
-// then. [Client.Reconnect] has it asked for at once.
+// that. After b.Attempts refusals since the broker accepted it last, not counting the first, the subscription ends,
+// and Err is the last one; 0 is no limit. b.Refused does not matter. [Client.Reconnect] has it asked for at once.
+// These count as a refusal:
+//   - what the broker says of the subscription;
+//   - the end of a connection that was made to ask (see below), where the broker ends it over SUBSCRIBE while the
+//     session stands; Err matches [ErrConnectionLost] then.
+//
+// A lost session does not, nor a connection that cannot be had, nor an error of [WithSubscribeHeaderFunc]'s function.
 //
 // Meanwhile the channel stays open, what had arrived is delivered, [Subscription.Confirmed] and Subscribe
 // [WithReceipt] wait within their ctx, and everything that ends a subscription ends it at once, without UNSUBSCRIBE.

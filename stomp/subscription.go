@@ -50,8 +50,9 @@ func (s *Subscription[T]) Confirmed(ctx context.Context) error { return s.sub.co
 //
 // If ctx ends first, what still waits is dropped and counted, UNSUBSCRIBE goes out anyway, and ctx's error is
 // returned. When Unsubscribe returns the subscription has ended, and its id may be used again. From the call on, Err
-// is nil, whatever else happens meanwhile. Of a subscription that has failed, Unsubscribe waits for the consumer
-// alone. A header that cannot be encoded is an error, and the subscription goes on.
+// is nil, whatever else happens meanwhile. Where the subscription has failed already, no UNSUBSCRIBE goes out, and the
+// call waits only until the consumer has taken what had arrived. A header that cannot be encoded is an error, and the
+// subscription goes on.
 //
 // With [WithReceipt] it waits for the broker's RECEIPT, for as long as ctx lets it. Without, it waits for that as
 // well, but only if the broker is known to send receipts, and for no more than a second (in auto mode anew after each

@@ -105,6 +105,33 @@ func TestAttempt_of_any_header(t *testing.T) {
 	}
 }
 
+// The broker refuses for a while what settles an order that has failed, and lets the session live. The order does not keep
+// its place for ever: a new session has the broker deliver it again.
+func TestRun_gives_back_what_it_cannot_settle(t *testing.T) {
+	for profile, command := range map[stomptest.Profile]string{stomptest.Generic: "COMMIT", stomptest.Artemis: "SEND"} {
+		t.Run(profile.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				broker := stomptest.NewBroker(stomptest.WithPipe(), stomptest.WithProfile(profile))
+				defer broker.Close()
+				start := time.Now()
+				broker.Intercept(func(e stomptest.Event) stomptest.Action {
+					if e.Frame.Command != command || e.Frame.Command == "SEND" && e.Frame.Get("attempt") == "" || time.Since(start) > 12*time.Second {
+						return stomptest.Pass()
+					}
+					return stomptest.ReplyError("access refused", [][2]string{{"receipt-id", e.Frame.Get("receipt")}}, nil, false)
+				})
+				lines := play(t, broker)
+				if count(lines, "coffee: the machine is cold, again in 1s") != 4 || count(lines, "coffee: done") != 1 || count(lines, "is in /queue/bar.dead") != 1 {
+					t.Errorf("want coffee's first attempt at 0, 5, 10 and 15 s:\n%s", strings.Join(lines, "\n"))
+				}
+				if n := broker.QueueLen(workQueue) + broker.Unacked(workQueue); n != 0 {
+					t.Errorf("%d orders are left", n)
+				}
+			})
+		})
+	}
+}
+
 // play runs the program with a delay of a second, and returns its lines, each with its time, sorted.
 func play(t *testing.T, broker *stomptest.Broker) []string {
 	t.Helper()

@@ -18,6 +18,8 @@ const (
 	workQueue = "/queue/bar"
 	attempts  = 3  // then an order is dead
 	prefetch  = 10 // orders at a time
+
+	pause = 5 * time.Second // before an order that could not be settled is given back
 )
 
 // worker works off orders. One that fails is sent again, with the number of its next
@@ -45,7 +47,8 @@ func (w *worker) run(ctx context.Context) error {
 	for order := range orders.C {
 		working.Go(func() error {
 			if err := w.handle(ctx, order); err != nil {
-				log.Print(err) // it was not acknowledged, so the broker delivers it again
+				log.Print(err)
+				w.giveBack(ctx, order)
 			}
 			return nil
 		})
@@ -54,7 +57,7 @@ func (w *worker) run(ctx context.Context) error {
 	return orders.Err()
 }
 
-// handle does one attempt. If it returns an error the order is still the broker's.
+// handle does one attempt. If it returns an error the order is not settled.
 func (w *worker) handle(ctx context.Context, order stomp.Frame) error {
 	if err := waitFor(ctx, order); err != nil {
 		return err
@@ -72,6 +75,25 @@ func (w *worker) handle(ctx context.Context, order stomp.Frame) error {
 	delay := w.delay << (n - 1)
 	w.printf("%s: %v, again in %v\n", order.Body, cause, delay)
 	return w.again(ctx, order, n+1, delay)
+}
+
+// giveBack has the broker deliver an order again that is neither acknowledged nor refused. It
+// does so when the order's session ends, and not before: until then the order keeps its place
+// in the prefetch, and ten of them stop everything. So if the session goes on, because the
+// broker has refused a SEND, it is replaced after a pause. What others have under way comes
+// twice then. (NACK would not do: Classic buries the order, and Artemis drops it.)
+func (w *worker) giveBack(ctx context.Context, order stomp.Frame) {
+	select {
+	case <-time.After(pause):
+	case <-ctx.Done(): // the subscription has ended with it
+		return
+	}
+	if w.client.Status().Epoch != order.Epoch {
+		return
+	}
+	if err := w.client.Reconnect(ctx); err != nil {
+		log.Print(err)
+	}
 }
 
 // again sends an order again, and acknowledges it: in one transaction, where an ACK
@@ -118,7 +140,7 @@ func (w *worker) bury(ctx context.Context, order stomp.Frame) error {
 
 // waitFor waits until an order's next attempt may begin. Most brokers keep it for as
 // long; where one delivers at once, the order waits here, and takes up one of the places
-// that prefetch gives.
+// that prefetch gives. It returns an error when ctx has ended, and the subscription with it.
 func waitFor(ctx context.Context, order stomp.Frame) error {
 	ms, err := strconv.ParseInt(order.Header.Get("not-before"), 10, 64)
 	if err != nil {

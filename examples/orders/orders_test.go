@@ -155,6 +155,27 @@ func TestService_tries_again_what_is_refused(t *testing.T) {
 	})
 }
 
+// Refusal, of what is no order: it may not stay where it is, since each would keep a place of the ten until the session
+// ends, and the orders behind them would never come.
+func TestService_rejects_when_it_may(t *testing.T) {
+	inBubble(t, func(f *fixture) {
+		f.broker.Intercept(func(e stomptest.Event) stomptest.Action {
+			if e.Frame.Command != "SEND" || e.Frame.Get("destination") != rejectedQueue || time.Since(f.start) >= time.Minute {
+				return stomptest.Pass()
+			}
+			return stomptest.ReplyError("access refused", [][2]string{{"receipt-id", e.Frame.Get("receipt")}}, nil, false)
+		})
+		for range 10 {
+			f.broker.Publish(orderQueue, nil, []byte("a cup, please"))
+		}
+		f.order("1")
+		f.settle(time.Minute - time.Nanosecond)
+		f.want("", 0, 0, 11)
+		f.settle(time.Nanosecond)
+		f.want("1", 1, 10, 0)
+	})
+}
+
 // An outage: the broker refuses every connection for a minute. What was ordered meanwhile is shipped after it.
 func TestService_survives_an_outage(t *testing.T) {
 	inBubble(t, func(f *fixture) {

@@ -16,7 +16,7 @@ const (
 	shipmentQueue = "/queue/shipments"
 	rejectedQueue = "/queue/orders.rejected" // what is no order, for somebody to look at
 
-	pause = 5 * time.Second // between two tries to ship an order
+	pause = 5 * time.Second // between two tries to send something of an order's
 )
 
 // Order is what comes, and what is shipped.
@@ -49,7 +49,7 @@ func (s *Service) Run(ctx context.Context, client *stomp.Client) error {
 				return orders.Err()
 			}
 			if err := s.handle(ctx, client, f); err != nil {
-				s.Log.Warn("the broker delivers it again", "order", f.MessageID(), "why", err)
+				s.Log.Warn("the broker delivers it again", "message", f.MessageID(), "why", err)
 			}
 		case <-ctx.Done():
 			grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
@@ -59,8 +59,10 @@ func (s *Service) Run(ctx context.Context, client *stomp.Client) error {
 	}
 }
 
-// handle works off one order, and acknowledges it when nothing is left to be done. If it
-// returns an error the order is still the broker's.
+// handle works off one order, and acknowledges it when nothing is left to be done. It returns
+// an error only when the session of the order is over, or ctx, whose end ends that: the broker
+// delivers it again then, and not before. Until then an order that is neither acknowledged nor
+// refused keeps its place in the prefetch; after ten such nothing would come any more.
 func (s *Service) handle(ctx context.Context, client *stomp.Client, f stomp.Frame) error {
 	order, err := stomp.JSON[Order](f)
 	if err == nil && order.ID == "" {
@@ -68,7 +70,7 @@ func (s *Service) handle(ctx context.Context, client *stomp.Client, f stomp.Fram
 	}
 	if err != nil {
 		s.Log.Warn("rejected", "message", f.MessageID(), "why", err)
-		if err := client.Send(ctx, rejectedQueue, f.Body, stomp.WithRetry(), stomp.WithPersistent()); err != nil {
+		if err := s.send(ctx, client, rejectedQueue, f.Body, f.ContentType()); err != nil {
 			return err
 		}
 		return f.Ack(ctx)
@@ -78,22 +80,29 @@ func (s *Service) handle(ctx context.Context, client *stomp.Client, f stomp.Fram
 	}
 	body, err := json.Marshal(order)
 	if err != nil {
-		return err
+		return err // never, of two strings
 	}
-	for {
-		err := client.Send(ctx, shipmentQueue, body,
-			stomp.WithContentType("application/json"), stomp.WithRetry(), stomp.WithPersistent())
-		if err == nil {
-			break
-		}
-		// The broker has refused it, or ctx has ended. A lost connection is not seen here.
-		s.Log.Warn("not shipped", "order", order.ID, "why", err)
-		select {
-		case <-time.After(pause):
-		case <-ctx.Done():
-			return fmt.Errorf("not shipped: %w", context.Cause(ctx))
-		}
+	if err := s.send(ctx, client, shipmentQueue, body, "application/json"); err != nil {
+		return err
 	}
 	s.Ship(order.ID)
 	return f.Ack(ctx)
+}
+
+// send sends until the broker has confirmed it, with a pause where it refuses, or until ctx
+// or the Client ends. A lost connection is not seen here.
+func (s *Service) send(ctx context.Context, client *stomp.Client, destination string, body []byte, contentType string) error {
+	for {
+		err := client.Send(ctx, destination, body,
+			stomp.WithContentType(contentType), stomp.WithRetry(), stomp.WithPersistent())
+		if err == nil || errors.Is(err, stomp.ErrClosed) {
+			return err
+		}
+		s.Log.Warn("not sent", "to", destination, "why", err)
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return fmt.Errorf("not sent: %w", context.Cause(ctx))
+		}
+	}
 }

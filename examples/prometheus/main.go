@@ -150,7 +150,8 @@ func work(ctx context.Context, client *stomp.Client, telemetry *stompotel.Teleme
 		if err := telemetry.Process(ctx, order, func(context.Context) error { return makeOrder(order) }); err != nil {
 			settle = telemetry.Nack // RabbitMQ and the embedded broker deliver it again
 		}
-		if err := settle(ctx, order); err != nil && !errors.Is(err, stomp.ErrStale) { // else the broker delivers it again
+		// ErrStale: its session is over, so the broker delivers it again.
+		if err := settle(ctx, order); err != nil && !errors.Is(err, stomp.ErrStale) {
 			return unlessEnded(ctx, err)
 		}
 	}

@@ -97,7 +97,7 @@ func run(ctx context.Context, out io.Writer, cfg config, url string, opts ...sto
 	group.Go(func() error {
 		for job := range jobs.C {
 			if err := work(working, out, job, cfg.job); err != nil {
-				log.Printf("%s: %v", job.Body, err) // the broker delivers it again
+				log.Printf("%s: %v", job.Body, err) // its session is over, or about to be: then the broker delivers it again
 			}
 		}
 		return jobs.Err() // nil after Drain
@@ -119,7 +119,8 @@ func run(ctx context.Context, out io.Writer, cfg config, url string, opts ...sto
 }
 
 // work does a job, and acknowledges it. A job that it does not acknowledge is delivered
-// again, maybe to another worker: jobs have to bear that.
+// again, maybe to another worker, when the session has ended: jobs have to bear that. One
+// that fails has to be done again here, or refused: Drain waits for each until it is settled.
 func work(ctx context.Context, out io.Writer, job stomp.Frame, takes time.Duration) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)

@@ -80,7 +80,7 @@ func run(ctx context.Context, out io.Writer, url string, opts ...stomp.ConnectOp
 			fmt.Fprintf(out, "%s: done\n", job.Body)
 		}
 		if err := settle(context.WithoutCancel(ctx)); err != nil {
-			fmt.Fprintln(out, err) // the broker delivers it again
+			fmt.Fprintln(out, err) // its session is over, so the broker delivers it again
 		}
 	}
 	return errors.Join(jobs.Err(), <-drained)

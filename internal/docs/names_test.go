@@ -14,8 +14,9 @@ const module = "github.com/webstomp/webstomp/"
 // option is an option's name, wherever it stands.
 var option = regexp.MustCompile(`\bWith[A-Z]\w+`)
 
-// foreign are names of others that look like ours.
-var foreign = []string{"WithStats", "WithoutCancel", "WithTimeout", "stomp.Dial", "sub.Read", "sub.Active"}
+// foreign are names of others that look like ours, and stompotel's: a module of its own, which is not imported here.
+var foreign = []string{"WithStats", "WithoutCancel", "WithTimeout", "stomp.Dial", "sub.Read", "sub.Active",
+	"WithDestinationTemplate", "WithDestinationLimit"}
 
 // member is a name of ours behind the package or the variable that the pages use for a type.
 var member = regexp.MustCompile(`\b(stomp|stomptest|client|sub|tx|frame)\.([A-Z]\w+)`)

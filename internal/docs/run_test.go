@@ -114,8 +114,8 @@ func TestReadme_installs_and_runs(t *testing.T) {
 			steps[c.line] = func() { run(t, service, c.text) }
 		}
 	}
-	if len(steps) != 4 {
-		t.Errorf("%d steps were found, want three commands and a program", len(steps))
+	if len(steps) != 5 {
+		t.Errorf("%d steps were found, want four commands and a program", len(steps))
 	}
 	for _, line := range slices.Sorted(maps.Keys(steps)) {
 		steps[line]()

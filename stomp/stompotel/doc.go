@@ -21,6 +21,11 @@
 //		telemetry.Ack(ctx, m) // a span as well; m.Ack makes none
 //	}
 //
+// While nothing is published, it takes two replacements in the go.mod of a service beside a checkout:
+//
+//	go mod edit -replace github.com/webstomp/webstomp=../webstomp
+//	go mod edit -replace github.com/webstomp/webstomp/stomp/stompotel=../webstomp/stomp/stompotel
+//
 // The context travels only when there is a propagator: WithPropagator(propagation.TraceContext{}), or once in a program
 // otel.SetTextMapPropagator.
 //

@@ -14,7 +14,8 @@ import (
 )
 
 // Observe reports what [stomp.Client.Stats], Status and Subscriptions say of the Client, at each collection of
-// metrics, and tells spans and all other metrics where the Client is connected to. It starts no goroutine.
+// metrics, and tells spans and all other metrics where the Client is connected to. It starts no goroutine. There are no
+// such metrics before Connect has returned, so none while stomp.WithInitialRetry waits for the broker.
 //
 // stop ends that; call it when the Client has ended. Until then the Client is kept in memory and its last figures are
 // reported, with stomp.client.connected at 0. A Telemetry observes one Client at a time: another one before stop is an

@@ -37,6 +37,7 @@ type Broker struct {
 	closed     bool
 	conns      map[uint64]*conn
 	queues     map[string]*queue
+	refused    map[string]bool // destinations of Refuse
 	gone       map[string]bool // queues that Cancel has deleted, and nobody has made anew; see declare
 	topics     map[string]*topic
 	accepted   uint64 // connections so far
@@ -52,7 +53,7 @@ func NewBroker(opts ...Option) *Broker {
 	b := &Broker{
 		cfg: cfg, act: cfg.profile.behaviour(), log: cfg.log,
 		stop: make(chan struct{}), stopped: make(chan struct{}),
-		conns: make(map[uint64]*conn), queues: make(map[string]*queue), gone: make(map[string]bool), topics: make(map[string]*topic),
+		conns: make(map[uint64]*conn), queues: make(map[string]*queue), gone: make(map[string]bool), refused: make(map[string]bool), topics: make(map[string]*topic),
 	}
 	if b.act.maxBody > 0 {
 		b.cfg.limits.Body = min(b.cfg.limits.Body, b.act.maxBody)

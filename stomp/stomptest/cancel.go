@@ -4,8 +4,9 @@ import "strings"
 
 // Cancel deletes a queue or topic under its subscriptions, with all that waits in it or is not acked. What they hear
 // of it is the profile's affair:
-//   - Generic and RabbitMQ end each with an ERROR that names it, "Server cancelled subscription"; Generic closes the
-//     connection behind it. In RabbitMQ's, whoever names the queue next makes it anew, but not a connection that had
+//   - Generic and RabbitMQ end each with an ERROR that names it, "Server cancelled subscription". Generic closes the
+//     connection behind it, so that a stomp.Client takes it for a lost session and subscribes anew: to see a
+//     subscription end, use RabbitMQ4. In RabbitMQ's, whoever names the queue next makes it anew, but not a connection that had
 //     named it before: a SUBSCRIBE to it there is the end of that connection, and a SEND goes nowhere.
 //   - Artemis ends each with an ERROR that names nobody and has no message, and closes a connection of STOMP 1.2
 //     behind it.

@@ -21,13 +21,15 @@
 // durable:true and auto-delete:false (Generic and RabbitMQ; the id or x-queue-name names it), or a client-id and
 // activemq.subscriptionName, durable-subscription-name or durable-subscriber-name (Generic, ActiveMQ, OpenMQ). The
 // UNSUBSCRIBE with the same entries ends it. x-queue-type:stream makes a queue a stream (Generic and RabbitMQ), which
-// keeps what was read: x-stream-offset says where a reader begins. Time to live, dead letters and scheduled delivery
-// are not imitated.
+// keeps what was read: x-stream-offset says where a reader begins.
+//
+// Time to live, dead letters and scheduled delivery are not imitated: a retry queue with x-message-ttl keeps its
+// messages. A test moves them itself with Publish, say from an interceptor and time.AfterFunc.
 //
 // # Faults
 //
 // A test can make the broker misbehave at any time: Cut, CloseConnections, Silence, Delay, RefuseHandshakes, SendRaw,
-// SendFrame, Cancel; Intercept decides about each frame in either direction. WithProfile makes it behave as RabbitMQ,
+// SendFrame, Cancel, Refuse; Intercept decides about each frame in either direction. WithProfile makes it behave as RabbitMQ,
 // ActiveMQ Classic, ActiveMQ Artemis, Spring or OpenMQ does where they part from the specification or from each
 // other.
 //

@@ -40,7 +40,7 @@ func Replace(f Frame) Action { return Action{kind: actReplace, frame: f} }
 // ReplyError sends ERROR in the frame's place: one from the client has no effect, one of the broker's is not sent. A
 // message of "" leaves that entry out. header may hold more (receipt-id, subscription…); with a body content-type and
 // content-length are written anyway. With closeAfter the connection is closed behind it with code 1002, without it
-// stays open and usable.
+// stays open and usable. That is the form of this call, whatever the profile: Refuse has the profile's own.
 func ReplyError(message string, header [][2]string, body []byte, closeAfter bool) Action {
 	return Action{kind: actError, frame: errorFrame(message, header, string(body)), close: closeAfter}
 }

@@ -147,7 +147,7 @@ func WithLimits(l Limits) Option {
 }
 
 // WithPrefetch bounds the messages that a subscription in a client ack mode may hold without having acked them; 0,
-// the default, is no bound. A prefetch-count header on SUBSCRIBE overrides it.
+// the default, is no bound. A prefetch-count header on SUBSCRIBE overrides it; there 0 is no bound as well.
 func WithPrefetch(n int) Option { return option(func(c *config) { c.prefetch = n }) }
 
 // WithLogger makes the broker tell what it does: connections and refusals. The default is to say nothing.

@@ -22,6 +22,7 @@ func rabbitMQ() behaviour {
 	}
 	a.reactions[hard] = reaction{muteOnWeb: true, closing: died}
 	a.reactions[badAck] = reaction{muteOnWeb: true, closing: died}
+	a.reactions[denied] = reaction{muteOnWeb: true, closing: died}
 	a.reactions[silent] = reaction{mute: true, closing: died}
 	a.reactions[tooBig] = reaction{mute: true, closing: died}
 	a.reactions[again] = reaction{mute: true, closing: closing{code: 1011}}

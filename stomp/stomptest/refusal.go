@@ -14,7 +14,8 @@ const (
 	badLogin   class = iota // CONNECT: login, passcode, virtual host
 	badVersion              // CONNECT: no version in common
 	soft                    // an ordinary frame that asks for something wrong
-	hard                    // a duplicate subscription id
+	hard                    // a duplicate subscription id, a SUBSCRIBE to what is refused
+	denied                  // a SEND to what is refused, which RabbitMQ notices later than a SUBSCRIBE
 	badAck                  // an ack of something that was not delivered here
 	again                   // a second CONNECT
 	framing                 // what came is not STOMP

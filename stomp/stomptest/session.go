@@ -60,6 +60,9 @@ func (s *session) send(f *wire.Frame) *refusal {
 	if r := s.checkSend(destination); r != nil {
 		return r
 	}
+	if r := s.b.permitLocked(destination, denied); r != nil {
+		return r
+	}
 	tx, r := s.transactionOf(f)
 	if r != nil {
 		return r

@@ -59,6 +59,9 @@ func (s *session) subscribe(f *wire.Frame) *refusal {
 	if len(s.subs[id]) > 0 && !act.takesDuplicates {
 		return refuse(hard, "Duplicate subscription identifier", "%q is the id of a subscription of this session already", id)
 	}
+	if r := s.b.permitLocked(destination, hard); r != nil {
+		return r
+	}
 	if r := s.attach(sub, destination, f.Header); r != nil {
 		return r
 	}

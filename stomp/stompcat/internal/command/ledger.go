@@ -130,7 +130,7 @@ func waitFor(ctx context.Context, r *stomp.Receipt, limit time.Duration) error {
 		return r.Err()
 	default:
 	}
-	bounded, cancel := context.WithTimeout(ctx, limit)
+	bounded, cancel := within(ctx, limit)
 	defer cancel()
 	return r.Wait(bounded)
 }

@@ -82,7 +82,7 @@ func (b *load) connect(ctx context.Context, dial func() (*stomp.Client, error)) 
 
 // awaitSubscription waits until the broker has the subscription.
 func (b *load) awaitSubscription(ctx context.Context, sub *stomp.Subscription[stomp.Frame]) error {
-	bounded, cancel := context.WithTimeout(ctx, b.o.timeout)
+	bounded, cancel := within(ctx, b.o.timeout)
 	defer cancel()
 	return sub.Confirmed(bounded)
 }

@@ -287,6 +287,6 @@ func TestReq(t *testing.T) {
 	}
 	client.Close()
 	<-answered
-	outside{}.run(t, "req", b.URL(), "/queue/nobody", "hello", "--timeout", "20ms").want(t, statusTimeout, "", "stompcat: request /queue/nobody: waiting for the reply")
+	outside{}.run(t, "req", b.URL(), "/queue/nobody", "hello", "--timeout", "20ms").want(t, statusTimeout, "", "stompcat: request /queue/nobody: waiting for the reply: nothing within --timeout 20ms (the request may have been handled)\n")
 	outside{}.run(t, "req", b.URL(), "/queue/a", "one", "two").want(t, statusUsage, "", "a request has one body")
 }

@@ -66,7 +66,7 @@ func (a *app) req(ctx context.Context, o reqFlags, args []string) error {
 	}
 	defer client.Close()
 	p := publisher{client: client, text: text, binary: binary, timeout: grace}
-	bounded, cancel := context.WithTimeout(ctx, o.timeout)
+	bounded, cancel := within(ctx, o.timeout)
 	defer cancel()
 	reply, err := client.Request(bounded, destination, body, p.options(body)...)
 	if err = asUsage(err); err == nil {

@@ -3,6 +3,8 @@ package command
 import (
 	"context"
 	"errors"
+	"fmt"
+	"time"
 
 	"github.com/webstomp/webstomp/stomp"
 )
@@ -29,6 +31,7 @@ const statusHelp = `Exit status:
   4        the server rejects the credentials, the virtual host or the client:
            401, 403, or an ERROR in answer to CONNECT
   5        --timeout is over: no reply, no receipt, or fewer messages than --count
+           (a sub without --count ends with 0 then)
   6        the broker answered SUBSCRIBE or SEND with an ERROR
   7        the connection was lost, and not restored; for pub: whether the broker
            has the messages is unknown
@@ -69,6 +72,11 @@ type timeoutError struct{ text string }
 
 func (e *timeoutError) Error() string        { return e.text }
 func (e *timeoutError) Is(target error) bool { return target == context.DeadlineExceeded }
+
+// within bounds a wait by --timeout. The error of what does not end within it says so.
+func within(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, timeout, &timeoutError{fmt.Sprintf("nothing within --timeout %v", timeout)})
+}
 
 func isQuiet(err error) bool {
 	var quiet *quietError
