@@ -132,7 +132,8 @@ func (g *Group) join(sub *subscription) error {
 // Failed returns a channel of the members that have failed alone, each once its last frame was taken from C: the
 // broker has refused or cancelled it, or it has ended with its session ([WithoutResubscribe]). [Member.Err] tells
 // why. They are kept until they are read, but when the Client has ended no more than 8 of them. It is closed after C,
-// and a select may see that first: look whether a receive has a Member.
+// and a select may see that first: look whether a receive has a Member. On RabbitMQ a refusal ends the session for all
+// members, once or twice, before it is known which one it was about.
 func (g *Group) Failed() <-chan *Member { return g.failed.C() }
 
 // Err returns why the Group ended: nil while it is open, and if its user ended it or the Client. Where the Client has
