@@ -64,8 +64,8 @@ type Client struct {
 // them, and an attempt takes at most 15 s, as it does with [WithInitialRetry].
 //
 // Connect fails when its endpoint does, or each of WithFailover's, unless WithInitialRetry is used. A failure is a
-// [*ConnectError] that wraps its cause, and leaves nothing open. An invalid option is none: its error has no type, only
-// a text that names the option, and comes before anything is dialled. See [Client] for functions that ignore ctx.
+// [*ConnectError] that wraps its cause, and leaves nothing open. An invalid option is not one: its error has no
+// type to ask for, names the option, and comes before anything is dialled. See [Client] for functions that ignore ctx.
 func Connect(ctx context.Context, url string, opts ...ConnectOption) (*Client, error) {
 	cfg, err := newConnectConfig(url, opts)
 	if err != nil {

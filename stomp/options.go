@@ -55,8 +55,8 @@ func (e entry) applyFrame(c *frameConfig)         { c.header = append(c.header, 
 //
 // The names that the library writes itself are refused, in every frame, with an error that says what to use instead:
 // destination, content-type, content-length, reply-to, receipt, receipt-id, transaction, id, ack, selector,
-// subscription, message-id, accept-version, heart-beat, host, login and passcode. So is an empty name, and an
-// x-stream-offset that is a bare number ([WithSubscribeHeaderFunc]).
+// subscription, message-id, accept-version, heart-beat, host, login and passcode. So is an empty name,
+// and on SUBSCRIBE an x-stream-offset that is a bare number ([WithSubscribeHeaderFunc]).
 func WithHeader(name, value string) HeaderOption { return entry{name, value} }
 
 type withoutWaiting struct{}

@@ -6,8 +6,8 @@ import "strings"
 // of it is the profile's affair:
 //   - Generic and RabbitMQ end each with an ERROR that names it, "Server cancelled subscription". Generic closes the
 //     connection behind it, so that a stomp.Client takes it for a lost session and subscribes anew: to see a
-//     subscription end, use RabbitMQ4. In RabbitMQ's, whoever names the queue next makes it anew, but not a connection that had
-//     named it before: a SUBSCRIBE to it there is the end of that connection, and a SEND goes nowhere.
+//     subscription end, use RabbitMQ4. In RabbitMQ's, whoever names the queue next makes it anew, but not a connection
+//     that had named it before: a SUBSCRIBE to it there is the end of that connection, and a SEND goes nowhere.
 //   - Artemis ends each with an ERROR that names nobody and has no message, and closes a connection of STOMP 1.2
 //     behind it.
 //   - Classic makes the queue anew for its subscriptions, and Spring has no queues that could be deleted: nothing is
