@@ -35,6 +35,7 @@ type conn struct {
 
 	connected atomic.Bool // CONNECTED was sent, or is about to be
 	born      time.Time
+	freed     atomic.Int64 // when busy ended last, in nanoseconds since born
 	lastSTOMP atomic.Int64 // when STOMP's own bytes last came, in nanoseconds since born
 
 	// owned by the reader
@@ -141,7 +142,10 @@ func (c *conn) readLoop() error {
 // frame asks the interceptor about a frame and lets it take effect.
 func (c *conn) frame(f *wire.Frame) (stop bool) {
 	c.busy.Store(true)
-	defer c.busy.Store(false)
+	defer func() {
+		c.freed.Store(int64(time.Since(c.born))) // before busy: whoever looks in between sees one of them
+		c.busy.Store(false)
+	}()
 	c.b.record.add(Event{Connection: c.num, Direction: In, Frame: Frame(*f)})
 	act := c.intercept(In, func() Frame { return Frame(*f) })
 	switch act.kind {

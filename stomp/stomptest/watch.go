@@ -33,8 +33,10 @@ func (c *conn) lastHeard() time.Time {
 	if c.b.act.pingsDoNotCount {
 		last = c.born.Add(time.Duration(c.lastSTOMP.Load()))
 	}
-	if at := c.fault.opened(); at.After(last) {
-		last = at
+	for _, at := range []time.Time{c.fault.opened(), c.born.Add(time.Duration(c.freed.Load()))} {
+		if at.After(last) {
+			last = at
+		}
 	}
 	if last.Before(c.born) {
 		last = c.born
