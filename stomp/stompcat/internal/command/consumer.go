@@ -21,8 +21,9 @@ type consumer struct {
 	endGroup func()               // at once: what waits is dropped
 	out      *printer
 	acks     bool
-	limit    int // 0: none
-	open     int // members that have not failed
+	asked    bool // by --ack, not by default
+	limit    int  // 0: none
+	open     int  // members that have not failed
 
 	written   int           // messages, into the buffer at least
 	unsettled int           // of these, since the last flush
@@ -175,8 +176,13 @@ func (c *consumer) settle() error {
 	bounded, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
 	for _, f := range c.unacked {
-		// Of an earlier session the broker sends it again; and what goes out after the end of the Client, too.
-		if err := f.Ack(bounded); err != nil && !errors.Is(err, stomp.ErrStale) && !errors.Is(err, stomp.ErrClosed) {
+		err := f.Ack(bounded)
+		switch {
+		case err == nil, errors.Is(err, stomp.ErrStale), errors.Is(err, stomp.ErrClosed):
+			// Of an earlier session the broker sends it again; and what goes out after the end of the Client, too.
+		case errors.Is(err, stomp.ErrNotAckable) && !c.asked:
+			// Spring's simple broker wants no acknowledgements, and keeps nothing.
+		default:
 			c.app.tell("%s", inFlags(err.Error()))
 		}
 	}

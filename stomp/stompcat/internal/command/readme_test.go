@@ -19,7 +19,7 @@ func TestExamples_parse(t *testing.T) {
 		text += outside{}.run(t, name, "--help").out
 	}
 	text = strings.ReplaceAll(text, "\\\n", " ")
-	text = regexp.MustCompile(`'[^']*'`).ReplaceAllString(text, "quoted")
+	text = regexp.MustCompile(`'[^'\n]*'`).ReplaceAllString(text, "quoted")
 	command := regexp.MustCompile(`(?m)^ *(?:\$ )?(?:[a-z0-9 ./-]+ \| )?stompcat ((?:sub|pub|req|ping|doctor|bench) [^|#\n]*)`)
 	for _, match := range command.FindAllStringSubmatch(text, -1) {
 		if strings.Contains(match[1], "[") || strings.Contains(match[1], "...") { // a synopsis

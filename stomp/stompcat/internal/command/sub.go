@@ -134,7 +134,7 @@ func (a *app) sub(ctx context.Context, o subFlags, args []string) error {
 	}
 	c := consumer{
 		app: a, client: client, group: group, messages: group.C, failed: group.Failed(), endGroup: end,
-		out: out, acks: ack != stomp.AckAuto, limit: o.count, open: len(destinations),
+		out: out, acks: ack != stomp.AckAuto, asked: o.ack != "", limit: o.count, open: len(destinations),
 	}
 	return c.run(ctx, o.timeout)
 }

@@ -123,6 +123,21 @@ func TestSub_count_leaves_the_rest(t *testing.T) {
 	}
 }
 
+// Spring's simple broker sends a message to those who are there, and wants no acknowledgement. Whoever asks for the mode
+// is told.
+func TestSub_count_where_nothing_is_acknowledged(t *testing.T) {
+	for flag, told := range map[string]bool{"--count=1": false, "--ack=client-individual": true} {
+		synctest.Test(t, func(t *testing.T) {
+			b := newBroker(t, stomptest.WithPipe(), stomptest.WithProfile(stomptest.Spring))
+			time.AfterFunc(time.Second, func() { b.Publish("/topic/a", nil, []byte("one")) })
+			got := piped(b).run(t, "sub", b.URL(), "/topic/a", "--count=1", flag)
+			if got.status != 0 || got.out != "one\n" || (got.err != "") != told {
+				t.Errorf("%s: %+v", flag, got)
+			}
+		})
+	}
+}
+
 // On RabbitMQ what is beyond the count is not even sent.
 func TestSub_count_bounds_the_prefetch_on_RabbitMQ(t *testing.T) {
 	b := newBroker(t, stomptest.WithProfile(stomptest.RabbitMQ4))
