@@ -4,7 +4,6 @@
 package webstomp_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -295,7 +294,7 @@ func TestSubscription_promise4_why_it_closed(t *testing.T) {
 // Promise 4: a closed Client leaves no goroutine behind, whatever was going on.
 func TestClient_promise4_closed_leaves_no_goroutine(t *testing.T) {
 	bubble(t, "Close", func(t *testing.T, b *stomptest.Broker) {
-		before := goroutines()
+		before := rig.Goroutines()
 		c := rig.Connect(t, b, stomp.WithPing(time.Second))
 		c.Watch(t.Context())
 		c.Unmatched(t.Context())
@@ -314,18 +313,10 @@ func TestClient_promise4_closed_leaves_no_goroutine(t *testing.T) {
 		rig.OK(t, c.Close())
 		<-r.Done()
 		synctest.Wait() // the broker's own
-		if now := goroutines(); now > before {
+		if now := rig.Goroutines(); now > before {
 			t.Errorf("%d goroutines before, %d after", before, now)
 		}
 	})
-}
-
-// goroutines counts those that run or wait. runtime.NumGoroutine counts as well
-// one that is being cleared away, for which synctest.Wait does not wait.
-func goroutines() int {
-	stacks := make([]byte, 1<<20)
-	stacks = stacks[:runtime.Stack(stacks, true)]
-	return bytes.Count(stacks, []byte("\n\ngoroutine "))
 }
 
 // Promise 5: a subscription that the broker refuses ends with the broker's words, and the others go on.
