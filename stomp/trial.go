@@ -105,9 +105,10 @@ func (v *supervisor) tryLater(s *session) {
 
 // askFirst asks for a subscription that no server has accepted yet on a connection of its own, where its refusal
 // would end the session, and takes the refusal. It returns false where x has to be tried on the session: it is
-// something else, there is nothing against it, or it could not be asked.
+// something else, there is nothing against it, it could not be asked, or what is in its queue would be lost when the
+// connection that asks is the first to leave it.
 func (v *supervisor) askFirst(s *session, x suspect) (refused bool) {
-	if !x.isUntested() || !s.server.endsOverSubscribe || x.sub.isExclusive() || v.client.hasClientID() {
+	if !x.isUntested() || !s.server.endsOverSubscribe || x.sub.isExclusive() || x.sub.endsUnused() || v.client.hasClientID() {
 		return false
 	}
 	sc := scouting{sub: x.sub, session: s}

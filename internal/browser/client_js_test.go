@@ -146,7 +146,7 @@ func TestBrowser_last_words(t *testing.T) {
 	for client.Stats().Stalls == 0 && ctx.Err() == nil {
 		time.Sleep(10 * time.Millisecond)
 	}
-	time.Sleep(200 * time.Millisecond) // for the close
+	awaitCode(t, ctx, "error", "1002") // the close has come as well
 	for i := range 20 {
 		rig.Body(t, messages, fmt.Sprint(i))
 	}
@@ -243,24 +243,26 @@ func TestBrowser_ctx_ends_while_it_connects(t *testing.T) {
 	}
 }
 
+// awaitCode asks the stage, within ctx, until a close frame with that code has come to the server of that name.
+func awaitCode(t *testing.T, ctx context.Context, name, want string) {
+	t.Helper()
+	for tell(t, "/code?"+name) != want {
+		if ctx.Err() != nil {
+			t.Fatalf("%s: the server saw code %s, not %s", name, tell(t, "/code?"+name), want)
+		}
+		time.Sleep(10 * time.Millisecond) // between two questions
+	}
+}
+
 // The server sees the close that a browser can send.
 func TestBrowser_close_codes(t *testing.T) {
 	ctx := rig.Within(t, 20*time.Second)
-	awaitCode := func(name, want string) {
-		t.Helper()
-		for tell(t, "/code?"+name) != want {
-			if ctx.Err() != nil {
-				t.Fatalf("%s: the server saw code %s, not %s", name, tell(t, "/code?"+name), want)
-			}
-			time.Sleep(10 * time.Millisecond)
-		}
-	}
 	client := rig.Connect(t, stage(t, "/junk"))
 	<-client.Done()
 	rig.ErrorAs[stomp.ProtocolError](t, client.Err())
-	awaitCode("junk", "4002")
+	awaitCode(t, ctx, "junk", "4002")
 	rig.OK(t, rig.Connect(t, stage(t, "/quiet")).Close())
-	awaitCode("quiet", "1005") // cut, which a browser makes a close without a code
+	awaitCode(t, ctx, "quiet", "1005") // cut, which a browser makes a close without a code
 }
 
 // Chromium sends WebSocket frames above the 64 KiB that Artemis takes, where its messages are longer than that.

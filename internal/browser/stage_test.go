@@ -24,11 +24,11 @@ import (
 //	/error        messages, ERROR, and a close  /mute    accepts, and never sends anything
 //	/junk         sends what is no frame        /refuse  503
 //	/deaf         reads CONNECT, and no more    /none    chooses no subprotocol
-//	/quiet        CONNECTED, and no more        /code    ?junk and ?quiet: the close code that came there last
+//	/quiet        CONNECTED, and no more        /code    ?error, ?junk and ?quiet: the close code that came there last
 type stage struct {
 	*httptest.Server
 	broker *stomptest.Broker
-	codes  sync.Map // of the names junk and quiet
+	codes  sync.Map // of the names error, junk and quiet
 }
 
 func newStage(t *testing.T) *stage {
@@ -71,7 +71,9 @@ func newStage(t *testing.T) *stage {
 			_ = c.Write(ctx, websocket.MessageText, fmt.Appendf(nil, "MESSAGE\nsubscription:s\nmessage-id:%d\ndestination:/a\n\n%d\x00", i, i))
 		}
 		_ = c.Write(ctx, websocket.MessageText, []byte("ERROR\nmessage:last words\n\n\x00"))
-		_ = c.Close(1002, "gone")
+		if c.Close(1002, "gone") == nil {
+			s.codes.Store("error", 1002) // the other side has answered with it
+		}
 	}))
 	mux.HandleFunc("/junk", s.socket(true, func(ctx context.Context, c *websocket.Conn) {
 		connected(ctx, c)
