@@ -68,6 +68,7 @@ type suspicion struct {
 	trying    bool      // that is under way
 	triedAt   time.Time // when the last trial began
 	passed    int       // trials that the server has not answered
+	unclear   int       // trials that took longer, or whose end may have been about something else
 	notBefore time.Time // it is not tried before that
 	header    Header    // of the SUBSCRIBE that is about to be tried
 }
@@ -76,7 +77,14 @@ const (
 	// shortestPause is the time after a trial that has cost a session, before any other trial.
 	shortestPause = 2 * time.Second
 	longestPause  = 30 * time.Second
+
+	shortestTrial = time.Second // see trialTime
+	longestTrial  = 8 * time.Second
 )
+
+// trialTime is how long a trial of something keeps everybody else waiting, after as many that were unclear: a server
+// that is slow to refuse gets longer.
+func trialTime(unclear int) time.Duration { return min(shortestTrial<<min(unclear, 8), longestTrial) }
 
 // trialPause is how long a frame waits after its n-th trial that has cost a session.
 func trialPause(n int) time.Duration {

@@ -25,9 +25,6 @@ func (s *session) resend(frames []carried) (left []carried) {
 			}
 			continue
 		case errors.Is(err, errSessionOver):
-			for j := range frames[i:] {
-				frames[i+j].begun = false // here
-			}
 			return frames[i:]
 		}
 		s.env.log.Error("stomp: a frame cannot be sent in the version of the new session", "error", err)

@@ -82,7 +82,7 @@ type carried struct {
 	typ     ws.MessageType
 	version Version // that it is encoded in
 	order   uint64  // among the frames of its session
-	begun   bool    // it was written at least once, and is sent again
+	begun   bool    // its writing had begun on the session that has ended
 	ticket  *outbox.Ticket
 	receipt *pendingReceipt // nil: none, or no longer waited for
 }
@@ -404,6 +404,19 @@ func (t *receipts) outstanding(sent bool) *pendingReceipt {
 	}
 	for _, p := range t.pending {
 		if p.asked && (!sent || p.ticket.IsEntered()) {
+			return p
+		}
+	}
+	return nil
+}
+
+// unansweredSend returns the entry of a SEND WithRetry that this session was given, and whose RECEIPT can be expected
+// to come; nil when there is none. The caller owns what is suspected.
+func (t *receipts) unansweredSend() *pendingReceipt {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, p := range t.pending {
+		if p.resend != nil && !p.held && p.ticket.IsEntered() && (p.suspicion == nil || p.suspicion.passed == 0) {
 			return p
 		}
 	}

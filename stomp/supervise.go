@@ -55,6 +55,9 @@ func (v *supervisor) run(s *session) {
 func (v *supervisor) reconnectOrEnd(s *session, began time.Time) {
 	c := v.client
 	left, err := s.join()
+	for i := range v.carried {
+		v.carried[i].begun = false // it was not sent on s
+	}
 	v.carried = append(left, v.carried...)
 	provoked := v.accuse(s, err)
 	v.retire(s, err)

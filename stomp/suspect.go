@@ -20,12 +20,14 @@ import (
 //     session is of one frame, each one after that of twice as many, until one costs the session.
 //   - A frame that was alone when the session ended waits before its next trial, longer each time, and so does
 //     everything else that is held back, for a shorter time.
+//   - Where the server had yet to answer something else as well, that may have been the reason as much as the trial:
+//     all of it is charged, and the next trial takes twice the time.
 //   - When that has lasted (belief.go), the frame's call gets what the server said.
 //   - Where a session that is active could be lost over a SUBSCRIBE that was never accepted, it is asked for on a
 //     connection of its own instead (askFirst, scout.go).
 //
-// Two kinds are not found out: a frame that the server confirms first, and one that is refused after more than 15 s
-// by a server that confirms none.
+// Not found out are a frame that the server confirms first, and one that it takes longer to refuse than longestTrial
+// where others always wait for an answer as well, or where it confirms none.
 
 // suspect is a frame under suspicion: the SUBSCRIBE of sub, or else send.
 type suspect struct {
@@ -40,22 +42,25 @@ type sessionEnd struct {
 	silent bool  // it said nothing, which is all that RabbitMQ does on a stream when a frame is too large
 	lone   bool  // only one frame can be meant
 	clean  bool  // and nothing else was sent meanwhile
+	others bool  // beside the one on trial, others can be meant
 }
 
 // accuse is called when a session has ended, and its frames for the next one are in v.carried. It charges those that
 // may be the reason, ends those of which that is believed, and leaves in v.carried what goes out with everything
 // else. It reports whether the session ended over the trial of something that had worked before.
 func (v *supervisor) accuse(s *session, err error) (provoked bool) {
-	list := v.unanswered(s)
+	list, others := v.unanswered(s)
 	end := s.accusation(err)
 	if named, words := namedBy(list); named != nil {
-		list, end = []suspect{*named}, sessionEnd{words: words, lone: true, clean: true}
+		list, others, end = []suspect{*named}, nil, sessionEnd{words: words, lone: true, clean: true}
 		v.pristine = true
 	}
 	if end.words != nil && !v.client.cfg.once && v.client.ending() == nil {
 		if !end.lone && len(list) == 1 {
 			nothingSince := s.out.Last() == v.trialLast
 			switch x := list[0]; {
+			case len(others) > 0:
+				end.others = true
 			case x.trying && v.exclusive:
 				end.lone, end.clean = nothingSince, nothingSince
 			case x.trying: // the server takes its time
@@ -64,7 +69,7 @@ func (v *supervisor) accuse(s *session, err error) (provoked bool) {
 				end.lone = nothingSince
 			}
 		}
-		provoked = v.charge(list, end)
+		provoked = v.charge(append(list, others...), end)
 	}
 	v.endTrial(true)
 	v.holdSends()
@@ -98,9 +103,10 @@ func (e *CloseError) mayRefuse() bool {
 	return true
 }
 
-// unanswered returns the frames that may be why s has ended: during a trial those that were tried, otherwise all that
-// will be sent again. A subscription whose SUBSCRIBE was answered is cleared.
-func (v *supervisor) unanswered(s *session) (list []suspect) {
+// unanswered returns the frames that may be why s has ended: during a trial those that were tried, and the others
+// whose answer had yet to come, otherwise all that will be sent again. A subscription whose SUBSCRIBE was answered is
+// cleared.
+func (v *supervisor) unanswered(s *session) (list, others []suspect) {
 	trial := false
 	for _, sub := range v.client.openSubscriptions() {
 		switch {
@@ -125,10 +131,31 @@ func (v *supervisor) unanswered(s *session) (list []suspect) {
 		list = append(list, suspect{suspicion: f.receipt.suspicion, send: f})
 		trial = trial || f.receipt.suspicion.trying
 	}
-	if trial {
-		list = slices.DeleteFunc(list, func(x suspect) bool { return !x.trying })
+	if !trial {
+		return list, nil
 	}
-	return list
+	for _, x := range list {
+		if !x.trying && v.isExpected(x, v.trial[0].triedAt) {
+			others = append(others, x)
+		}
+	}
+	return slices.DeleteFunc(list, func(x suspect) bool { return !x.trying }), others
+}
+
+// lateAnswer is for how long the answer to a SUBSCRIBE is expected: a relay answers some and others never.
+const lateAnswer = 2 * longestTrial
+
+// isExpected reports whether an answer to x, which is not on trial, was still expected at that time: not to what was
+// tried before and got none, as a SEND that RabbitMQ has rejected.
+func (v *supervisor) isExpected(x suspect, at time.Time) bool {
+	switch {
+	case x.suspicion != nil && x.passed > 0:
+		return false
+	case x.sub == nil:
+		return true
+	}
+	r := x.sub.current()
+	return v.client.receipts.areAnsweredTo(subscribes) && r != nil && at.Sub(r.made) < lateAnswer
 }
 
 // namedBy returns the SUBSCRIBE in list that an ERROR has named right before the session ended.
@@ -158,6 +185,9 @@ func (v *supervisor) charge(list []suspect, end sessionEnd) (provoked bool) {
 		if end.lone && (end.clean || !end.silent) {
 			x.lone.times++
 			x.notBefore = now.Add(trialPause(x.lone.times))
+		}
+		if end.others && x.trying && v.exclusive { // else passUnanswered has counted it
+			x.unclear++
 		}
 		wasHeld := x.held
 		if end.silent {

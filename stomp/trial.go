@@ -11,9 +11,6 @@ import (
 // The trials of what is held back; see suspect.go. They run in a loop of the session, which first restores it.
 
 const (
-	// trialTime is how long trials may keep senders waiting, after quietTime.
-	trialTime = time.Second
-
 	// quietTime is how long nothing else is sent before a trial, so that the server's answer to something else is not
 	// taken for its answer to what is tried.
 	quietTime = 250 * time.Millisecond
@@ -61,8 +58,11 @@ func (v *supervisor) settles(s *session, until time.Time) (all, ok bool) {
 }
 
 // tryUntil tries these, and then what else is due, while nothing else is sent, until all of that is answered, the
-// session has ended, or it is that time.
+// session has ended, or it is that time, and what is tried first has had its time.
 func (v *supervisor) tryUntil(s *session, trial []suspect, until time.Time) {
+	if at := time.Now().Add(v.timeFor(trial)); at.After(until) {
+		until = at
+	}
 	for len(trial) > 0 && !s.isCut() && time.Now().Before(until) {
 		v.startTrial(s, trial, until)
 		v.exclusive, v.trialLast = true, s.out.Last()
@@ -85,7 +85,7 @@ func (v *supervisor) tryLater(s *session) {
 		if len(v.trial) > 0 { // it was not answered while everything else waited
 			limit := trialAnswer
 			if v.client.ending() != nil {
-				limit = trialTime
+				limit = shortestTrial
 			}
 			if v.awaitTrial(s, time.Now().Add(limit)); s.isCut() {
 				return
@@ -131,10 +131,21 @@ func (v *supervisor) askFirst(s *session, x suspect) (refused bool) {
 	return true
 }
 
+// timeFor returns how long these may be alone.
+func (v *supervisor) timeFor(trial []suspect) time.Duration {
+	unclear := 0
+	if v.client.ending() == nil {
+		for _, x := range trial {
+			unclear = max(unclear, x.unclear)
+		}
+	}
+	return trialTime(unclear)
+}
+
 // tryAlone tries these while senders wait, if the server takes what they have sent so far. Otherwise it puts that
 // off.
 func (v *supervisor) tryAlone(s *session, trial []suspect) {
-	within, cancel := context.WithTimeout(context.Background(), trialTime)
+	within, cancel := context.WithTimeout(context.Background(), shortestTrial)
 	defer cancel()
 	if s.awaitFlush(within, s.out.Last()) != nil { // so that what is left is little
 		v.noTrialBefore = time.Now().Add(shortestPause)
@@ -142,10 +153,28 @@ func (v *supervisor) tryAlone(s *session, trial []suspect) {
 	}
 	s.out.Hold()
 	defer s.out.Release()
-	if v.await(s, nil, time.Now().Add(quietTime)); s.isCut() {
-		return
+	v.await(s, nil, time.Now().Add(quietTime))
+	if limit := v.timeFor(trial); limit > shortestTrial {
+		v.awaitOthers(s, time.Now().Add(limit))
 	}
-	v.tryUntil(s, trial, time.Now().Add(trialTime))
+	if !s.isCut() {
+		v.tryUntil(s, trial, time.Now())
+	}
+}
+
+// awaitOthers waits until what was sent on s is answered, as far as an answer can be expected, or it is that time.
+func (v *supervisor) awaitOthers(s *session, until time.Time) {
+	for _, sub := range v.client.openSubscriptions() {
+		if sub.isUnansweredOn(s) && v.isExpected(suspect{sub.suspicion, sub, carried{}}, time.Now()) && !v.awaitConfirmation(s, sub, until) {
+			return
+		}
+	}
+	for {
+		p := s.env.receipts.unansweredSend()
+		if p == nil || !v.await(s, p.done, until) {
+			return
+		}
+	}
 }
 
 // prepare asks the function that one of these may have for its header, and leaves out what has to wait for that.
@@ -298,6 +327,9 @@ func (v *supervisor) pass() {
 // passUnanswered is called when a trial was not answered in time. A server that answers such frames may still do so.
 // Others get time to refuse one SUBSCRIBE per session, and get the rest at once.
 func (v *supervisor) passUnanswered(s *session) {
+	for _, x := range v.trial {
+		x.unclear++
+	}
 	for _, x := range v.trial {
 		if s.env.receipts.answers(x.command()) {
 			return

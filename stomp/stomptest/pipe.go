@@ -38,10 +38,11 @@ func (c *pipeConn) Close() error {
 	return nil
 }
 
-// reset is the end without manners: what lies in the pipe is lost, and the other end reads ECONNRESET.
+// reset is the end without manners: what lies in the pipe is lost, and the other end reads ECONNRESET. That comes
+// first: whoever reads from c finds it closed at once, and may close it as well, which is the other end's EOF.
 func (c *pipeConn) reset() {
-	c.in.close(closedByReader)
 	c.out.close(wasReset)
+	c.in.close(closedByReader)
 }
 
 func (c *pipeConn) LocalAddr() net.Addr  { return c.local }

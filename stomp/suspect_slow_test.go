@@ -1,0 +1,113 @@
+package stomp_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/webstomp/webstomp/internal/rig"
+	"github.com/webstomp/webstomp/stomp"
+	"github.com/webstomp/webstomp/stomp/stomptest"
+)
+
+// slowToRefuse is a broker that refuses whatever goes to /queue/bad as RabbitMQ does, without saying what it means,
+// and that takes so long for each frame that it sends from when slow is called.
+func slowToRefuse(t *testing.T) (b *stomptest.Broker, c *stomp.Client) {
+	b = rig.PipeBroker(t)
+	b.Intercept(func(e stomptest.Event) stomptest.Action {
+		if e.Direction == stomptest.In && e.Frame.Get("destination") == "/queue/bad" {
+			return stomptest.ReplyError("refused", nil, nil, true)
+		}
+		return stomptest.Pass()
+	})
+	return b, rig.Connect(t, b, stomp.WithReconnect(stomp.Backoff{}))
+}
+
+// Promise 5: what a slow server says during a trial may answer what was sent before, or is sent beside it. Innocent
+// frames are on trial again and again while others end the sessions, and are not taken for one of them.
+func TestClient_promise5_innocent_frames_on_a_slow_server(t *testing.T) {
+	for _, delay := range []time.Duration{200 * time.Millisecond, 500 * time.Millisecond, 1500 * time.Millisecond} {
+		for _, pause := range []time.Duration{700 * time.Millisecond, 1900 * time.Millisecond, 2600 * time.Millisecond} {
+			for others := range 2 {
+				rig.Bubble(t, fmt.Sprint(delay, "/", pause, "/", others), func(t *testing.T) {
+					b, c := slowToRefuse(t)
+					for range others {
+						_, err := c.Subscribe(t.Context(), "/topic/other", stomp.WithReceipt())
+						rig.OK(t, err)
+					}
+					b.Delay(delay)
+					var subs []*stomp.Subscription[stomp.Frame]
+					var innocent, guilty []*stomp.Receipt
+					for i := range 60 {
+						r, err := c.SendAsync(t.Context(), "/queue/bad", nil, stomp.WithRetry())
+						rig.OK(t, err)
+						guilty = append(guilty, r)
+						switch i % 10 {
+						case 2:
+							r, err := c.SendAsync(t.Context(), "/queue/good", nil, stomp.WithRetry())
+							rig.OK(t, err)
+							innocent = append(innocent, r)
+						case 5:
+							sub, err := c.NewSubscription(t.Context(), "/topic/good")
+							rig.OK(t, err)
+							subs = append(subs, sub)
+						}
+						time.Sleep(pause)
+					}
+					time.Sleep(15 * time.Minute)
+					for _, r := range guilty {
+						rig.Refused(t, r.Err(), "refused")
+					}
+					for _, r := range innocent {
+						<-r.Done()
+						rig.OK(t, r.Err())
+					}
+					rig.Publish(b, "/topic/good", "x")
+					for _, sub := range subs {
+						rig.OK(t, sub.Err())
+						rig.Body(t, sub.C, "x")
+					}
+				})
+			}
+		}
+	}
+}
+
+// Promise 5: a SUBSCRIBE that is refused is found all the same where something else always waits for its answer, too.
+func TestSubscription_promise5_refused_by_a_slow_server(t *testing.T) {
+	for _, test := range []struct{ delay, limit time.Duration }{
+		{400 * time.Millisecond, 5 * time.Second},
+		{1500 * time.Millisecond, time.Minute},
+		{3 * time.Second, 2 * time.Minute},
+	} {
+		for others := range 2 {
+			rig.Bubble(t, fmt.Sprint(test.delay, "/", others), func(t *testing.T) {
+				b, c := slowToRefuse(t)
+				for range others {
+					_, err := c.Subscribe(t.Context(), "/topic/other", stomp.WithReceipt())
+					rig.OK(t, err)
+				}
+				b.Delay(test.delay)
+				sub, err := c.NewSubscription(t.Context(), "/queue/bad")
+				rig.OK(t, err)
+				start := time.Now()
+				var sent []*stomp.Receipt
+				for !rig.IsClosed(sub.Done()) && time.Since(start) < time.Hour {
+					r, err := c.SendAsync(t.Context(), "/queue/good", nil, stomp.WithRetry())
+					rig.OK(t, err)
+					sent = append(sent, r)
+					time.Sleep(3 * test.delay)
+				}
+				rig.Refused(t, sub.Err(), "refused")
+				if d := time.Since(start); d > test.limit {
+					t.Errorf("it was found after %v and %d sessions", d, b.Sessions())
+				}
+				t.Logf("%v, %d sessions", time.Since(start), b.Sessions())
+				for _, r := range sent {
+					<-r.Done()
+					rig.OK(t, r.Err())
+				}
+			})
+		}
+	}
+}
