@@ -307,18 +307,18 @@ func (v *supervisor) awaitConfirmation(s *session, sub *subscription, until time
 	return withdrawn() || v.await(s, confirm.done, until) || withdrawn()
 }
 
-// pass ends a trial that has not cost the session.
+// pass ends a trial that has not cost the session: what ended others before was something else, or takes longer, for
+// which the next trial has more time.
 func (v *supervisor) pass() {
 	for _, x := range v.trial {
-		if x.sub == nil {
-			x.passed++
-			continue
+		if x.sub != nil {
+			if confirm, _ := x.sub.confirmation(); confirm.isConfirmed() {
+				x.sub.clear()
+				continue
+			}
 		}
-		if confirm, _ := x.sub.confirmation(); confirm.isConfirmed() {
-			x.sub.clear()
-		} else {
-			x.passed++
-		}
+		x.passed++
+		x.lone.times = 0
 	}
 	v.endTrial(false)
 	v.trialSize = min(2*v.trialSize, mostTried)
