@@ -28,7 +28,8 @@ type plan struct {
 	odds      int // one frame in so many meets a fault; 0: none
 	troubles  int // faults of the broker as a whole
 	poison    bool
-	flood     bool // senders of large bodies, and a broker that does not read for a while
+	slow      time.Duration // what the broker takes for each frame that it sends
+	flood     bool          // senders of large bodies, and a broker that does not read for a while
 	requests  bool
 	actors    int
 	steps     int
@@ -114,6 +115,9 @@ func newPlan(dice *rand.Rand) plan {
 			p.odds, p.troubles = 0, 0
 		}
 		p.muteSubscribe = chance(dice, 3)
+		if p.odds == 0 && p.troubles == 0 && !p.flood && chance(dice, 2) {
+			p.slow = tick(dice, 640*time.Millisecond)
+		}
 	}
 	// What a relay keeps is never confirmed: beside poison nothing clears it, as on Spring.
 	p.relay = chance(dice, 4) && !p.poison && p.version != stomp.V10 && (p.profile == stomptest.RabbitMQ || p.profile == stomptest.Artemis || p.profile == stomptest.Classic)
@@ -273,6 +277,8 @@ func (w *world) connect(dice *rand.Rand) {
 	w.broker = stomptest.NewBroker(stomptest.WithPipe(), stomptest.WithProfile(p.profile), stomptest.WithPrefetch(p.prefetch),
 		stomptest.WithLogger(slog.New(refusals{w})))
 	w.broker.Intercept(w.intercept)
+	w.broker.Delay(p.slow)
+	w.slowed = p.slow > 0
 	lifetime, end := context.WithCancel(context.Background())
 	w.endLifetime = end
 	opts := []stomp.ConnectOption{

@@ -36,6 +36,7 @@ type conn struct {
 	connected atomic.Bool // CONNECTED was sent, or is about to be
 	born      time.Time
 	freed     atomic.Int64 // when busy ended last, in nanoseconds since born
+	paused    atomic.Int64 // until when the writer last waited for [Broker.Delay], in nanoseconds since born
 	lastSTOMP atomic.Int64 // when STOMP's own bytes last came, in nanoseconds since born
 
 	// owned by the reader

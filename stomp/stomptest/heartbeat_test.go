@@ -1,6 +1,7 @@
 package stomptest_test
 
 import (
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -193,4 +194,19 @@ func (c *client) ping() bool {
 	synctest.Wait()
 	_ = c.ws.Flush()
 	return <-pong == nil
+}
+
+func TestHeartBeat_an_ERROR_that_waits_for_Delay_is_not_the_clients_fault(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *stomptest.Broker) {
+		c := connect(t, b, "accept-version", "1.2", "heart-beat", "1000,0")
+		b.Delay(1500 * time.Millisecond)
+		for i := range 4 {
+			c.send(wire.Send, "", "destination", "/topic/a", "receipt", strconv.Itoa(i))
+		}
+		c.raw("NONSENSE\n\n\x00")
+		for range 4 {
+			c.next(wire.Receipt)
+		}
+		c.next(wire.Error)
+	})
 }

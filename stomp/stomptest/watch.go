@@ -33,7 +33,11 @@ func (c *conn) lastHeard() time.Time {
 	if c.b.act.pingsDoNotCount {
 		last = c.born.Add(time.Duration(c.lastSTOMP.Load()))
 	}
-	for _, at := range []time.Time{c.fault.opened(), c.born.Add(time.Duration(c.freed.Load()))} {
+	ours := []time.Time{c.fault.opened(), c.born.Add(time.Duration(c.freed.Load()))}
+	if c.ending.Load() { // it is not read any more, and the goodbye may wait for Delay
+		ours = append(ours, c.born.Add(time.Duration(c.paused.Load())))
+	}
+	for _, at := range ours {
 		if at.After(last) {
 			last = at
 		}

@@ -190,6 +190,7 @@ func (w *writer) pause(d time.Duration) bool {
 	if w.ws.Flush() != nil {
 		return false
 	}
+	w.paused.Store(int64(time.Since(w.born) + d))
 	t := time.NewTimer(d)
 	defer t.Stop()
 	for {
