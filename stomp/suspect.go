@@ -26,8 +26,8 @@ import (
 //   - Where a session that is active could be lost over a SUBSCRIBE that was never accepted, it is asked for on a
 //     connection of its own instead (askFirst, scout.go).
 //
-// Not found out are a frame that the server confirms first, and one that it takes longer to refuse than longestTrial
-// where others always wait for an answer as well, or where it confirms none.
+// Not found out is a frame that the server confirms first, or takes longer to refuse than longestTrial, where others
+// always wait for an answer as well or it confirms none.
 
 // suspect is a frame under suspicion: the SUBSCRIBE of sub, or else send.
 type suspect struct {
@@ -107,7 +107,13 @@ func (e *CloseError) mayRefuse() bool {
 // whose answer had yet to come, otherwise all that will be sent again. A subscription whose SUBSCRIBE was answered is
 // cleared.
 func (v *supervisor) unanswered(s *session) (list, others []suspect) {
-	trial := false
+	var triedAt time.Time // zero: there is no trial
+	note := func(x suspect) {
+		if x.trying {
+			triedAt = x.triedAt
+		}
+		list = append(list, x)
+	}
 	for _, sub := range v.client.openSubscriptions() {
 		switch {
 		case sub.cfg.sessionOnly:
@@ -117,8 +123,7 @@ func (v *supervisor) unanswered(s *session) (list, others []suspect) {
 			if sub.suspicion == nil {
 				sub.suspicion = new(suspicion)
 			}
-			list = append(list, suspect{suspicion: sub.suspicion, sub: sub})
-			trial = trial || sub.suspicion.trying
+			note(suspect{suspicion: sub.suspicion, sub: sub})
 		}
 	}
 	for _, f := range v.carried {
@@ -128,14 +133,13 @@ func (v *supervisor) unanswered(s *session) (list, others []suspect) {
 		if f.receipt.suspicion == nil {
 			f.receipt.suspicion = new(suspicion)
 		}
-		list = append(list, suspect{suspicion: f.receipt.suspicion, send: f})
-		trial = trial || f.receipt.suspicion.trying
+		note(suspect{suspicion: f.receipt.suspicion, send: f})
 	}
-	if !trial {
+	if triedAt.IsZero() {
 		return list, nil
 	}
 	for _, x := range list {
-		if !x.trying && v.isExpected(x, v.trial[0].triedAt) {
+		if !x.trying && v.isExpected(x, triedAt) {
 			others = append(others, x)
 		}
 	}
@@ -148,14 +152,17 @@ const lateAnswer = 2 * longestTrial
 // isExpected reports whether an answer to x, which is not on trial, was still expected at that time: not to what was
 // tried before and got none, as a SEND that RabbitMQ has rejected.
 func (v *supervisor) isExpected(x suspect, at time.Time) bool {
-	switch {
-	case x.suspicion != nil && x.passed > 0:
-		return false
-	case x.sub == nil:
-		return true
+	if x.sub == nil {
+		return x.passed == 0
 	}
 	r := x.sub.current()
-	return v.client.receipts.areAnsweredTo(subscribes) && r != nil && at.Sub(r.made) < lateAnswer
+	if r == nil {
+		return false
+	}
+	if v.client.receipts.areAnsweredTo(subscribes) {
+		return at.Sub(r.made) < lateAnswer && (x.suspicion == nil || x.passed == 0)
+	}
+	return x.isUntested() && at.Sub(r.made) < trialTime(1) // only a refusal would come, and the second trial waits so long
 }
 
 // namedBy returns the SUBSCRIBE in list that an ERROR has named right before the session ended.

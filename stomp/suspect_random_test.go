@@ -43,7 +43,7 @@ func TestClient_promise5_at_random(t *testing.T) {
 // What the broker may be like, in milliseconds: how long it waits before each frame that it sends, and before it
 // refuses.
 const (
-	mostDelay    = 50
+	mostDelay    = 400
 	mostPatience = 180 // less than the quiet time before a trial, beyond which an answer is taken for that of another
 )
 
@@ -239,8 +239,9 @@ func (u *unrest) disturb(dice *rand.Rand) {
 
 // delivers checks that what is left of the subscriptions stands on the broker.
 func (u *unrest) delivers() {
-	time.Sleep(5 * time.Minute)
+	time.Sleep(time.Hour) // it may take half a minute until each of 90 subscriptions has its RECEIPT
 	u.b.Delay(0)
+	time.Sleep(time.Second)
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	for _, sub := range u.open {

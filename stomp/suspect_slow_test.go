@@ -2,17 +2,20 @@ package stomp_test
 
 import (
 	"fmt"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/webstomp/webstomp/internal/rig"
+	"github.com/webstomp/webstomp/internal/wire"
 	"github.com/webstomp/webstomp/stomp"
 	"github.com/webstomp/webstomp/stomp/stomptest"
 )
 
-// slowToRefuse is a broker that refuses whatever goes to /queue/bad as RabbitMQ does, without saying what it means,
-// and that takes so long for each frame that it sends from when slow is called.
-func slowToRefuse(t *testing.T) (b *stomptest.Broker, c *stomp.Client) {
+// refusingAll is a broker that refuses whatever goes to /queue/bad without saying what it means.
+func refusingAll(t *testing.T) (b *stomptest.Broker, c *stomp.Client) {
 	b = rig.PipeBroker(t)
 	b.Intercept(func(e stomptest.Event) stomptest.Action {
 		if e.Direction == stomptest.In && e.Frame.Get("destination") == "/queue/bad" {
@@ -30,7 +33,7 @@ func TestClient_promise5_innocent_frames_on_a_slow_server(t *testing.T) {
 		for _, pause := range []time.Duration{700 * time.Millisecond, 1900 * time.Millisecond, 2600 * time.Millisecond} {
 			for others := range 2 {
 				rig.Bubble(t, fmt.Sprint(delay, "/", pause, "/", others), func(t *testing.T) {
-					b, c := slowToRefuse(t)
+					b, c := refusingAll(t)
 					for range others {
 						_, err := c.Subscribe(t.Context(), "/topic/other", stomp.WithReceipt())
 						rig.OK(t, err)
@@ -82,7 +85,7 @@ func TestSubscription_promise5_refused_by_a_slow_server(t *testing.T) {
 	} {
 		for others := range 2 {
 			rig.Bubble(t, fmt.Sprint(test.delay, "/", others), func(t *testing.T) {
-				b, c := slowToRefuse(t)
+				b, c := refusingAll(t)
 				for range others {
 					_, err := c.Subscribe(t.Context(), "/topic/other", stomp.WithReceipt())
 					rig.OK(t, err)
@@ -102,7 +105,6 @@ func TestSubscription_promise5_refused_by_a_slow_server(t *testing.T) {
 				if d := time.Since(start); d > test.limit {
 					t.Errorf("it was found after %v and %d sessions", d, b.Sessions())
 				}
-				t.Logf("%v, %d sessions", time.Since(start), b.Sessions())
 				for _, r := range sent {
 					<-r.Done()
 					rig.OK(t, r.Err())
@@ -110,4 +112,43 @@ func TestSubscription_promise5_refused_by_a_slow_server(t *testing.T) {
 			})
 		}
 	}
+}
+
+// Promise 5: a trial that falls due while Reconnect ends the session takes place on the next one. What the session did
+// not take any more was held to have passed its trial, and then sent with everything else.
+func TestClient_promise5_trial_during_Reconnect(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := rig.PipeBroker(t)
+		var ends, alone atomic.Int32
+		var confirmed sync.Map // connections that have got a RECEIPT
+		b.Intercept(func(e stomptest.Event) stomptest.Action {
+			switch {
+			case e.Direction == stomptest.Out && e.Frame.Command == wire.Receipt:
+				confirmed.Store(e.Connection, true)
+			case e.Frame.Command == wire.Disconnect:
+				return stomptest.DelayFor(5 * time.Second)
+			case e.Direction == stomptest.In && e.Frame.Get("destination") == "/queue/bad":
+				ends.Add(1)
+				if _, ok := confirmed.Load(e.Connection); ok {
+					alone.Add(1)
+				}
+				return stomptest.CloseWith(1000, "STOMP died")
+			}
+			return stomptest.Pass()
+		})
+		c := rig.Connect(t, b, stomp.WithReconnect(rig.QuickBackoff))
+		_, err := c.Subscribe(t.Context(), "/topic/good", stomp.WithReceipt())
+		rig.OK(t, err)
+		bad, err := c.NewSubscription(t.Context(), "/queue/bad")
+		rig.OK(t, err)
+		for ends.Load() < 2 { // it was alone the second time, and will be again 2 s after that
+			time.Sleep(time.Millisecond)
+		}
+		time.Sleep(1500 * time.Millisecond)
+		rig.OK(t, c.Reconnect(t.Context()))
+		<-bad.Done()
+		if n, m := ends.Load(), alone.Load(); n != 4 || m != n {
+			t.Errorf("it was sent %d times, %d of them alone, want 4 of 4", n, m)
+		}
+	})
 }

@@ -28,7 +28,7 @@ func (v *supervisor) restoreWithTrials(s *session, until time.Time) error {
 	v.trialSize, v.trialLast = 1, 0
 	v.subscribeAll(s, until)
 	var ok bool
-	if v.pristine, ok = v.settles(s, until); ok {
+	if v.pristine, ok = v.settles(s, v.quietBefore(v.due(false)), until); ok {
 		v.tryUntil(s, v.due(false), until)
 	}
 	if !s.isCut() && v.activate(s, until) {
@@ -39,43 +39,48 @@ func (v *supervisor) restoreWithTrials(s *session, until time.Time) error {
 }
 
 // settles waits for the answers to what was sent on s so far. ok: they have come by then, or nothing has happened for
-// quietTime on a server that sends none. all: they have come.
-func (v *supervisor) settles(s *session, until time.Time) (all, ok bool) {
+// so long on a server that sends none. all: they have come.
+func (v *supervisor) settles(s *session, quiet time.Duration, until time.Time) (all, ok bool) {
 	receipts := s.env.receipts
 	receipts.beginWait()
 	defer receipts.endWait()
-	quiet := time.Now().Add(quietTime)
+	silent := time.Now().Add(quiet)
 	for _, sub := range v.client.openSubscriptions() {
 		switch {
-		case v.awaitConfirmation(s, sub, quiet):
-		case !receipts.answers(subscribes):
+		case receipts.answers(subscribes):
+			if !v.awaitConfirmation(s, sub, until) {
+				return false, false
+			}
+		case !v.awaitConfirmation(s, sub, silent):
 			return false, !s.isCut() // this server answers no SUBSCRIBE, and did not end the session either
-		case !v.awaitConfirmation(s, sub, until):
-			return false, false
 		}
 	}
 	return !s.isCut(), !s.isCut()
 }
 
 // tryUntil tries these, and then what else is due, while nothing else is sent, until all of that is answered, the
-// session has ended, or it is that time, and what is tried first has had its time.
-func (v *supervisor) tryUntil(s *session, trial []suspect, until time.Time) {
+// session has ended, or it is that time, and what is tried first has had its time. It returns false when the session
+// takes nothing any more.
+func (v *supervisor) tryUntil(s *session, trial []suspect, until time.Time) bool {
 	if at := time.Now().Add(v.timeFor(trial)); at.After(until) {
 		until = at
 	}
 	for len(trial) > 0 && !s.isCut() && time.Now().Before(until) {
-		v.startTrial(s, trial, until)
+		if !v.startTrial(s, trial) {
+			return false
+		}
 		v.exclusive, v.trialLast = true, s.out.Last()
 		if !v.awaitTrial(s, until) {
 			if !s.isCut() {
 				v.exclusive = false
 				v.passUnanswered(s)
 			}
-			return
+			return true
 		}
 		v.pass()
 		trial = v.due(false)
 	}
+	return true
 }
 
 // tryLater tries, on an active session, what is or becomes due, while senders wait. What is still held back when the
@@ -96,8 +101,9 @@ func (v *supervisor) tryLater(s *session) {
 		if !ok || !s.sleep(at) {
 			return
 		}
-		if trial := v.prepare(s, v.due(true)); len(trial) > 0 && !v.askFirst(s, trial[0]) {
-			v.tryAlone(s, trial)
+		if trial := v.prepare(s, v.due(true)); len(trial) > 0 && !v.askFirst(s, trial[0]) && !v.tryAlone(s, trial) {
+			<-s.cut // Reconnect and its like are about to
+			return
 		}
 		v.subscribeAll(s, time.Now()) // what passUnanswered has let go
 	}
@@ -142,14 +148,22 @@ func (v *supervisor) timeFor(trial []suspect) time.Duration {
 	return trialTime(unclear)
 }
 
+// quietBefore returns how long nothing else is sent before these are tried on a server that sends no receipts.
+func (v *supervisor) quietBefore(trial []suspect) time.Duration {
+	if limit := v.timeFor(trial); limit > shortestTrial {
+		return limit
+	}
+	return quietTime
+}
+
 // tryAlone tries these while senders wait, if the server takes what they have sent so far. Otherwise it puts that
-// off.
-func (v *supervisor) tryAlone(s *session, trial []suspect) {
+// off. It returns false when the session takes nothing any more.
+func (v *supervisor) tryAlone(s *session, trial []suspect) bool {
 	within, cancel := context.WithTimeout(context.Background(), shortestTrial)
 	defer cancel()
 	if s.awaitFlush(within, s.out.Last()) != nil { // so that what is left is little
 		v.noTrialBefore = time.Now().Add(shortestPause)
-		return
+		return true
 	}
 	s.out.Hold()
 	defer s.out.Release()
@@ -157,9 +171,7 @@ func (v *supervisor) tryAlone(s *session, trial []suspect) {
 	if limit := v.timeFor(trial); limit > shortestTrial {
 		v.awaitOthers(s, time.Now().Add(limit))
 	}
-	if !s.isCut() {
-		v.tryUntil(s, trial, time.Now())
-	}
+	return v.tryUntil(s, trial, time.Now())
 }
 
 // awaitOthers waits until what was sent on s is answered, as far as an answer can be expected, or it is that time.
@@ -257,9 +269,9 @@ func (v *supervisor) heldBack() (list []suspect) {
 	return list
 }
 
-// startTrial sends what is tried.
-func (v *supervisor) startTrial(s *session, trial []suspect, until time.Time) {
-	v.trial = trial
+// startTrial sends what is tried. It returns false, and leaves on trial what was sent, when the session takes nothing
+// any more.
+func (v *supervisor) startTrial(s *session, trial []suspect) bool {
 	now := time.Now()
 	var sends []carried
 	for _, x := range trial {
@@ -273,7 +285,23 @@ func (v *supervisor) startTrial(s *session, trial []suspect, until time.Time) {
 		v.client.receipts.holdBack(x.send.receipt, false)
 	}
 	v.held = slices.DeleteFunc(v.held, func(f carried) bool { return f.receipt.suspicion.trying })
-	v.carried = append(v.carried, s.resend(sends)...) // what the session does not take any more
+	left := s.resend(sends)
+	v.carried = append(v.carried, left...)
+	v.trial = trial
+	if !s.out.IsClosed() {
+		return true
+	}
+	for _, f := range left {
+		f.receipt.suspicion.trying = false // accuse holds it back again
+	}
+	v.trial = slices.DeleteFunc(trial, func(x suspect) bool {
+		if x.sub != nil {
+			confirm, on := x.sub.confirmation()
+			x.trying = on == s && confirm != nil
+		}
+		return !x.trying
+	})
+	return false
 }
 
 // awaitTrial waits until all that is tried is answered. It returns false when the session ends first, or it is that

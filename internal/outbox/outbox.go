@@ -224,6 +224,13 @@ func (o *Outbox) Backlog() (waiting bool, taken uint64) {
 	return o.room.Waiting(), o.taken
 }
 
+// IsClosed reports whether Add accepts nothing any more.
+func (o *Outbox) IsClosed() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.closed != nil
+}
+
 // Fail makes Add and every wait return err: the connection is over. Only the first call has an effect.
 func (o *Outbox) Fail(err error) {
 	o.mu.Lock()

@@ -605,19 +605,25 @@ var table = []mutant{
 	{
 		name: "the end of a trial charges those that were not tried",
 		edits: []edit{
-			{"stomp/suspect.go", "\tif !trial {\n\t\treturn list", "\tif !trial || len(list) < 10_000 {\n\t\treturn list"},
+			{"stomp/suspect.go", "\tif triedAt.IsZero() {\n\t\treturn list", "\tif triedAt.IsZero() || len(list) < 10_000 {\n\t\treturn list"},
 		},
 	},
 	{
 		name: "the end of a trial means what was tried, although answers to others are expected",
 		edits: []edit{
-			{"stomp/suspect.go", "!x.trying && v.isExpected(x, v.trial[0].triedAt)", "false"},
+			{"stomp/suspect.go", "!x.trying && v.isExpected(x, triedAt)", "false"},
 		},
 	},
 	{
 		name: "a server that is slow to refuse is given no more time",
 		edits: []edit{
 			{"stomp/belief.go", "min(shortestTrial<<min(unclear, 8), longestTrial)", "shortestTrial"},
+		},
+	},
+	{
+		name: "what a session that is ending did not take counts as tried",
+		edits: []edit{
+			{"stomp/trial.go", "\tif !s.out.IsClosed() {\n\t\treturn true", "\tif true {\n\t\treturn true"},
 		},
 	},
 	{
