@@ -66,10 +66,11 @@ func (v *supervisor) tryUntil(s *session, trial []suspect, until time.Time) bool
 		until = at
 	}
 	for len(trial) > 0 && !s.isCut() && time.Now().Before(until) {
-		if !v.startTrial(s, trial) {
+		all := v.startTrial(s, trial)
+		v.exclusive, v.trialLast = true, s.out.Last() // also where that is answered already, with the end of the session
+		if !all {
 			return false
 		}
-		v.exclusive, v.trialLast = true, s.out.Last()
 		if !v.awaitTrial(s, until) {
 			if !s.isCut() {
 				v.exclusive = false
