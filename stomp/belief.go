@@ -79,7 +79,7 @@ const (
 	longestPause  = 30 * time.Second
 
 	shortestTrial = time.Second // see trialTime
-	longestTrial  = 8 * time.Second
+	longestTrial  = 4 * time.Second
 )
 
 // trialTime is how long a trial of something keeps everybody else waiting, after as many that were unclear: a server

@@ -401,10 +401,10 @@ func WithReplyTo(destination string) SendOption {
 // up to 4 minutes. The broker may get it more than once, and the subscribers of a topic each repeat, because a lost
 // receipt looks like a lost message. Give it a ctx that ends: RabbitMQ tells nobody when a queue rejects a message.
 // Frames with WithRetry keep their order among themselves, except for those held back: when the server ends session
-// after session while a frame is unanswered, it is tried alone, with pauses, and everything else goes on. If the
-// server goes on ending the session over it for half a minute, the error is the server's own [*Error] or
-// [*CloseError]. An [*Error] of the broker that names the receipt ends it at once. It excludes transactions and
-// Request.
+// after session while a frame is unanswered, it is tried alone, with pauses. Everything else goes on, but for the
+// second or so, 8 s at most, that a trial takes. If the server goes on ending the session over it for half a minute,
+// the error is the server's own [*Error] or [*CloseError]. An [*Error] of the broker that names the receipt ends it at
+// once. It excludes transactions and Request.
 func WithRetry() SendOption {
 	return sendOption(func(c *sendConfig) { c.retry = true })
 }

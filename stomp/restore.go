@@ -9,7 +9,8 @@ import (
 // Restoring a session: first every SUBSCRIBE, in the order in which they were made, then the frames carried over.
 // Only then is the session active, so that waiting sends come last (promise 3).
 
-// restoreLimit is how long trials, and functions that are asked for entries, may keep a new session from being used.
+// restoreLimit is how long trials, and functions that are asked for entries, may keep a new session from being used,
+// but for a trial that gets longer (see trialTime).
 const restoreLimit = time.Second
 
 // begin makes s the active session. If something is held back, or a function is asked for entries of SUBSCRIBE, it

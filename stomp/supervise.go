@@ -41,6 +41,7 @@ type supervisor struct {
 	trialCosts    int             // trials that cost a session
 	othersCost    int             // the same since one of what had been alone before
 	trialLast     uint64          // what was accepted last when the trial began
+	awaitedInVain uint64          // up to that frame of the session, answers were awaited before a trial for longestTrial
 	noTrialBefore time.Time       // so that trials leave time for everything else
 	stop          <-chan struct{} // closed when a session that is not active yet need not become so
 }

@@ -21,13 +21,13 @@ import (
 //   - A frame that was alone when the session ended waits before its next trial, longer each time, and so does
 //     everything else that is held back, for a shorter time.
 //   - Where the server had yet to answer something else as well, that may have been the reason as much as the trial:
-//     all of it is charged, and the next trial takes twice the time.
+//     all of it is charged, and the next trial gets more time.
 //   - When that has lasted (belief.go), the frame's call gets what the server said.
 //   - Where a session that is active could be lost over a SUBSCRIBE that was never accepted, it is asked for on a
 //     connection of its own instead (askFirst, scout.go).
 //
-// Not found out is a frame that the server confirms first, or takes longer to refuse than longestTrial, where others
-// always wait for an answer as well or it confirms none.
+// Not found out is a frame that the server confirms first, or takes longer to refuse than longestTrial while others
+// are sent.
 
 // suspect is a frame under suspicion: the SUBSCRIBE of sub, or else send.
 type suspect struct {
@@ -42,34 +42,32 @@ type sessionEnd struct {
 	silent bool  // it said nothing, which is all that RabbitMQ does on a stream when a frame is too large
 	lone   bool  // only one frame can be meant
 	clean  bool  // and nothing else was sent meanwhile
-	others bool  // beside the one on trial, others can be meant
+	beside bool  // beside the one on trial, something else awaited its answer
 }
 
 // accuse is called when a session has ended, and its frames for the next one are in v.carried. It charges those that
 // may be the reason, ends those of which that is believed, and leaves in v.carried what goes out with everything
 // else. It reports whether the session ended over the trial of something that had worked before.
 func (v *supervisor) accuse(s *session, err error) (provoked bool) {
-	list, others := v.unanswered(s)
+	list, beside := v.unanswered(s)
 	end := s.accusation(err)
 	if named, words := namedBy(list); named != nil {
-		list, others, end = []suspect{*named}, nil, sessionEnd{words: words, lone: true, clean: true}
+		list, beside, end = []suspect{*named}, nil, sessionEnd{words: words, lone: true, clean: true}
 		v.pristine = true
 	}
 	if end.words != nil && !v.client.cfg.once && v.client.ending() == nil {
-		if !end.lone && len(list) == 1 {
+		if !end.lone && len(list) == 1 && len(v.trial) <= 1 { // of what was tried together, one may have ended meanwhile
 			nothingSince := s.out.Last() == v.trialLast
 			switch x := list[0]; {
-			case len(others) > 0:
-				end.others = true
+			case len(beside) > 0:
+				end.beside = true
 			case x.trying && v.exclusive:
 				end.lone, end.clean = nothingSince, nothingSince
-			case x.trying: // the server takes its time
-				end.lone = true
-			case x.passed > 0: // and took more than a trial lasts
+			case x.trying, x.passed > 0: // the server takes its time
 				end.lone = nothingSince
 			}
 		}
-		provoked = v.charge(append(list, others...), end)
+		provoked = v.charge(append(list, beside...), end)
 	}
 	v.endTrial(true)
 	v.holdSends()
@@ -103,10 +101,10 @@ func (e *CloseError) mayRefuse() bool {
 	return true
 }
 
-// unanswered returns the frames that may be why s has ended: during a trial those that were tried, and the others
-// whose answer had yet to come, otherwise all that will be sent again. A subscription whose SUBSCRIBE was answered is
-// cleared.
-func (v *supervisor) unanswered(s *session) (list, others []suspect) {
+// unanswered returns the frames that may be why s has ended: during a trial those that were tried, and beside them
+// those that awaited an answer as well, otherwise all that will be sent again. A subscription whose SUBSCRIBE was
+// answered is cleared.
+func (v *supervisor) unanswered(s *session) (list, beside []suspect) {
 	var triedAt time.Time // zero: there is no trial
 	note := func(x suspect) {
 		if x.trying {
@@ -139,21 +137,21 @@ func (v *supervisor) unanswered(s *session) (list, others []suspect) {
 		return list, nil
 	}
 	for _, x := range list {
-		if !x.trying && v.isExpected(x, triedAt) {
-			others = append(others, x)
+		if !x.trying && v.awaitsAnswer(x, triedAt) {
+			beside = append(beside, x)
 		}
 	}
-	return slices.DeleteFunc(list, func(x suspect) bool { return !x.trying }), others
+	return slices.DeleteFunc(list, func(x suspect) bool { return !x.trying }), beside
 }
 
 // lateAnswer is for how long the answer to a SUBSCRIBE is expected: a relay answers some and others never.
 const lateAnswer = 2 * longestTrial
 
-// isExpected reports whether an answer to x, which is not on trial, was still expected at that time: not to what was
-// tried before and got none, as a SEND that RabbitMQ has rejected.
-func (v *supervisor) isExpected(x suspect, at time.Time) bool {
+// awaitsAnswer reports whether an answer to x, which is not on trial, could still be expected at that time: not to what
+// has waited in vain, as a SEND that RabbitMQ has rejected.
+func (v *supervisor) awaitsAnswer(x suspect, at time.Time) bool {
 	if x.sub == nil {
-		return x.passed == 0
+		return x.passed == 0 && x.send.order > v.awaitedInVain
 	}
 	r := x.sub.current()
 	if r == nil {
@@ -193,7 +191,7 @@ func (v *supervisor) charge(list []suspect, end sessionEnd) (provoked bool) {
 			x.lone.times++
 			x.notBefore = now.Add(trialPause(x.lone.times))
 		}
-		if end.others && x.trying && v.exclusive { // else passUnanswered has counted it
+		if end.beside && x.trying && v.exclusive { // else passUnanswered has counted it
 			x.unclear++
 		}
 		wasHeld := x.held
@@ -215,7 +213,7 @@ func (v *supervisor) charge(list []suspect, end sessionEnd) (provoked bool) {
 	if trial {
 		v.trialSize = 1
 		v.trialCosts++
-		if provoked || end.lone && !convicted {
+		if provoked || end.beside || end.lone && !convicted {
 			v.noTrialBefore = now.Add(shortestPause)
 		}
 		if v.othersCost++; again {
@@ -286,7 +284,7 @@ func (v *supervisor) convict(x suspect, now time.Time) {
 	}
 	v.refuse(x.send, err)
 	var refused *Error
-	if !errors.As(x.words, &refused) {
+	if !errors.As(x.words, &refused) || x.unclear > 0 { // on a slow server the trials were not all of one frame
 		return
 	}
 	for _, f := range v.held {

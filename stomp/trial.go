@@ -25,7 +25,7 @@ const (
 // restoreWithTrials restores s as begin does, but holds back what is under suspicion. What is due of that is tried
 // before the session becomes active, as far as there is time, and the rest later.
 func (v *supervisor) restoreWithTrials(s *session, until time.Time) error {
-	v.trialSize, v.trialLast = 1, 0
+	v.trialSize, v.trialLast, v.awaitedInVain = 1, 0, 0
 	v.subscribeAll(s, until)
 	var ok bool
 	if v.pristine, ok = v.settles(s, v.quietBefore(v.due(false)), until); ok {
@@ -88,6 +88,9 @@ func (v *supervisor) tryUntil(s *session, trial []suspect, until time.Time) bool
 // Client is ending is tried at once: there is no later.
 func (v *supervisor) tryLater(s *session) {
 	for !s.isCut() {
+		if v.stop = nil; v.client.ending() == nil {
+			v.stop = s.env.life.Done() // no wait lasts beyond that: what is held back is tried at once then
+		}
 		if len(v.trial) > 0 { // it was not answered while everything else waited
 			limit := trialAnswer
 			if v.client.ending() != nil {
@@ -170,22 +173,33 @@ func (v *supervisor) tryAlone(s *session, trial []suspect) bool {
 	defer s.out.Release()
 	v.await(s, nil, time.Now().Add(quietTime))
 	if limit := v.timeFor(trial); limit > shortestTrial {
-		v.awaitOthers(s, time.Now().Add(limit))
+		last := s.out.Last()
+		if !v.awaitAnswers(s, time.Now().Add(limit)) && limit == longestTrial {
+			v.awaitedInVain = last
+		}
 	}
 	return v.tryUntil(s, trial, time.Now())
 }
 
-// awaitOthers waits until what was sent on s is answered, as far as an answer can be expected, or it is that time.
-func (v *supervisor) awaitOthers(s *session, until time.Time) {
+// awaitAnswers waits for the answers that can be expected to what was sent on s. It returns false when the session ends
+// first, or it is that time.
+func (v *supervisor) awaitAnswers(s *session, until time.Time) bool {
+	receipts := s.env.receipts
+	receipts.beginWait()
+	defer receipts.endWait()
 	for _, sub := range v.client.openSubscriptions() {
-		if sub.isUnansweredOn(s) && v.isExpected(suspect{sub.suspicion, sub, carried{}}, time.Now()) && !v.awaitConfirmation(s, sub, until) {
-			return
+		x := suspect{suspicion: sub.suspicion, sub: sub}
+		if sub.isUnansweredOn(s) && v.awaitsAnswer(x, time.Now()) && !v.awaitConfirmation(s, sub, until) {
+			return false
 		}
 	}
 	for {
-		p := s.env.receipts.unansweredSend()
-		if p == nil || !v.await(s, p.done, until) {
-			return
+		p := receipts.unansweredSend()
+		if p == nil {
+			return true
+		}
+		if !v.await(s, p.done, until) {
+			return false
 		}
 	}
 }
@@ -336,8 +350,8 @@ func (v *supervisor) awaitConfirmation(s *session, sub *subscription, until time
 	return withdrawn() || v.await(s, confirm.done, until) || withdrawn()
 }
 
-// pass ends a trial that has not cost the session: what ended others before was something else, or takes longer, for
-// which the next trial has more time.
+// pass ends a trial that has not cost the session. What did cost those before is forgotten: something else did, or x
+// will again, in as much time as that takes.
 func (v *supervisor) pass() {
 	for _, x := range v.trial {
 		if x.sub != nil {
@@ -357,7 +371,9 @@ func (v *supervisor) pass() {
 // Others get time to refuse one SUBSCRIBE per session, and get the rest at once.
 func (v *supervisor) passUnanswered(s *session) {
 	for _, x := range v.trial {
-		x.unclear++
+		if x.unclear == 0 || s.env.receipts.answers(0) { // without any receipts it is so each time
+			x.unclear++
+		}
 	}
 	for _, x := range v.trial {
 		if s.env.receipts.answers(x.command()) {

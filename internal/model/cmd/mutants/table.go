@@ -611,7 +611,7 @@ var table = []mutant{
 	{
 		name: "the end of a trial means what was tried, although answers to others are expected",
 		edits: []edit{
-			{"stomp/suspect.go", "!x.trying && v.isExpected(x, triedAt)", "false"},
+			{"stomp/suspect.go", "!x.trying && v.awaitsAnswer(x, triedAt)", "false"},
 		},
 	},
 	{
@@ -629,7 +629,7 @@ var table = []mutant{
 	{
 		name: "every end of a session counts as that of a trial",
 		edits: []edit{
-			{"stomp/suspect.go", "\t\tif !end.lone && len(list) == 1 {", "\t\tend.lone, end.clean = true, true\n\t\tif !end.lone && len(list) == 1 {"},
+			{"stomp/suspect.go", "\t\tif !end.lone && len(list) == 1 && len(v.trial) <= 1 {", "\t\tend.lone, end.clean = true, true\n\t\tif !end.lone && len(list) == 1 && len(v.trial) <= 1 {"},
 		},
 	},
 	{
