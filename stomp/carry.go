@@ -12,6 +12,12 @@ import (
 // resend has the outbox accept the frames carried over from earlier sessions, beyond its bound. It returns the rest
 // when the session has already ended.
 func (s *session) resend(frames []carried) (left []carried) {
+	failed, first := 0, error(nil) // one line is enough: a new version may fit none of thousands
+	defer func() {
+		if failed > 0 {
+			s.env.log.Error("stomp: frames cannot be sent in the version of the new session", "frames", failed, "error", first)
+		}
+	}()
 	for i, f := range frames {
 		frame, err := s.encodedHere(f)
 		if err == nil {
@@ -27,7 +33,9 @@ func (s *session) resend(frames []carried) (left []carried) {
 		case errors.Is(err, errSessionOver):
 			return frames[i:]
 		}
-		s.env.log.Error("stomp: a frame cannot be sent in the version of the new session", "error", err)
+		if failed++; first == nil {
+			first = err
+		}
 		if r := f.receipt; r != nil && s.env.receipts.remove(r.number) != nil {
 			r.resolveLost(err, r.ticket.Withdraw())
 		}
@@ -45,13 +53,14 @@ func (s *session) sendOverdue() {
 	if !s.out.IsFlushed(s.lastOverdue.Load()) {
 		return
 	}
+	var late []*pendingReceipt // for the first time
+	defer func() { s.tellOverdue(late) }()
 	for _, f := range again {
 		if !f.ticket.IsFlushed() {
 			continue
 		}
 		if !f.receipt.overdue.logged.Swap(true) {
-			s.env.log.Warn("stomp: no receipt has come for a SEND; it is sent again until one does", "destination", f.receipt.target,
-				"receipt", receiptID(f.receipt.number), "after", overdueAfter)
+			late = append(late, f.receipt)
 		}
 		// Without the ticket, which is that of the first time: what was written once is not unsent any more.
 		e := outbox.Entry{Type: f.typ, Encoded: f.frame, Forced: true}
@@ -61,6 +70,16 @@ func (s *session) sendOverdue() {
 		}
 		s.lastOverdue.Store(number)
 	}
+}
+
+// tellOverdue logs that no receipt has come for these, once a minute at most.
+func (s *session) tellOverdue(late []*pendingReceipt) {
+	now, last := time.Now().UnixNano(), s.overdueTold.Load()
+	if len(late) == 0 || now-last < int64(overdueLogEvery) || !s.overdueTold.CompareAndSwap(last, now) {
+		return
+	}
+	s.env.log.Warn("stomp: no receipt has come for a SEND; it is sent again until one does", "destination", late[0].target,
+		"receipt", receiptID(late[0].number), "after", overdueAfter, "frames", len(late))
 }
 
 // encodedHere returns the frame encoded in the version of this session.

@@ -21,7 +21,7 @@ import (
 // [WithSubscribeHeaderFunc], and the transport of [WithHTTPClient], have to return when it ends. For one that does
 // not, Connect, Close and whatever else bounds it wait 0.1 s longer, and then leave its goroutine behind. A
 // connection that it returns later is closed. The Client does not call it again before it has returned: attempts to
-// connect fail meanwhile.
+// connect fail meanwhile. A hook of [WithSendHook] is part of its caller, who waits for it.
 type Client struct {
 	env
 	quit        func()        // cancels life

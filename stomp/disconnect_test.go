@@ -249,3 +249,41 @@ func TestDisconnect_promise11_waits_for_no_receipt_that_only_the_library_asked_f
 		})
 	}
 }
+
+// So it does not where the one who waits for a receipt leaves while Disconnect waits for it as well.
+func TestDisconnect_does_not_wait_for_what_is_given_up_meanwhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, c := rig.Session(t)
+		p.AnswerOnly(wire.Disconnect)
+		sent := rig.Go(func() error { return c.Send(rig.Within(t, time.Second), "/queue/a", nil, stomp.WithReceipt()) })
+		time.Sleep(500 * time.Millisecond)
+		rig.Takes(t, 500*time.Millisecond, func() { rig.OK(t, c.Disconnect(rig.Within(t, time.Hour))) })
+		rig.ErrorIs(t, <-sent, context.DeadlineExceeded)
+	})
+}
+
+// It waits for the receipt that a caller has asked for, and not for one beside it that only the library has.
+func TestDisconnect_promise11_waits_for_what_was_asked_for(t *testing.T) {
+	for range 10 { // which of the two is looked at first is a matter of chance
+		rig.Bubble(t, "", func(t *testing.T) {
+			p, c := rig.Session(t)
+			go func() { // ends with the connection
+				for f := p.Next(); f.Command != ""; f = p.Next() {
+					switch f.Command {
+					case wire.Send:
+						time.Sleep(time.Second)
+						p.Receipt(f)
+					case wire.Disconnect:
+						p.Receipt(f)
+					}
+				}
+			}()
+			_, err := c.Subscribe(t.Context(), "/app/init")
+			rig.OK(t, err)
+			r, err := c.SendAsync(t.Context(), "/queue/a", nil)
+			rig.OK(t, err)
+			rig.Takes(t, time.Second, func() { rig.OK(t, c.Disconnect(rig.Within(t, time.Hour))) })
+			rig.OK(t, r.Err())
+		})
+	}
+}

@@ -1,6 +1,7 @@
 package stomp
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/tls"
@@ -60,10 +61,16 @@ var (
 type Error struct {
 	Message   string // the message header: the broker's short description, with its further lines
 	ReceiptID string // the receipt-id header; "" without one
-	Frame     Frame  // the frame, or what came of it before the connection ended; its body often explains more
+	Frame     Frame  // the frame, or what came of it before the connection ended, with the first 64 KiB of its body
 }
 
+// keptOfError is how much of an ERROR's body is kept: errors may be kept for long, each by a subscription or a receipt.
+const keptOfError = 64 << 10
+
 func newError(f Frame) *Error {
+	if len(f.Body) > keptOfError {
+		f.Body = bytes.Clone(f.Body[:keptOfError])
+	}
 	return &Error{Message: messageOf(f.Header), ReceiptID: f.Header.Get("receipt-id"), Frame: f}
 }
 

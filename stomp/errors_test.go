@@ -1,6 +1,7 @@
 package stomp_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/webstomp/webstomp/internal/rig"
+	"github.com/webstomp/webstomp/internal/wire"
 	"github.com/webstomp/webstomp/stomp"
 	"github.com/webstomp/webstomp/stomp/stomptest"
 )
@@ -198,5 +200,20 @@ func TestUnsent_written_and_not_answered(t *testing.T) {
 		err := client.Send(ctx, "/queue/a", nil, stomp.WithReceipt())
 		rig.ErrorText(t, err, `stomp: send /queue/a: waiting for receipt "r1": context deadline exceeded (the broker may have the message)`)
 		rig.MaySent(t, err)
+	})
+}
+
+// An ERROR is kept for as long as its error is, by a subscription or a receipt: not with all of a body of any length.
+func TestError_keeps_the_start_of_a_long_body(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := rig.PipeBroker(t)
+		rig.On(b, wire.Send, "/queue/a", func(f stomptest.Frame) stomptest.Action {
+			return stomptest.ReplyError("no", [][2]string{{"receipt-id", f.Get("receipt")}}, bytes.Repeat([]byte("x"), 8<<20), false)
+		})
+		c := rig.Connect(t, b)
+		refused := rig.Refused(t, c.Send(t.Context(), "/queue/a", nil, stomp.WithReceipt()), "no")
+		if n := cap(refused.Frame.Body); n != 64<<10 {
+			t.Errorf("%d bytes of the body are kept, want 64 KiB", n)
+		}
 	})
 }

@@ -18,6 +18,9 @@ const (
 
 	// overdueMost is the longest time between two of these.
 	overdueMost = 4 * time.Minute
+
+	// overdueLogEvery is how often the log of a session tells of such frames at most.
+	overdueLogEvery = time.Minute
 )
 
 // overdue is when a frame WithRetry is sent again on its session.

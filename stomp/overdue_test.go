@@ -266,3 +266,21 @@ func TestWithRetry_promise7_overdue_frames_do_not_pile_up(t *testing.T) {
 		}
 	})
 }
+
+// However many RECEIPTs a server leaves out, the log tells once a minute at most.
+func TestWithRetry_promise7_overdue_does_not_flood_the_log(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := new(rig.Log)
+		b := newSilentOn(t, 1<<20)
+		c := rig.Connect(t, b.Broker, stomp.WithLogger(log.Logger(slog.LevelWarn)))
+		for i := range 500 {
+			_, err := c.SendAsync(t.Context(), "/queue/full", nil, stomp.WithRetry())
+			rig.OK(t, err)
+			time.Sleep(time.Duration(i%3) * 100 * time.Millisecond)
+		}
+		time.Sleep(time.Hour)
+		if n := len(log.Lines("no receipt has come")); n != 1 {
+			t.Errorf("%d lines", n)
+		}
+	})
+}

@@ -19,6 +19,8 @@ type Outgoing struct {
 // repetitions of [WithRetry]. Several add up and run in the order given, each seeing what those before it have
 // changed.
 //
+// A hook is part of the caller: unlike functions of other options it is waited for beyond its ctx.
+//
 // An error of hook ends the call with it ([Unsent] is true). An entry that the library writes itself is refused, as
 // in [WithHeader]. done, unless it is nil, is called once with what the call returns, in the reverse order of the
 // hooks, before the call returns; of the hooks that have run, if one of them has failed. For Request that is the

@@ -66,6 +66,7 @@ type session struct {
 	withheld withheld // the SUBSCRIBEs whose UNSUBSCRIBE waits for their RECEIPT; see withhold.go
 
 	lastOverdue atomic.Uint64 // number of the frame that sendOverdue has sent last
+	overdueTold atomic.Int64  // when it was logged last that receipts are overdue, in nanoseconds since 1970
 
 	restore func() error // restores the session while the loops run; nil: that is done before start. Set before start
 
@@ -154,21 +155,24 @@ func (s *session) start(whenOver func()) {
 	s.loop(func() error {
 		err := s.readLoop()
 		s.abort(err)
-		go whenOver() // joined by those who wait for the Client's done
+		go mustReturn(whenOver, hooks) // joined by those who wait for the Client's done
 		return err
 	})
 }
 
 // loop runs f in the errgroup. An error of f ends the session.
 func (s *session) loop(f func() error) {
-	s.loops.Go(func() error { // joined by join
-		err := f()
+	s.loops.Go(func() (err error) { // joined by join
+		mustReturn(func() { err = f() }, hooks)
 		if err != nil {
 			s.abort(err)
 		}
 		return err
 	})
 }
+
+// hooks names the user's functions that a session calls in its own goroutines.
+func hooks() string { return "a log handler, or a function of WithSendHook," }
 
 // writeLoop writes what is sent, and performs the close handshake when the writer has finished.
 func (s *session) writeLoop() error {

@@ -99,6 +99,29 @@ func TestWatch_begun_as_the_Client_ends_closes_after_StateClosed(t *testing.T) {
 	})
 }
 
+// However Watch and the end interleave, the last status before the channel closes is that of the end.
+func TestWatch_begun_beside_Close_closes_after_StateClosed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := rig.PipeBroker(t)
+		for i := range 300 {
+			c := rig.Connect(t, b)
+			synctest.Wait()
+			go c.Close() // joined by Done
+			for range i % 30 {
+				runtime.Gosched()
+			}
+			var last stomp.Status
+			for st := range c.Watch(t.Context()) {
+				last = st
+			}
+			if last.State != stomp.StateClosed || last.Err == nil {
+				t.Fatalf("the last status before the channel closed: %+v", last)
+			}
+			<-c.Done()
+		}
+	})
+}
+
 // Promise 4: Err is set before any channel is closed on its account, and Done is the last of all.
 func TestClient_promise4_Err_before_channels_before_Done(t *testing.T) {
 	for name, end := range map[string]struct {

@@ -282,27 +282,31 @@ func (v *supervisor) convict(x suspect, now time.Time) {
 		x.sub.refuse(x.sub.current(), err, true)
 		return
 	}
-	v.refuse(x.send, err)
-	var refused *Error
-	if !errors.As(x.words, &refused) || x.unclear > 0 { // on a slow server the trials were not all of one frame
-		return
-	}
-	for _, f := range v.held {
-		p := f.receipt
-		if p.target == x.send.receipt.target && p.suspicion.lone.lasted(now, manyBelieved, 0) && v.trialCosts-p.suspicion.costs >= manyCosts {
-			v.refuse(f, fmt.Errorf("%w (so the server answers each one to this destination that it was sent alone)", x.words))
+	p := x.send.receipt
+	refused := v.refuse(x.send, err)
+	var words *Error
+	if errors.As(x.words, &words) && x.unclear == 0 { // on a slow server the trials were not all of one frame
+		for _, f := range v.held {
+			also := f.receipt
+			if also.target == p.target && also.suspicion.lone.lasted(now, manyBelieved, 0) && v.trialCosts-also.suspicion.costs >= manyCosts {
+				refused += v.refuse(f, fmt.Errorf("%w (so the server answers each one to this destination that it was sent alone)", x.words))
+			}
 		}
+	}
+	if refused > 0 {
+		v.client.log.Warn("stomp: a SEND is given up, the server ends the session over it", "destination", p.target,
+			"receipt", receiptID(p.number), "frames", refused, "error", err)
 	}
 }
 
-// refuse ends a SEND WithRetry.
-func (v *supervisor) refuse(f carried, err error) {
+// refuse ends a SEND WithRetry. It returns how many that are: none if its call has given up.
+func (v *supervisor) refuse(f carried, err error) int {
 	p := f.receipt
 	if v.client.receipts.remove(p.number) == nil {
-		return // its call has given up
+		return 0
 	}
-	v.client.log.Warn("stomp: a SEND is given up, the server ends the session over it", "destination", p.target, "receipt", receiptID(p.number), "error", err)
 	p.resolve(p.failed(err, "", false))
+	return 1
 }
 
 // holdSends moves the SENDs that are held back from v.carried to v.held, in the order in which they were made.

@@ -55,21 +55,11 @@ func (d *decoder[T]) Send(f Frame, converted func() bool, cut, yield <-chan stru
 	return false
 }
 
-// decoded calls decode. One that ends its goroutine, which is the subscription's, would leave the channel silent and
-// open for ever.
-func (d *decoder[T]) decoded(f Frame) (T, error) {
-	returned := false
-	defer func() {
-		if returned {
-			return
-		}
-		if text := recover(); text != nil {
-			panic(text) // the stack that led to it is still there
-		}
-		panic(fmt.Sprintf("stomp: the decode of SubscribeAs has ended its goroutine at message %q from %s (runtime.Goexit, as by FailNow and Fatal of a test)", f.MessageID(), f.Destination()))
-	}()
-	v, err := d.decode(f)
-	returned = true
+// decoded calls decode, in the goroutine of the subscription.
+func (d *decoder[T]) decoded(f Frame) (v T, err error) {
+	mustReturn(func() { v, err = d.decode(f) }, func() string {
+		return fmt.Sprintf("the decode of SubscribeAs, at message %q from %s,", f.MessageID(), f.Destination())
+	})
 	return v, err
 }
 

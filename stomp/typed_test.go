@@ -223,23 +223,31 @@ func TestSubscribeAs_panic_of_decode_ends_the_process(t *testing.T) {
 
 // A decode that ends its goroutine ends the process as well: its channel would stay silent and open.
 func TestSubscribeAs_decode_that_ends_its_goroutine_ends_the_process(t *testing.T) {
-	endsTheProcess(t, leavingDecode, "panic: stomp: the decode of SubscribeAs has ended its goroutine", `message "`, "from /queue/a")
+	endsTheProcess(t, leavingDecode, `panic: stomp: the decode of SubscribeAs, at message "`, "from /queue/a, has ended its goroutine")
 }
 
 // endsTheProcess subscribes by decode, in a process of its own, and wants words from its end.
 func endsTheProcess(t *testing.T, decode func(stomp.Frame) (int, error), words ...string) {
 	t.Helper()
-	const child = "WEBSTOMP_TEST_PANIC"
-	if os.Getenv(child) != "" {
+	inProcess(t, func() {
 		b := rig.NewBroker(t)
 		c := rig.Connect(t, b)
 		sub, err := stomp.SubscribeAs(t.Context(), c, "/queue/a", decode, stomp.WithReceipt())
 		rig.OK(t, err)
 		rig.Publish(b, "/queue/a", "1")
 		<-sub.C
+	}, words...)
+}
+
+// inProcess runs f in a process of its own, which has to end by a panic with these words.
+func inProcess(t *testing.T, f func(), words ...string) {
+	t.Helper()
+	const child = "WEBSTOMP_TEST_PANIC"
+	if os.Getenv(child) != "" {
+		f()
 		os.Exit(0)
 	}
-	cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$")
+	cmd := exec.Command(os.Args[0], "-test.run=^"+strings.ReplaceAll(t.Name(), "/", "$/^")+"$")
 	cmd.Env = append(os.Environ(), child+"=1")
 	said, err := cmd.CombinedOutput()
 	if err == nil {

@@ -17,6 +17,24 @@ var (
 	errExited = errors.New("a function that was given to an option has ended its goroutine (runtime.Goexit)")
 )
 
+// mustReturn calls f, which calls functions of the user's without a ctx. One that ends the goroutine, as Fatal of a test
+// does, would take along what that is for, and nobody would ever know: it ends the process, as a panic does. where says
+// what to look at.
+func mustReturn(f func(), where func() string) {
+	returned := false
+	defer func() {
+		if returned {
+			return
+		}
+		if text := recover(); text != nil {
+			panic(text) // the stack that led to it is still there
+		}
+		panic("stomp: " + where() + " has ended its goroutine (runtime.Goexit, as by FailNow and Fatal of a test)")
+	}()
+	f()
+	returned = true
+}
+
 // userCall is one call of a user's function, which may go on beyond its ctx. It has a goroutine of its own, so that
 // nobody waits for longer than leaveGrace after that. A function that panics ends the process with its own stack.
 type userCall[T any] struct {

@@ -3,6 +3,7 @@ package stomp_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
@@ -16,7 +17,9 @@ import (
 	"time"
 
 	"github.com/webstomp/webstomp/internal/rig"
+	"github.com/webstomp/webstomp/internal/wire"
 	"github.com/webstomp/webstomp/stomp"
+	"github.com/webstomp/webstomp/stomp/stomptest"
 )
 
 // leaveGrace is how much longer than its ctx a user's function may take: see user_call.go.
@@ -300,3 +303,48 @@ func TestConnect_function_that_panics(t *testing.T) {
 }
 
 func panickingDialer(context.Context, string) (net.Conn, error) { panic("no dialler here") }
+
+// exiting is a log handler that ends the goroutine of the first warning.
+type exiting struct{ slog.Handler }
+
+func (exiting) Enabled(_ context.Context, l slog.Level) bool { return l >= slog.LevelWarn }
+
+func (exiting) Handle(context.Context, slog.Record) error {
+	runtime.Goexit()
+	return nil
+}
+
+// A log handler or a hook that ends its goroutine ends the process: the session would be read by nobody, and Close
+// would wait for that for ever.
+func TestClient_functions_that_end_the_goroutine_of_a_session_end_the_process(t *testing.T) {
+	const words = "panic: stomp: a log handler, or a function of WithSendHook, has ended its goroutine"
+	connect := func(opts ...stomp.ConnectOption) (*stomptest.Broker, *stomp.Client) {
+		b := rig.NewBroker(t)
+		return b, rig.Connect(t, b, opts...)
+	}
+	t.Run("hook", func(t *testing.T) {
+		inProcess(t, func() {
+			_, c := connect(stomp.WithSendHook(func(context.Context, *stomp.Outgoing) (func(error), error) {
+				return func(error) { runtime.Goexit() }, nil
+			}))
+			r, err := c.SendAsync(t.Context(), "/queue/a", nil)
+			rig.OK(t, err)
+			<-r.Done()
+			<-c.Done()
+		}, words)
+	})
+	t.Run("reading", func(t *testing.T) {
+		inProcess(t, func() {
+			b, c := connect(stomp.WithLogger(slog.New(exiting{slog.DiscardHandler})))
+			b.SendFrame(wire.Message, [][2]string{{"subscription", "nobody"}, {"destination", "/x"}, {"message-id", "1"}}, nil)
+			<-c.Done()
+		}, words)
+	})
+	t.Run("between_sessions", func(t *testing.T) {
+		inProcess(t, func() {
+			b, c := connect(stomp.WithLogger(slog.New(exiting{slog.DiscardHandler})), stomp.WithReconnect(stomp.Backoff{}))
+			b.Cut()
+			<-c.Done()
+		}, words)
+	})
+}

@@ -575,7 +575,7 @@ var table = []mutant{
 	{
 		name: "a subscription that was found guilty goes on",
 		edits: []edit{
-			{"stomp/suspect.go", "\t\tx.sub.refuse(x.sub.current(), err, true)\n\t\treturn\n\t}\n\tv.refuse(x.send, err)", "\t\treturn\n\t}\n\tv.refuse(x.send, err)"},
+			{"stomp/suspect.go", "\t\tx.sub.refuse(x.sub.current(), err, true)\n\t\treturn\n", "\t\treturn\n"},
 		},
 	},
 	{
@@ -587,7 +587,7 @@ var table = []mutant{
 	{
 		name: "a SEND that was found guilty goes on",
 		edits: []edit{
-			{"stomp/suspect.go", "\tv.refuse(x.send, err)\n", "\t_ = err\n"},
+			{"stomp/suspect.go", "\trefused := v.refuse(x.send, err)\n", "\trefused := 0\n"},
 		},
 	},
 	{
