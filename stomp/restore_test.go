@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -86,12 +87,12 @@ func TestSubscription_promise3_what_was_ended_while_offline_is_not_restored(t *t
 func TestSubscribe_promise3_while_a_session_is_restored(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var c *stomp.Client
-		sent := 0
+		var sent atomic.Int32 // subscriptions end side by side
 		moment := onDebug(func(message string) {
 			if message != "stomp: send" {
 				return
 			}
-			if sent++; sent == 4 { // CONNECT, SUBSCRIBE, CONNECT, SUBSCRIBE
+			if sent.Add(1) == 4 { // CONNECT, SUBSCRIBE, CONNECT, SUBSCRIBE
 				_, err := c.Subscribe(t.Context(), "/queue/late")
 				rig.OK(t, err)
 			}
