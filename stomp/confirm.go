@@ -152,14 +152,18 @@ func (sub *subscription) setConfirm(r *route, p *pendingReceipt) {
 
 // forgetConfirm drops the receipt of a subscription that has ended if this server is not known to answer SUBSCRIBE:
 // it would be kept until the session ends. A session that restores its subscriptions one by one keeps it (see
-// awaitConfirmation).
+// awaitConfirmation), as do those of servers that answer, but not any number of them.
 func (sub *subscription) forgetConfirm() {
 	confirm, s := sub.confirmation()
 	receipts := sub.client.receipts
 	sub.mu.Lock()
 	withheld := sub.withheld != nil
 	sub.mu.Unlock()
-	if confirm != nil && s != nil && s.restore == nil && !withheld && !receipts.areAnsweredTo(subscribes) {
+	switch {
+	case confirm == nil, s == nil, withheld:
+	case s.restore == nil && !receipts.areAnsweredTo(subscribes):
 		receipts.remove(confirm.number) // not resolved: who waits for it is woken by the end
+	default:
+		s.leaveOver(confirm)
 	}
 }

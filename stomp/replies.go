@@ -195,7 +195,9 @@ func (rs *replies) unsubscribe(q *replyQueue) {
 			f.entries.add("destination", q.name)
 		}
 		s.submit(context.Background(), &f) // its error is that the session is over
-		if !s.env.receipts.areAnswered() {
+		if s.env.receipts.areAnsweredTo(subscribes) {
+			s.leaveOver(q.confirm)
+		} else {
 			s.env.receipts.remove(q.confirm.number) // it would be kept until the session ends
 		}
 	}

@@ -14,7 +14,8 @@ import (
 // broker makes from reply-to and that must not be subscribed to. Elsewhere it is a /temp-queue/ with a random name,
 // subscribed to once per session. [WithReplyTo] sets another; Spring's simple broker needs that ("/queue/…"). Of
 // those that no request waits at, 16 stay subscribed to; beyond that, the one that has been so for longest is
-// unsubscribed from. WithHeader("correlation-id", …) sets the id.
+// unsubscribed from, except on RabbitMQ, where a /temp-queue/ of each name stays until the session ends.
+// WithHeader("correlation-id", …) sets the id.
 //
 // With [WithReceipt] the broker confirms the request before the wait for the reply. If the session ends first, the
 // error is [ErrConnectionLost] and the outcome is unknown. A reply that comes after ctx has ended goes to

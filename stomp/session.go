@@ -63,7 +63,7 @@ type session struct {
 	disconnectReceipt *pendingReceipt // set before disconnectAwaited is closed
 	disconnectAwaited chan struct{}   // closed when DISCONNECT is on its way
 
-	withheld withheld // the SUBSCRIBEs whose UNSUBSCRIBE waits for their RECEIPT; see withhold.go
+	leftOver leftOver // the SUBSCRIBEs whose subscription has ended before their RECEIPT came
 
 	lastOverdue atomic.Uint64 // number of the frame that sendOverdue has sent last
 	overdueTold atomic.Int64  // when it was logged last that receipts are overdue, in nanoseconds since 1970
@@ -83,12 +83,6 @@ type session struct {
 
 	// Counted by the read loop, read by Stats.
 	received, beatsReceived, repaired atomic.Uint64
-}
-
-// withheld holds receipts in order.
-type withheld struct {
-	mu  sync.Mutex // guards all; a leaf
-	all []*pendingReceipt
 }
 
 // newSession makes the session of a connection whose CONNECTED has come. dec may hold what came after that.

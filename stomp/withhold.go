@@ -10,14 +10,9 @@ import (
 // subscription found", ends the session. So that UNSUBSCRIBE is withheld until the RECEIPT of SUBSCRIBE comes: where
 // it is only late, it goes out then, and where it never comes, never.
 
-const (
-	// withheldAfter is how old an unanswered SUBSCRIBE with an id of the user's has to be, and a later frame has to be
-	// answered: its id may be used again at once, and UNSUBSCRIBE has to be there before.
-	withheldAfter = 5 * time.Second
-
-	// withheldKept is how many are kept in one session.
-	withheldKept = 1024
-)
+// withheldAfter is how old an unanswered SUBSCRIBE with an id of the user's has to be, and a later frame has to be
+// answered: its id may be used again at once, and UNSUBSCRIBE has to be there before.
+const withheldAfter = 5 * time.Second
 
 // answersSubscribe reports whether the broker answers every SUBSCRIBE that it takes: it was seen to, or is known to.
 func (s *session) answersSubscribe() bool {
@@ -74,9 +69,7 @@ func (sub *subscription) withhold(r *route, cfg *frameConfig) bool {
 	sub.mu.Lock()
 	sub.withheld, sub.withheldConfig = r, cfg
 	sub.mu.Unlock()
-	if oldest := s.withheld.add(confirm); oldest != nil {
-		s.env.receipts.remove(oldest.number)
-	}
+	s.leaveOver(confirm)
 	if !s.env.receipts.isPending(confirm) { // it has come meanwhile
 		sub.sendWithheld(r)
 	}
@@ -103,15 +96,4 @@ func (sub *subscription) sendWithheld(r *route) {
 		}
 		_, _, _ = sub.submitUnsubscribe(r, cfg) // an error is the session's end
 	}
-}
-
-// add adds the receipt of a SUBSCRIBE whose UNSUBSCRIBE is withheld, and returns the oldest beyond withheldKept.
-func (w *withheld) add(p *pendingReceipt) (oldest *pendingReceipt) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.all = append(w.all, p); len(w.all) > withheldKept {
-		oldest = w.all[0]
-		w.all = w.all[1:]
-	}
-	return oldest
 }
