@@ -18,16 +18,23 @@ const (
 // that says so, which may take a second and goes on in the background. It is cut short when the user ends the Client,
 // or the ctx of Connect ends.
 func (e *env) closeConn(conn *ws.Conn, reason error) {
+	if code, _ := closeCode(reason); code == 0 {
+		conn.CloseNow()
+		return
+	}
+	e.running.Go(func() { closeWithin(e.goodbyes, conn, reason) })
+}
+
+// closeWithin is closeConn, but waits for that, within ctx.
+func closeWithin(ctx context.Context, conn *ws.Conn, reason error) {
 	code, text := closeCode(reason)
 	if code == 0 {
 		conn.CloseNow()
 		return
 	}
-	e.running.Go(func() {
-		stop := context.AfterFunc(e.goodbyes, func() { conn.CloseNow() }) // not joined: Fail returns when that has closed it
-		defer stop()
-		conn.Fail(code, text)
-	})
+	stop := context.AfterFunc(ctx, func() { conn.CloseNow() }) // not joined: Fail returns when that has closed it
+	defer stop()
+	conn.Fail(code, text)
 }
 
 // closeCode returns the close code and the reason that tell a server what it did wrong; 0: nothing, as far as we

@@ -290,3 +290,28 @@ func TestClient_promise12_last_words_behind_a_ping_are_heard(t *testing.T) {
 		}
 	})
 }
+
+// So is one that breaks a rule on the connection that asks for a subscription.
+func TestWithResubscribe_W9_tells_a_server_what_it_did_wrong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const connected = "CONNECTED\nversion:1.2\nserver:RabbitMQ/4.0.5\n\n\x00"
+		opts, accept := framePeers(t, stomp.WithHeartBeat(0, 0))
+		connecting := rig.StartConnect(t, "ws://peer.test/", opts...)
+		p := accept()
+		p.read() // CONNECT
+		p.send(textFrame, connected)
+		c := connecting.Client()
+		_, err := c.Subscribe(t.Context(), "/queue/a", stomp.WithResubscribe(stomp.Backoff{Min: time.Second, Max: time.Second}))
+		rig.OK(t, err)
+		p.read() // SUBSCRIBE
+		p.send(textFrame, "ERROR\nsubscription:s1\nmessage:Server cancelled subscription\n\n\x00")
+		asks := accept()
+		asks.read() // CONNECT
+		asks.send(textFrame, connected)
+		asks.read() // SUBSCRIBE
+		asks.send(textFrame, "HELLO\n\n\x00")
+		asks.wantClose(1002, "HELLO", "F14")
+		asks.nc.Close()
+		c.Close()
+	})
+}

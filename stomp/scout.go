@@ -140,7 +140,7 @@ func (sc *scouting) converse(ctx context.Context) (*session, error) {
 		return nil, err
 	}
 	if err := sc.subscribe(ctx, there, more); err != nil {
-		there.conn.CloseNow()
+		closeWithin(ctx, there.conn, err)
 		return nil, err
 	}
 	return there, nil
