@@ -25,7 +25,8 @@ type Outgoing struct {
 // in [WithHeader]. done, unless it is nil, is called once with what the call returns, in the reverse order of the
 // hooks, before the call returns; of the hooks that have run, if one of them has failed. For Request that is the
 // reply's outcome, for Transaction.Send the acceptance. For SendAsync done gets the [Receipt]'s outcome, in a
-// goroutine of the Client, which it must not hold up, at the latest before [Client.Done] is closed.
+// goroutine of the Client, which it must not hold up, or in the caller's where the outcome is there already, at the
+// latest before [Client.Done] is closed.
 func WithSendHook(hook func(ctx context.Context, out *Outgoing) (done func(error), err error)) ConnectOption {
 	return connectOption(func(c *connectConfig) {
 		c.sendHooks = append(c.sendHooks, hook)

@@ -324,11 +324,17 @@ func TestClient_functions_that_end_the_goroutine_of_a_session_end_the_process(t 
 	}
 	t.Run("hook", func(t *testing.T) {
 		inProcess(t, func() {
-			_, c := connect(stomp.WithSendHook(func(context.Context, *stomp.Outgoing) (func(error), error) {
+			b, c := connect(stomp.WithSendHook(func(context.Context, *stomp.Outgoing) (func(error), error) {
 				return func(error) { runtime.Goexit() }, nil
 			}))
+			returned := make(chan struct{})
+			rig.On(b, wire.Receipt, "", func(stomptest.Frame) stomptest.Action { // else it may come while SendAsync still looks
+				<-returned
+				return stomptest.Pass()
+			})
 			r, err := c.SendAsync(t.Context(), "/queue/a", nil)
 			rig.OK(t, err)
+			close(returned)
 			<-r.Done()
 			<-c.Done()
 		}, words)
