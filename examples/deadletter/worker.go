@@ -30,6 +30,8 @@ type worker struct {
 	delay  time.Duration
 	work   func(order stomp.Frame) error
 
+	replacing chan struct{} // capacity 1: full while the session is replaced
+
 	mu  sync.Mutex // guards out: orders are worked off at the same time
 	out io.Writer
 }
@@ -88,6 +90,8 @@ func (w *worker) giveBack(ctx context.Context, order stomp.Frame) {
 	case <-ctx.Done(): // the subscription has ended with it
 		return
 	}
+	w.replacing <- struct{}{} // whoever comes next finds the new session
+	defer func() { <-w.replacing }()
 	if w.client.Status().Epoch != order.Epoch {
 		return
 	}
