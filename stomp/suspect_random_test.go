@@ -55,7 +55,8 @@ type unrest struct {
 	seed    uint64
 	means   map[string]stomptest.Action // how it refuses a destination, but one: that with an ERROR that names the frame
 	answers bool                        // the broker sends receipts
-	patient time.Duration               // how long the broker thinks before it refuses
+	delay   time.Duration               // how long the broker waits before each frame that it sends
+	patient time.Duration               // how long it thinks before it refuses
 	over    time.Time                   // nothing is begun after that
 	events  atomic.Int64                // each of which may cost sessions
 
@@ -69,7 +70,8 @@ func newUnrest(t *testing.T, seed uint64) *unrest {
 	profile := profiles[dice.IntN(len(profiles))]
 	u := &unrest{t: t, seed: seed, means: make(map[string]stomptest.Action), answers: profile != stomptest.Spring}
 	u.b = rig.PipeBroker(t, stomptest.WithProfile(profile))
-	u.b.Delay(time.Duration(dice.IntN(mostDelay)) * time.Millisecond)
+	u.delay = time.Duration(dice.IntN(mostDelay)) * time.Millisecond
+	u.b.Delay(u.delay)
 	u.patient = time.Duration(dice.IntN(mostPatience)) * time.Millisecond
 	u.over = time.Now().Add(time.Minute)
 	for i := range 3 {
@@ -239,9 +241,13 @@ func (u *unrest) disturb(dice *rand.Rand) {
 
 // delivers checks that what is left of the subscriptions stands on the broker.
 func (u *unrest) delivers() {
-	time.Sleep(time.Hour) // it may take half a minute until each of 90 subscriptions has its RECEIPT
+	settled := 5 * time.Minute
+	if u.delay > 50*time.Millisecond { // it may take half a minute until each of 90 subscriptions has its RECEIPT
+		settled = time.Hour
+	}
+	time.Sleep(settled)
 	u.b.Delay(0)
-	time.Sleep(time.Second)
+	time.Sleep(u.delay) // of what was about to be sent
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	for _, sub := range u.open {

@@ -90,7 +90,11 @@ func (w *worker) giveBack(ctx context.Context, order stomp.Frame) {
 	case <-ctx.Done(): // the subscription has ended with it
 		return
 	}
-	w.replacing <- struct{}{} // whoever comes next finds the new session
+	select {
+	case w.replacing <- struct{}{}: // whoever comes next finds the new session
+	case <-ctx.Done():
+		return
+	}
 	defer func() { <-w.replacing }()
 	if w.client.Status().Epoch != order.Epoch {
 		return

@@ -109,11 +109,7 @@ func (w *world) judgeSessionsLocked() {
 			sessions++
 		}
 	}
-	each := 6
-	if w.plan.slow > 0 { // its first trials may tell nothing
-		each = 8
-	}
-	if most := 12 + each*poison; sessions > most {
+	if most := 12 + 6*poison; sessions > most {
 		w.failLocked("%d sessions, and %d frames were poison", sessions, poison)
 	}
 	// How often ailingTopic is refused depends on for how long it ails, and is bounded apart. What the broker had
