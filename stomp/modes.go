@@ -31,7 +31,9 @@ const (
 	// OverflowBlock stops reading from the connection until the queue is half empty. Nothing is lost: TCP passes the
 	// pressure on to the broker. Meanwhile our heart-beats go on, and the server's silence is not counted. Reading
 	// continues, and the queue grows above its bound, while a call waits for a receipt, a reply or Flush, so that a
-	// consumer may do so in its own loop, and while senders wait for a server that does not read until we do.
+	// consumer may do so in its own loop, and while senders wait for a server that does not read until we do. All full
+	// queues together grow by 16 MiB at full speed, or to twice what they held, and then ever more slowly: from 16 MiB
+	// to 70 in 5 minutes, 130 in an hour, 280 in a day.
 	OverflowBlock Overflow = iota
 	// OverflowDropOldest drops the oldest frames that wait, until the one that arrives has room. Dropped in
 	// [SubscriptionStats] counts them. It goes with AckAuto alone: what is dropped is never acknowledged, and the

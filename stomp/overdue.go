@@ -8,8 +8,7 @@ import (
 
 // RECEIPTs that do not come although the session lives. RabbitMQ's STOMP drops the rejections of a queue that is
 // full, and of one whose node has died: neither RECEIPT nor ERROR follows (docs/brokers.md). WithRetry means until it
-// is confirmed, so its frames are sent again (sendOverdue); and what never comes must not suspend the bound of
-// OverflowBlock for ever (see stall.go).
+// is confirmed, so its frames are sent again (sendOverdue).
 
 const (
 	// overdueAfter is how long a RECEIPT may take. A frame WithRetry is sent again then, and each time after twice as

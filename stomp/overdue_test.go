@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -154,93 +153,6 @@ func TestWithRetry_promise7_many_overdue(t *testing.T) {
 		if len(count) != 3 || count[0] != n || count[15*time.Second] != n || count[45*time.Second] != n {
 			t.Errorf("%v", count)
 		}
-	})
-}
-
-// A receipt that never comes lets reading go on beyond the bound of OverflowBlock for a while, and then ever less.
-// One that lies behind what is not read comes all the same.
-func TestWithBuffer_promise2_bound_holds_though_a_receipt_never_comes(t *testing.T) {
-	for name, answered := range map[string]bool{"never": false, "behind_the_messages": true} {
-		rig.Bubble(t, name, func(t *testing.T) {
-			server := rig.NewServer(t)
-			p, c := server.Session("version:1.2", stomp.WithHeartBeat(0, 0))
-			sub, err := c.NewSubscription(t.Context(), "/a", stomp.WithBuffer(4, 0, stomp.OverflowBlock))
-			rig.OK(t, err)
-			p.Want(wire.Subscribe)
-			r, err := c.SendAsync(t.Context(), "/b", nil)
-			rig.OK(t, err)
-			sent := p.Want(wire.Send)
-			flooded := rig.Go(func() error { // ends with the connection
-				message := fmt.Sprintf("MESSAGE\nsubscription:%s\nmessage-id:m\ndestination:/a\n\n%s\x00", sub.ID(), strings.Repeat("x", 20_000)) // 2 MB a second
-				for n := 0; ; n++ {
-					time.Sleep(10 * time.Millisecond)
-					next := message
-					if answered && n == 1510 { // 200 kB beyond what is read of its own accord
-						next = fmt.Sprintf("RECEIPT\nreceipt-id:%s\n\n\x00", wire.Get(sent.Header, "receipt"))
-					}
-					if _, err := p.Conn.Write([]byte(next)); err != nil {
-						return err
-					}
-				}
-			})
-			at := func(d time.Duration) int { time.Sleep(d); synctest.Wait(); return sub.Stats().Queued }
-			if n := at(10 * time.Second); n < 990 || n > 1000 {
-				t.Errorf("%d are queued after 10 s, want all that came", n)
-			}
-			before := at(6 * time.Second)
-			if before < 1490 || before > 1510 {
-				t.Errorf("%d are queued after 16 s, want those of 15 s", before)
-			}
-			piece := 64*1024/20_000 + 4 // what is read at once, and what the decoder holds
-			if n := at(14 * time.Second); n < before+3*2 || n > before+4*piece {
-				t.Errorf("%d are queued after 30 s, %d after 16 s: want some 64 KiB after 1, 3, 7 and 14 s", n, before)
-			}
-			time.Sleep(time.Hour)
-			synctest.Wait()
-			n := sub.Stats().Queued
-			if n > before+25*piece {
-				t.Errorf("%d are queued after an hour, %d after 16 s", n, before)
-			}
-			if done := rig.IsClosed(r.Done()); done != answered {
-				t.Errorf("the receipt is done: %t", done)
-			}
-			c.Close()
-			<-flooded
-		})
-	}
-}
-
-// A slow server's receipt, or a slow process's, is not taken for one that never comes: the consumer that waits for it
-// in its own loop is not held up.
-func TestWithBuffer_promise2_reading_goes_on_for_a_receipt_of_a_slow_server(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		server := rig.NewServer(t)
-		p, c := server.Session("version:1.2", stomp.WithHeartBeat(0, 0))
-		in, err := c.Subscribe(t.Context(), "/a", stomp.WithBuffer(4, 0, stomp.OverflowBlock))
-		rig.OK(t, err)
-		p.Want(wire.Subscribe)
-		confirmed := rig.Go(func() error {
-			<-in
-			return c.Send(t.Context(), "/b", nil, stomp.WithReceipt())
-		})
-		flooded := rig.Go(func() error { // ends with the connection
-			message := "MESSAGE\nsubscription:s1\nmessage-id:m\ndestination:/a\n\n" + strings.Repeat("x", 1000) + "\x00"
-			for n := 0; ; n++ {
-				time.Sleep(10 * time.Millisecond)
-				if n == 1 {
-					go p.Next() // the SEND, which is written into a pipe without a buffer
-				}
-				if _, err := p.Conn.Write([]byte(message)); err != nil {
-					return err
-				}
-				if n == 12_000 {
-					p.SendRaw("RECEIPT\nreceipt-id:r2\n\n\x00")
-				}
-			}
-		})
-		rig.Takes(t, 2*time.Minute+10*time.Millisecond, func() { rig.OK(t, <-confirmed) })
-		c.Close()
-		<-flooded
 	})
 }
 

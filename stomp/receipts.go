@@ -24,7 +24,6 @@ type receipts struct {
 	closed     error         // set when the Client has ended; nothing is added from then on
 	asked      int           // entries that callers asked for
 	held       int           // of these, those held back: nothing can bring their answer now
-	late       int           // of these, those that count no more for isAwaited, see giveUpWaiting
 	waiting    int           // calls between beginWait and endWait
 	answered   bool          // a RECEIPT has come in this session: the server sends them
 	ever       bool          // a RECEIPT has come in any session, but to DISCONNECT
@@ -68,7 +67,6 @@ type pendingReceipt struct {
 	suspicion *suspicion // WithRetry: nil until a session has ended while it was unanswered; owned by the supervisor
 
 	held    bool        // its frame waits for a trial, see suspect.go; guarded by receipts.mu
-	late    bool        // see giveUpWaiting; guarded by receipts.mu
 	overdue overdue     // of a frame WithRetry; guarded by receipts.mu
 	resend  *carried    // what to send again WithRetry; nil: nothing. Set before the entry is added, then guarded by receipts.mu
 	unwatch func()      // stops watching the ctx of SendAsync; nil: not watched. Guarded by receipts.mu
@@ -166,7 +164,6 @@ func (t *receipts) removeLocked(number uint64) *pendingReceipt {
 		if p.held {
 			t.held--
 		}
-		t.setLateLocked(p, false)
 	}
 	return p
 }
@@ -292,36 +289,7 @@ func (t *receipts) endWait() {
 func (t *receipts) isAwaited() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.asked > t.held+t.late || t.waiting > 0
-}
-
-// giveUpWaiting takes the receipts up to that number out of isAwaited: reading has gone on for long enough for them.
-func (t *receipts) giveUpWaiting(number uint64) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for _, p := range t.pending {
-		if p.asked && !p.held && p.number <= number {
-			t.setLateLocked(p, true)
-		}
-	}
-}
-
-func (t *receipts) setLateLocked(p *pendingReceipt, late bool) {
-	if p.late == late {
-		return
-	}
-	if p.late = late; late {
-		t.late++
-	} else {
-		t.late--
-	}
-}
-
-// areLate reports whether receipts are pending that isAwaited does not count any more.
-func (t *receipts) areLate() bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.late > 0
+	return t.asked > t.held || t.waiting > 0
 }
 
 // areAnswered reports whether a RECEIPT has come in this session.
@@ -346,7 +314,6 @@ func (t *receipts) holdBack(p *pendingReceipt, held bool) {
 		return
 	}
 	if p.held = held; held {
-		t.setLateLocked(p, false)
 		t.held++
 	} else {
 		t.held--
@@ -459,7 +426,6 @@ func (t *receipts) endSession(err error, w *outbox.Writer, left []carried) (agai
 		frame, here, begun := p.ticket.Leave(w)
 		stays := byTicket[&p.ticket]
 		p.overdue.at = time.Time{} // sentAgain sets it
-		t.setLateLocked(p, false)  // the next session has its own time for it
 		switch {
 		case !here:
 		case begun && p.resend != nil:
@@ -488,7 +454,7 @@ func (t *receipts) close(err error) {
 	t.closed = err
 	pending := t.pending
 	t.pending = nil
-	t.asked, t.held, t.late = 0, 0, 0
+	t.asked, t.held = 0, 0
 	t.mu.Unlock()
 	for _, p := range pending {
 		p.resolveLost(err, p.ticket.Withdraw())

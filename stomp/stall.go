@@ -9,19 +9,27 @@ import (
 )
 
 // waitForRoom stops the read loop while a queue with OverflowBlock is full (promise 2), unless a call waits for what
-// only reading can bring (receipts.isAwaited), or writing has stalled. For a receipt that is late it lets ever less
-// through.
+// only reading can bring (receipts.isAwaited), or writing has stalled. Then it reads on beyond the bound, ever more
+// slowly (overrun).
 func (s *session) waitForRoom(full *inbox.Inbox[Frame]) error {
+	pace := s.overrun.pause(full)
+	if !full.Stalled() || pace == 0 && s.mustReadOn() {
+		return nil
+	}
 	s.pause.set(true)
 	defer s.pause.set(false)
 	awaited := s.env.receipts.awaitedSignal()
 	look := time.NewTicker(writeStallAfter)
 	defer look.Stop()
-	for full.Stalled() && !s.overrun.goesOn(s) && !s.stall.lasts(s.out) {
+	paced := time.NewTimer(pace)
+	defer paced.Stop()
+	for mayReadOn := false; full.Stalled() && !(mayReadOn && s.mustReadOn()); {
 		select {
 		case <-full.Room():
 		case <-full.Cut():
 		case <-awaited:
+		case <-paced.C:
+			mayReadOn = true
 		case <-look.C:
 			s.stall.look(s.out)
 		case <-s.cut:
@@ -31,60 +39,52 @@ func (s *session) waitForRoom(full *inbox.Inbox[Frame]) error {
 	return nil
 }
 
-// overrun is the reading beyond the bound of a full queue, for the sake of answers. It is owned by the read loop.
-//
-// A receipt counts for overdueAfter, and until overrunAllowance was read beyond the bound: one that never comes must
-// not suspend the bound for the rest of the session, and one of a slow server, or for a slow process, lies behind
-// what is still on its way to us. But even then it may be one that lies behind the messages that we do not read, and
-// the consumer of the full queue may be waiting for it. So a piece is read every now and then, after longer and
-// longer pauses.
-type overrun struct {
-	since time.Time // when the reading beyond the bound began, or was looked at last
-	last  uint64    // the last receipt that had been asked for by then
-	begun uint64    // bytes that had been read by then
+// mustReadOn reports whether something waits that only reading brings on, whoever's queue is full.
+func (s *session) mustReadOn() bool { return s.env.receipts.isAwaited() || s.stall.lasts(s.out) }
 
-	pause time.Duration // before the next piece is read for those that are late; 0: none is
-	next  time.Time     // when that is
-	until uint64        // the piece is over when so many bytes were read
+// overrun is the reading beyond the bounds of full queues, for the sake of answers. It is owned by the read loop.
+//
+// Nobody knows which call the consumer of a full queue is in, nor how much lies in front of its answer, so reading
+// has to go on for any. But a server may leave an answer out, and a publisher with receipts always waits for one: what
+// this costs must have a bound in practice. So overrunAllowance, or once more what the full queues held, is read at
+// full speed. What comes then is read at overrunRate, divided by the third power of how many times the allowance has
+// been read: of 16 MiB, that makes 66 after 5 minutes, 120 after an hour, 270 after a day. What counts is what was put
+// since the queue was full, taken or not: so a consumer that takes ever so slowly empties half of its queue in the end,
+// and it is full no more.
+type overrun struct {
+	full   map[*inbox.Inbox[Frame]]struct{} // the queues that are full
+	beyond int64                            // bytes that were put into them since they were
 }
 
 const (
-	firstOverrun   = time.Second
-	longestOverrun = 4 * time.Minute
-	overrunPiece   = 64 << 10 // bytes
-
-	// overrunAllowance is more than the buffers of the connection hold, and less than a queue may by default.
+	// overrunAllowance is more than the buffers of a connection hold.
 	overrunAllowance = 16 << 20 // bytes
+	overrunRate      = 4 << 20  // bytes a second
+	longestOverrun   = 24 * time.Hour
 )
 
-// goesOn reports whether reading goes on now although a queue is full.
-func (o *overrun) goesOn(s *session) bool {
-	receipts := s.env.receipts
-	now, read := time.Now(), s.conn.BytesRead()
-	if receipts.isAwaited() {
-		enough := now.Sub(o.since) >= overdueAfter && read-o.begun >= overrunAllowance
-		if enough && !o.since.IsZero() {
-			receipts.giveUpWaiting(o.last)
-		}
-		if enough || o.since.IsZero() {
-			o.since, o.last, o.begun = now, s.env.counters.receiptIDs.Load(), read
-		}
-		if receipts.isAwaited() {
-			return true
-		}
+// pause takes note that something was put into a full queue, and returns how long to wait before reading on.
+func (o *overrun) pause(full *inbox.Inbox[Frame]) time.Duration {
+	if o.full == nil {
+		o.full = make(map[*inbox.Inbox[Frame]]struct{})
 	}
-	if !receipts.areLate() {
-		o.pause = 0
-		return false
+	o.full[full] = struct{}{}
+	before, held := o.beyond, int64(0)
+	o.beyond = 0
+	for in := range o.full {
+		h, b := in.Overrun()
+		if b == 0 {
+			delete(o.full, in)
+		}
+		held, o.beyond = held+h, o.beyond+b
 	}
-	switch {
-	case o.pause == 0:
-		o.pause, o.next, o.until = firstOverrun, now.Add(firstOverrun), read
-	case !now.Before(o.next):
-		o.pause = min(2*o.pause, longestOverrun)
-		o.next, o.until = now.Add(o.pause), read+overrunPiece
+	allowance := max(overrunAllowance, held)
+	if o.beyond <= allowance {
+		return 0
 	}
-	return read < o.until
+	times := float64(o.beyond) / float64(allowance)
+	seconds := float64(max(0, o.beyond-before)) * times * times * times / overrunRate
+	return time.Duration(min(seconds, longestOverrun.Seconds()) * float64(time.Second))
 }
 
 // readPause tracks when a full queue stops the reading: the server's silence does not count then.

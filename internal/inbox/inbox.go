@@ -57,6 +57,8 @@ type Inbox[T any] struct {
 	state    state
 	ended    bool          // End was called
 	stalled  bool          // the bound was reached with Block, and the queue is not half empty yet
+	full     int64         // bytes that were held when it was reached
+	beyond   int64         // bytes that were put since then
 	room     chan struct{} // capacity 1: a stall may be over; nil until the first begins
 	account  account
 	inHand   bool    // the feeder has a value between queue and channel
@@ -218,6 +220,7 @@ func (in *Inbox[T]) enqueueLocked(it item[T], size int64) (Verdict, next) {
 		switch in.bound.Policy {
 		case Block:
 			verdict = in.stallLocked()
+			in.beyond += size
 		case DropNewest:
 			in.countDroppedLocked(it)
 			return Dropped, dropIt
@@ -243,7 +246,7 @@ func (in *Inbox[T]) stallLocked() Verdict {
 	if in.stalled {
 		return Full
 	}
-	in.stalled = true
+	in.stalled, in.full, in.beyond = true, in.account.held, 0
 	in.stalls++
 	if in.room == nil {
 		in.room = make(chan struct{}, 1)
@@ -257,6 +260,17 @@ func (in *Inbox[T]) Stalled() bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	return in.stalled && in.state == open
+}
+
+// Overrun returns how many bytes it held when the bound was reached, and how many were put since; zeros if Stalled is
+// false.
+func (in *Inbox[T]) Overrun() (held, beyond int64) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if !in.stalled || in.state != open {
+		return 0, 0
+	}
+	return in.full, in.beyond
 }
 
 // Room returns a channel that is signalled when a stall may be over. It is nil before the first stall.

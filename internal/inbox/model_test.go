@@ -17,6 +17,8 @@ type model struct {
 	ended     bool    // takes nothing more
 	closed    bool
 	stalled   bool
+	full      int64 // bytes held when that began
+	beyond    int64 // bytes put beyond the bound since then
 	dropped   []int
 	received  uint64
 	delivered uint64
@@ -53,8 +55,10 @@ func (m *model) put(v value) Verdict {
 			verdict = Full
 			if !m.stalled {
 				verdict, m.stalled = Filled, true
+				m.full, m.beyond = m.held(), 0
 				m.stalls++
 			}
+			m.beyond += v.size
 		case DropOldest:
 			verdict = Dropped
 			for !m.fits(v.size) {
@@ -217,6 +221,10 @@ func compare(policy Policy, through bool, random *rand.Rand) error {
 		}
 		if got, want := in.Stalled(), m.stalled && !m.ended; got != want {
 			return fmt.Errorf("step %d, %s: stalled is %v, want %v", step, call, got, want)
+		}
+		full, beyond := in.Overrun()
+		if stalled := m.stalled && !m.ended; stalled && (full != m.full || beyond != m.beyond) || !stalled && (full != 0 || beyond != 0) {
+			return fmt.Errorf("step %d, %s: full with %d and %d beyond, want %d and %d if stalled, which is %v", step, call, full, beyond, m.full, m.beyond, stalled)
 		}
 		if got := isClosed(in.Closed()); got != m.closed {
 			return fmt.Errorf("step %d, %s: closed is %v, want %v", step, call, got, m.closed)

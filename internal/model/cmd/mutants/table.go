@@ -253,13 +253,13 @@ var table = []mutant{
 	{
 		name: "a stalled reader does not go on for whoever waits for an answer",
 		edits: []edit{
-			{"stomp/stall.go", "full.Stalled() && !s.overrun.goesOn(s) &&", "full.Stalled() &&"},
+			{"stomp/stall.go", "return s.env.receipts.isAwaited() || ", "return "},
 		},
 	},
 	{
 		name: "a reader does not stop for a full queue",
 		edits: []edit{
-			{"stomp/stall.go", "\tfor full.Stalled() && ", "\tfor false && full.Stalled() && "},
+			{"stomp/stall.go", "if !full.Stalled() || pace == 0", "if true || pace == 0"},
 		},
 	},
 	{
