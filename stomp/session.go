@@ -29,7 +29,7 @@ import (
 //
 // The lock order of a Client: the holder of a lock may lock those to the right of it, and no others.
 //
-//	outbox   → subscription, transaction, ack set, ticket
+//	outbox   → subscription, transaction, ack set, routes, ticket
 //	Client   → subscription, Group
 //	receipts → ticket
 //

@@ -23,7 +23,7 @@ func (sub *subscription) sendUnsubscribe(cfg *frameConfig) (r *pendingReceipt, n
 		return nil, 0, nil
 	}
 	if needed && !sub.withhold(route, cfg) { // if the outbox has not accepted SUBSCRIBE by now, it never will: see admitSubscribe
-		r, number, err = sub.submitUnsubscribe(route, cfg)
+		r, number, err = sub.submitUnsubscribe(route, cfg, nil)
 	}
 	sub.mu.Lock()
 	sub.farewell = settled
@@ -32,7 +32,9 @@ func (sub *subscription) sendUnsubscribe(cfg *frameConfig) (r *pendingReceipt, n
 	return r, number, err
 }
 
-func (sub *subscription) submitUnsubscribe(route *route, cfg *frameConfig) (r *pendingReceipt, number uint64, err error) {
+// submitUnsubscribe sends UNSUBSCRIBE on the session of route, unless that is over, or admit says no (see outgoing); nil:
+// it is not asked.
+func (sub *subscription) submitUnsubscribe(route *route, cfg *frameConfig, admit func() error) (r *pendingReceipt, number uint64, err error) {
 	s := route.session.get()
 	if s == nil {
 		f := sub.unsubscribeFrame(route.version, cfg)
@@ -40,11 +42,13 @@ func (sub *subscription) submitUnsubscribe(route *route, cfg *frameConfig) (r *p
 	}
 	if cfg != nil && s.server.endsDurableInTwo && isDurable(cfg.header) {
 		first := sub.unsubscribeFrame(V12, nil) // by its id alone
+		first.admit = admit
 		if _, _, err := s.submit(context.Background(), &first); err != nil {
 			return nil, 0, err
 		}
 	}
 	f := sub.unsubscribeFrame(s.info.Version, cfg)
+	f.admit = admit
 	return s.submit(context.Background(), &f)
 }
 

@@ -90,10 +90,13 @@ func (sub *subscription) sendWithheld(r *route) {
 	if !due || s == nil {
 		return
 	}
-	if other := s.routes.byID(r.id); other == nil || other == r {
-		if cfg != nil { // nobody waits for its answer any more
-			cfg = &frameConfig{header: cfg.header}
-		}
-		_, _, _ = sub.submitUnsubscribe(r, cfg) // an error is the session's end
+	if cfg != nil { // nobody waits for its answer any more
+		cfg = &frameConfig{header: cfg.header}
 	}
+	_, _, _ = sub.submitUnsubscribe(r, cfg, func() error { // an error is that one, or the session's end
+		if other := s.routes.byID(r.id); other != nil && other != r {
+			return ErrDuplicateID
+		}
+		return nil
+	})
 }

@@ -8,6 +8,7 @@ var order = []string{
 	"outbox.Outbox → stomp.subscription", // SUBSCRIBE: the subscription has not ended meanwhile
 	"outbox.Outbox → stomp.Transaction",  // SEND, ACK and NACK come before COMMIT and ABORT
 	"outbox.Outbox → ackset.Set",         // ACK and NACK take what they acknowledge
+	"outbox.Outbox → stomp.routes",       // UNSUBSCRIBE that was withheld: its id is not another's meanwhile
 	"outbox.Outbox → outbox.Ticket",      // the ticket learns where its frame is, unless it was withdrawn
 
 	"stomp.Client → stomp.subscription", // a session is used when it has restored every subscription
@@ -23,6 +24,7 @@ var names = map[string]string{
 	"inbox":        "inbox.Inbox",
 	"outbox":       "outbox.Outbox",
 	"receipts":     "stomp.receipts",
+	"routes":       "stomp.routes",
 	"subscription": "stomp.subscription",
 	"ticket":       "outbox.Ticket",
 	"transaction":  "stomp.Transaction",
