@@ -211,3 +211,26 @@ func TestDisconnect_promise11_behind_a_trial(t *testing.T) {
 		rig.OK(t, slow.Err())
 	})
 }
+
+// Promise 5: a subscription that nothing confirms is not blamed for connections that are cut while it is on trial: each
+// time it has passed the next one.
+func TestSubscription_promise5_cut_during_its_trials(t *testing.T) {
+	for _, pause := range []time.Duration{3 * time.Second, 10 * time.Second, time.Minute} {
+		rig.Bubble(t, pause.String(), func(t *testing.T) {
+			b := rig.PipeBroker(t, stomptest.WithProfile(stomptest.Spring))
+			c := rig.Connect(t, b, stomp.WithReconnect(stomp.Backoff{Min: time.Millisecond, Max: time.Millisecond}))
+			sub, err := c.NewSubscription(t.Context(), "/topic/a")
+			rig.OK(t, err)
+			for range 60 {
+				b.Cut()
+				time.Sleep(100 * time.Millisecond)
+				b.Cut()
+				time.Sleep(pause)
+			}
+			rig.OK(t, sub.Err())
+			if n := b.Sessions(); n != 121 {
+				t.Errorf("%d sessions: it was not cut during 60 trials", n)
+			}
+		})
+	}
+}

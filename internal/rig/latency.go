@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"sync"
 	"testing"
 	"time"
 
@@ -34,6 +35,7 @@ type lateConn struct {
 	under  chan late // what is under way
 	got    late      // what has arrived, and is not read to its end
 	closed chan struct{}
+	close  sync.Once // of closed
 }
 
 // late is bytes, or the end, and when they arrive.
@@ -81,9 +83,8 @@ func (c *lateConn) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// Close is called once: the client's connection sees to that.
 func (c *lateConn) Close() error {
-	close(c.closed)
+	c.close.Do(func() { close(c.closed) })
 	return c.Conn.Close()
 }
 

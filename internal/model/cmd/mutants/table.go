@@ -621,6 +621,24 @@ var table = []mutant{
 		},
 	},
 	{
+		name: "what is tried again with more time begins beside other answers",
+		edits: []edit{
+			{"stomp/trial.go", "if limit := v.timeFor(trial); limit > shortestTrial {\n\t\tlast", "if limit := v.timeFor(trial); false {\n\t\tlast"},
+		},
+	},
+	{
+		name: "what is tried again with more time has as little quiet before it",
+		edits: []edit{
+			{"stomp/trial.go", "limit > shortestTrial {\n\t\treturn limit", "limit > shortestTrial {\n\t\treturn quietTime"},
+		},
+	},
+	{
+		name: "what cost sessions before a trial that it has passed still counts",
+		edits: []edit{
+			{"stomp/trial.go", "\t\tx.passed++\n\t\tx.lone.times = 0\n", "\t\tx.passed++\n"},
+		},
+	},
+	{
 		name: "what a session that is ending did not take counts as tried",
 		edits: []edit{
 			{"stomp/trial.go", "\tif !s.out.IsClosed() {\n\t\treturn true", "\tif true {\n\t\treturn true"},
