@@ -265,8 +265,8 @@ func (s *session) awaitOwnReceipt(ctx context.Context, r *pendingReceipt, number
 		receipts.remove(r.number) // it would be kept until the session ends
 		return nil
 	}
-	grace := time.NewTimer(ownGrace)
-	defer grace.Stop()
+	grace := s.newGrace()
+	defer grace.stop()
 	for before := coming(); ; {
 		select {
 		case <-r.done:
@@ -277,13 +277,40 @@ func (s *session) awaitOwnReceipt(ctx context.Context, r *pendingReceipt, number
 				return r.err
 			}
 			return r.lost(ctxError(ctx), false)
-		case <-grace.C:
+		case <-grace.timer.C:
 		}
-		now := coming()
-		if now == before && receipts.giveUp(r) {
+		if now := coming(); now != before {
+			before = now
+			grace.begin(ownGrace)
+		} else if grace.isOver() && receipts.giveUp(r) {
 			return nil
 		}
-		before = now
-		grace.Reset(ownGrace)
 	}
 }
+
+// grace is ownGrace, not counting the time in which full queues stop the reading: what is awaited may have come.
+type grace struct {
+	s     *session
+	timer *time.Timer
+	spent time.Duration // in such pauses, when the timer was set
+}
+
+func (s *session) newGrace() *grace {
+	return &grace{s: s, timer: time.NewTimer(ownGrace), spent: s.pause.spent()}
+}
+
+func (g *grace) begin(d time.Duration) {
+	g.spent = g.s.pause.spent()
+	g.timer.Reset(d)
+}
+
+// isOver is called when the timer has fired. If reading has paused meanwhile, the timer goes on for as long.
+func (g *grace) isOver() bool {
+	paused := g.s.pause.spent() - g.spent
+	if paused > 0 {
+		g.begin(min(paused, ownGrace))
+	}
+	return paused == 0
+}
+
+func (g *grace) stop() { g.timer.Stop() }

@@ -3,6 +3,7 @@ package stomp_test
 import (
 	"context"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -16,15 +17,26 @@ import (
 const mib = 1 << 20
 
 // floodOf is a server that writes messages of 100 kB to these subscriptions, in turn, as fast as they are read: n of
-// them, and then answers f; without end if n is 0.
-func floodOf(p *rig.Peer, n int, f wire.Frame, ids ...string) <-chan error {
-	return rig.Go(func() error { // ends with the connection
-		body := strings.Repeat("x", 100_000)
-		for i := 0; n == 0 || i < n; i++ {
-			message := fmt.Sprintf("MESSAGE\nsubscription:%s\nmessage-id:m\ndestination:/a\n\n%s\x00", ids[i%len(ids)], body)
-			if _, err := p.Conn.Write([]byte(message)); err != nil {
-				return err
-			}
+// them, or as many as the connection takes.
+func floodOf(p *rig.Peer, n int, ids ...string) error {
+	body := strings.Repeat("x", 100_000)
+	for i := range n {
+		message := fmt.Sprintf("MESSAGE\nsubscription:%s\nmessage-id:m\ndestination:/a\n\n%s\x00", ids[i%len(ids)], body)
+		if _, err := p.Conn.Write([]byte(message)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// endless is more messages than any test reads.
+const endless = math.MaxInt
+
+// floodThen is floodOf, and then the RECEIPT of f.
+func floodThen(p *rig.Peer, n int, f wire.Frame, id string) <-chan error {
+	return rig.Go(func() error {
+		if err := floodOf(p, n, id); err != nil {
+			return err
 		}
 		p.Receipt(f)
 		return nil
@@ -71,7 +83,7 @@ func TestWithBuffer_promise2_bound_holds_though_an_answer_never_comes(t *testing
 				p.Want(wire.Subscribe)
 			}
 			wait(t.Context(), p, c)
-			flooded := floodOf(p, 0, wire.Frame{}, "s1", "s2")
+			flooded := rig.Go(func() error { return floodOf(p, endless, "s1", "s2") })
 			for _, at := range []struct {
 				after       time.Duration
 				least, most int64
@@ -102,7 +114,7 @@ func TestWithBuffer_promise2_a_receipt_behind_what_is_not_taken(t *testing.T) {
 		p.Want(wire.Subscribe)
 		r, err := c.SendAsync(t.Context(), "/b", nil)
 		rig.OK(t, err)
-		flooded := floodOf(p, 40*mib/100_000, p.Want(wire.Send), "s1")
+		flooded := floodThen(p, 40*mib/100_000, p.Want(wire.Send), "s1")
 		start := time.Now()
 		rig.OK(t, r.Wait(t.Context()))
 		if d := time.Since(start); d < 75*time.Second || d > 95*time.Second {
@@ -123,7 +135,7 @@ func TestWithBuffer_promise2_a_slow_consumer_empties_its_queue(t *testing.T) {
 		p.Want(wire.Subscribe)
 		_, err = c.SendAsync(t.Context(), "/b", nil)
 		rig.OK(t, err)
-		flooded := floodOf(p, 0, p.Want(wire.Send), sub.ID())
+		flooded := floodThen(p, endless, p.Want(wire.Send), sub.ID())
 		most := int64(0)
 		for start := time.Now(); time.Since(start) < time.Hour; time.Sleep(250 * time.Millisecond) {
 			<-sub.C
@@ -134,6 +146,132 @@ func TestWithBuffer_promise2_a_slow_consumer_empties_its_queue(t *testing.T) {
 		}
 		c.Close()
 		<-flooded
+	})
+}
+
+// Promise 2: what an earlier session has read beyond the bound is not waited for on the next one.
+func TestWithBuffer_promise2_pace_on_the_next_session(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server, p, c := rig.Reconnecting(t, wire.V12, stomp.WithHeartBeat(0, 0))
+		sub, err := c.NewSubscription(t.Context(), "/a", stomp.WithBuffer(4, 0, stomp.OverflowBlock))
+		rig.OK(t, err)
+		p.Want(wire.Subscribe)
+		go c.Send(t.Context(), "/b", nil, stomp.WithReceipt())
+		flooded := floodThen(p, endless, p.Want(wire.Send), sub.ID())
+		time.Sleep(5 * time.Minute)
+		p.Conn.Close()
+		<-flooded
+		server.Release()
+		p = server.AcceptSession(wire.V12)
+		p.Want(wire.Subscribe)
+		r, err := c.SendAsync(t.Context(), "/b", nil)
+		rig.OK(t, err)
+		flooded = floodThen(p, 1, p.Want(wire.Send), sub.ID())
+		start := time.Now()
+		rig.OK(t, r.Wait(t.Context()))
+		if d := time.Since(start); d > 3*time.Second { // 1.75 s are for these 100 kB
+			t.Errorf("a receipt behind one message has come after %v", d)
+		}
+		rig.OK(t, <-flooded)
+	})
+}
+
+// Promise 2: a single large message is as fast as many small ones.
+func TestWithBuffer_promise2_pace_after_a_large_message(t *testing.T) {
+	for size, want := range map[int]time.Duration{15: 0, 17: 275 * time.Millisecond, 32: 15 * time.Second, 63: 4 * time.Minute} {
+		rig.Bubble(t, fmt.Sprint(size, "_MiB"), func(t *testing.T) {
+			server := rig.NewServer(t)
+			p, c := server.Session("version:1.2", stomp.WithHeartBeat(0, 0))
+			sub, err := c.NewSubscription(t.Context(), "/a", stomp.WithBuffer(1, 0, stomp.OverflowBlock))
+			rig.OK(t, err)
+			p.Want(wire.Subscribe)
+			r, err := c.SendAsync(t.Context(), "/b", nil)
+			rig.OK(t, err)
+			f := p.Want(wire.Send)
+			start := time.Now()
+			for range 2 { // of which one fills the channel
+				p.Send(wire.Message, "", "subscription", sub.ID(), "message-id", "m", "destination", "/a")
+			}
+			sent := rig.Go(func() error {
+				_, err := fmt.Fprintf(p.Conn, "MESSAGE\nsubscription:%s\nmessage-id:m\ndestination:/a\ncontent-length:%d\n\n%s\x00", sub.ID(), size*mib, strings.Repeat("x", size*mib))
+				p.Receipt(f)
+				return err
+			})
+			rig.OK(t, r.Wait(t.Context()))
+			if d := time.Since(start); d < want*9/10 || d > want*11/10+time.Millisecond {
+				t.Errorf("the receipt behind it has come after %v, want %v", d, want)
+			}
+			rig.OK(t, <-sent)
+		})
+	}
+}
+
+// Promise 2: when the queue that caused it is taken, the pace is that of the others, at once.
+func TestWithBuffer_promise2_pace_when_another_queue_is_taken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := rig.NewServer(t)
+		p, c := server.Session("version:1.2", stomp.WithHeartBeat(0, 0))
+		var subs []*stomp.Subscription[stomp.Frame]
+		for range 2 {
+			sub, err := c.NewSubscription(t.Context(), "/a", stomp.WithBuffer(1, 0, stomp.OverflowBlock))
+			rig.OK(t, err)
+			p.Want(wire.Subscribe)
+			subs = append(subs, sub)
+		}
+		r, err := c.SendAsync(t.Context(), "/b", nil)
+		rig.OK(t, err)
+		f := p.Want(wire.Send)
+		sent := rig.Go(func() error {
+			if err := floodOf(p, 500, "s1"); err != nil {
+				return err
+			}
+			return <-floodThen(p, 20, f, "s2")
+		})
+		for subs[1].Stats().Received < 5 {
+			time.Sleep(time.Second)
+		}
+		for range 500 {
+			<-subs[0].C
+		}
+		start := time.Now()
+		rig.OK(t, r.Wait(t.Context()))
+		if d := time.Since(start); d > 200*time.Millisecond { // it looks so often
+			t.Errorf("the receipt has come after %v", d)
+		}
+		rig.OK(t, <-sent)
+	})
+}
+
+// Promise 2: Unsubscribe waits for what is on its way, and the time in which another's full queue stops the reading is
+// not the server's.
+func TestUnsubscribe_promise2_behind_the_full_queue_of_another(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := rig.NewServer(t)
+		p, c := server.Session("version:1.2", stomp.WithHeartBeat(0, 0))
+		full, err := c.NewSubscription(t.Context(), "/a", stomp.WithBuffer(4, 0, stomp.OverflowBlock))
+		rig.OK(t, err)
+		p.Want(wire.Subscribe)
+		sub, err := c.NewSubscription(t.Context(), "/b")
+		rig.OK(t, err)
+		p.Receipt(p.Want(wire.Subscribe))
+		_, err = c.SendAsync(t.Context(), "/never", nil)
+		rig.OK(t, err)
+		p.Want(wire.Send)
+		rig.OK(t, floodOf(p, 310, full.ID()))
+		unsubscribed := rig.Go(func() error { return sub.Unsubscribe(t.Context()) })
+		f := p.Want(wire.Unsubscribe)
+		answered := rig.Go(func() error {
+			if err := floodOf(p, 3, full.ID()); err != nil {
+				return err
+			}
+			p.Send(wire.Message, "last", "subscription", sub.ID(), "message-id", "m", "destination", "/b")
+			p.Receipt(f)
+			return nil
+		})
+		rig.Body(t, sub.C, "last")
+		rig.Closed(t, sub.C)
+		rig.OK(t, <-unsubscribed)
+		rig.OK(t, <-answered)
 	})
 }
 

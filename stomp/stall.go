@@ -12,12 +12,12 @@ import (
 // only reading can bring (receipts.isAwaited), or writing has stalled. Then it reads on beyond the bound, ever more
 // slowly (overrun).
 func (s *session) waitForRoom(full *inbox.Inbox[Frame]) error {
-	pace := s.overrun.pause(full)
+	size, pace := s.overrun.add(full)
 	if !full.Stalled() || pace == 0 && s.mustReadOn() {
 		return nil
 	}
-	s.pause.set(true)
-	defer s.pause.set(false)
+	began := s.pause.begin()
+	defer s.pause.end()
 	awaited := s.env.receipts.awaitedSignal()
 	look := time.NewTicker(writeStallAfter)
 	defer look.Stop()
@@ -32,6 +32,7 @@ func (s *session) waitForRoom(full *inbox.Inbox[Frame]) error {
 			mayReadOn = true
 		case <-look.C:
 			s.stall.look(s.out)
+			mayReadOn = mayReadOn || time.Since(began) >= s.overrun.pace(size) // another queue may be full no more
 		case <-s.cut:
 			return ErrConnectionLost
 		}
@@ -48,12 +49,12 @@ func (s *session) mustReadOn() bool { return s.env.receipts.isAwaited() || s.sta
 // has to go on for any. But a server may leave an answer out, and a publisher with receipts always waits for one: what
 // this costs must have a bound in practice. So overrunAllowance, or once more what the full queues held, is read at
 // full speed. What comes then is read at overrunRate, divided by the third power of how many times the allowance has
-// been read: of 16 MiB, that makes 66 after 5 minutes, 120 after an hour, 270 after a day. What counts is what was put
-// since the queue was full, taken or not: so a consumer that takes ever so slowly empties half of its queue in the end,
-// and it is full no more.
+// been read: of 16 MiB, that makes 67 after 5 minutes, 124 after an hour, 274 after a day. What counts is what was put
+// since the queue was full, on whichever session, taken or not: so a consumer that takes ever so slowly empties half of
+// its queue in the end, and it is full no more.
 type overrun struct {
-	full   map[*inbox.Inbox[Frame]]struct{} // the queues that are full
-	beyond int64                            // bytes that were put into them since they were
+	queues map[*inbox.Inbox[Frame]]int64 // bytes beyond the bound of each queue that was full when it was looked at last
+	sum    int64                         // of these
 }
 
 const (
@@ -63,27 +64,41 @@ const (
 	longestOverrun   = 24 * time.Hour
 )
 
-// pause takes note that something was put into a full queue, and returns how long to wait before reading on.
-func (o *overrun) pause(full *inbox.Inbox[Frame]) time.Duration {
-	if o.full == nil {
-		o.full = make(map[*inbox.Inbox[Frame]]struct{})
+// add takes note that something was put into a full queue. It returns how large that was, and how long to wait before
+// reading on.
+func (o *overrun) add(full *inbox.Inbox[Frame]) (size int64, pace time.Duration) {
+	now := full.Overrun()
+	before, known := o.queues[full]
+	if o.queues == nil {
+		o.queues = make(map[*inbox.Inbox[Frame]]int64)
 	}
-	o.full[full] = struct{}{}
-	before, held := o.beyond, int64(0)
-	o.beyond = 0
-	for in := range o.full {
-		h, b := in.Overrun()
-		if b == 0 {
-			delete(o.full, in)
+	o.queues[full] = now.Beyond
+	o.sum += now.Beyond - before
+	if known && o.sum <= overrunAllowance { // or less: some of them may be full no more
+		return now.Last, 0
+	}
+	return now.Last, o.pace(now.Last)
+}
+
+// pace looks at all queues, and returns how long to wait after the last of them has grown by size.
+func (o *overrun) pace(size int64) time.Duration {
+	o.sum = 0
+	held := int64(0)
+	for in := range o.queues {
+		now := in.Overrun()
+		if now.Beyond == 0 {
+			delete(o.queues, in)
+			continue
 		}
-		held, o.beyond = held+h, o.beyond+b
+		o.queues[in] = now.Beyond
+		o.sum += now.Beyond
+		held += now.Held
 	}
-	allowance := max(overrunAllowance, held)
-	if o.beyond <= allowance {
-		return 0
-	}
-	times := float64(o.beyond) / float64(allowance)
-	seconds := float64(max(0, o.beyond-before)) * times * times * times / overrunRate
+	allowance := float64(max(overrunAllowance, held))
+	to := max(float64(o.sum), allowance)
+	from := max(float64(o.sum-size), allowance)
+	fourth := func(times float64) float64 { return times * times * times * times }
+	seconds := (fourth(to/allowance) - fourth(from/allowance)) * allowance / 4 / overrunRate
 	return time.Duration(min(seconds, longestOverrun.Seconds()) * float64(time.Second))
 }
 
@@ -91,13 +106,34 @@ func (o *overrun) pause(full *inbox.Inbox[Frame]) time.Duration {
 type readPause struct {
 	mu      sync.Mutex // guards what follows; a leaf: nothing is locked below it
 	paused  bool
-	resumed time.Time
+	changed time.Time     // when that has changed last
+	total   time.Duration // of the pauses that are over
 }
 
-func (p *readPause) set(paused bool) {
+func (p *readPause) begin() (now time.Time) {
+	now = time.Now()
 	p.mu.Lock()
-	p.paused, p.resumed = paused, time.Now()
+	p.paused, p.changed = true, now
 	p.mu.Unlock()
+	return now
+}
+
+func (p *readPause) end() {
+	now := time.Now()
+	p.mu.Lock()
+	p.total += now.Sub(p.changed)
+	p.paused, p.changed = false, now
+	p.mu.Unlock()
+}
+
+// spent returns for how long the reading has been stopped altogether.
+func (p *readPause) spent() time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.paused {
+		return p.total + time.Since(p.changed)
+	}
+	return p.total
 }
 
 // silence returns how long the server has been silent, not counting pauses.
@@ -107,8 +143,8 @@ func (p *readPause) silence(lastRead time.Time) time.Duration {
 	if p.paused {
 		return 0
 	}
-	if lastRead.Before(p.resumed) {
-		lastRead = p.resumed
+	if lastRead.Before(p.changed) {
+		lastRead = p.changed
 	}
 	return time.Since(lastRead)
 }

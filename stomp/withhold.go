@@ -39,21 +39,24 @@ func (sub *subscription) awaitSubscribed(ctx context.Context, cfg *frameConfig) 
 	receipts := s.env.receipts
 	receipts.beginWait()
 	defer receipts.endWait()
-	var enough <-chan time.Time
-	if !cfg.receipt {
-		timer := time.NewTimer(ownGrace)
-		defer timer.Stop()
-		enough = timer.C
+	grace := s.newGrace()
+	defer grace.stop()
+	for {
+		select {
+		case <-confirm.done:
+			return nil
+		case <-sub.done:
+			return nil
+		case <-s.cut:
+			return nil
+		case <-grace.timer.C:
+			if !cfg.receipt && grace.isOver() {
+				return nil
+			}
+		case <-ctx.Done():
+			return &opError{op: "unsubscribe", target: sub.destination, step: "waiting for the broker to confirm SUBSCRIBE", err: ctxError(ctx)}
+		}
 	}
-	select {
-	case <-confirm.done:
-	case <-sub.done:
-	case <-s.cut:
-	case <-enough:
-	case <-ctx.Done():
-		return &opError{op: "unsubscribe", target: sub.destination, step: "waiting for the broker to confirm SUBSCRIBE", err: ctxError(ctx)}
-	}
-	return nil
 }
 
 // withhold keeps UNSUBSCRIBE back if the broker does not have the subscription, as far as it has said. It returns

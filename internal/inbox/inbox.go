@@ -59,6 +59,7 @@ type Inbox[T any] struct {
 	stalled  bool          // the bound was reached with Block, and the queue is not half empty yet
 	full     int64         // bytes that were held when it was reached
 	beyond   int64         // bytes that were put since then
+	last     int64         // and with the last of them
 	room     chan struct{} // capacity 1: a stall may be over; nil until the first begins
 	account  account
 	inHand   bool    // the feeder has a value between queue and channel
@@ -220,6 +221,7 @@ func (in *Inbox[T]) enqueueLocked(it item[T], size int64) (Verdict, next) {
 		switch in.bound.Policy {
 		case Block:
 			verdict = in.stallLocked()
+			in.last = size
 			in.beyond += size
 		case DropNewest:
 			in.countDroppedLocked(it)
@@ -262,15 +264,21 @@ func (in *Inbox[T]) Stalled() bool {
 	return in.stalled && in.state == open
 }
 
-// Overrun returns how many bytes it held when the bound was reached, and how many were put since; zeros if Stalled is
-// false.
-func (in *Inbox[T]) Overrun() (held, beyond int64) {
+// Overrun is what an Inbox has taken beyond its bound; zero if Stalled is false.
+type Overrun struct {
+	Held   int64 // bytes that it held when the bound was reached
+	Beyond int64 // bytes that were put since then, taken or not
+	Last   int64 // and with the last of them
+}
+
+// Overrun returns what it has taken beyond its bound.
+func (in *Inbox[T]) Overrun() Overrun {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	if !in.stalled || in.state != open {
-		return 0, 0
+		return Overrun{}
 	}
-	return in.full, in.beyond
+	return Overrun{Held: in.full, Beyond: in.beyond, Last: in.last}
 }
 
 // Room returns a channel that is signalled when a stall may be over. It is nil before the first stall.

@@ -17,8 +17,7 @@ type model struct {
 	ended     bool    // takes nothing more
 	closed    bool
 	stalled   bool
-	full      int64 // bytes held when that began
-	beyond    int64 // bytes put beyond the bound since then
+	overrun   Overrun // since then
 	dropped   []int
 	received  uint64
 	delivered uint64
@@ -55,10 +54,11 @@ func (m *model) put(v value) Verdict {
 			verdict = Full
 			if !m.stalled {
 				verdict, m.stalled = Filled, true
-				m.full, m.beyond = m.held(), 0
+				m.overrun = Overrun{Held: m.held()}
 				m.stalls++
 			}
-			m.beyond += v.size
+			m.overrun.Beyond += v.size
+			m.overrun.Last = v.size
 		case DropOldest:
 			verdict = Dropped
 			for !m.fits(v.size) {
@@ -222,9 +222,12 @@ func compare(policy Policy, through bool, random *rand.Rand) error {
 		if got, want := in.Stalled(), m.stalled && !m.ended; got != want {
 			return fmt.Errorf("step %d, %s: stalled is %v, want %v", step, call, got, want)
 		}
-		full, beyond := in.Overrun()
-		if stalled := m.stalled && !m.ended; stalled && (full != m.full || beyond != m.beyond) || !stalled && (full != 0 || beyond != 0) {
-			return fmt.Errorf("step %d, %s: full with %d and %d beyond, want %d and %d if stalled, which is %v", step, call, full, beyond, m.full, m.beyond, stalled)
+		want := m.overrun
+		if !m.stalled || m.ended {
+			want = Overrun{}
+		}
+		if got := in.Overrun(); got != want {
+			return fmt.Errorf("step %d, %s: %+v, want %+v", step, call, got, want)
 		}
 		if got := isClosed(in.Closed()); got != m.closed {
 			return fmt.Errorf("step %d, %s: closed is %v, want %v", step, call, got, m.closed)
