@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/webstomp/webstomp/internal/rig"
 	"github.com/webstomp/webstomp/stomp"
@@ -65,6 +66,40 @@ func TestClient_F12_promise2_holds_bounded_memory(t *testing.T) {
 			}
 			return problems
 		})
+	}
+}
+
+// While a call waits for what never comes, reading goes on beyond the bound of OverflowBlock: 16 MiB at full speed, what
+// comes then at 4 MiB a second at most.
+func TestClient_promise2_holds_bounded_memory_while_a_call_waits(t *testing.T) {
+	if underRace {
+		t.Skip("what is measured under the race detector says nothing")
+	}
+	const mib = 1 << 20
+	flood := []byte(text(counted(strings.Repeat("x", 100_000))))
+	for _, w := range ways {
+		if w.bytes || w.name == "unix" {
+			continue
+		}
+		s := converse(t, w, stomp.WithBuffer(0, mib, stomp.OverflowBlock))
+		before := liveBytes()
+		_, err := s.client.SendAsync(t.Context(), "/never", nil)
+		rig.OK(t, err)
+		start := time.Now()
+		flooded := rig.Go(func() error { // ends with the connection
+			for {
+				if err := s.server.write(flood); err != nil {
+					return err
+				}
+			}
+		})
+		s.wait("reads beyond the bound", func() bool { return s.client.Stats().QueuedBytes >= 17*mib })
+		held, queued := liveBytes()-before, s.client.Stats().QueuedBytes
+		if most := 18*mib + int64(4*mib*time.Since(start).Seconds()); queued > most || held > queued+2*mib {
+			t.Errorf("%s: %d bytes are queued after %v, and %d held", w.name, queued, time.Since(start), held)
+		}
+		s.client.Close()
+		<-flooded
 	}
 }
 
