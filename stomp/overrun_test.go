@@ -308,3 +308,24 @@ func TestWithBuffer_promise2_reading_goes_on_for_a_receipt_of_a_slow_server(t *t
 		<-flooded
 	})
 }
+
+// Promise 2: a server that leaves out the answer to UNSUBSCRIBE costs its caller no more than some seconds, also where
+// full queues stop the reading, in the loop of their consumer too.
+func TestUnsubscribe_promise2_is_not_answered_while_a_queue_is_full(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := rig.NewServer(t)
+		p, c := server.Session("version:1.2", stomp.WithHeartBeat(0, 0))
+		full, err := c.NewSubscription(t.Context(), "/a", stomp.WithBuffer(4, 0, stomp.OverflowBlock))
+		rig.OK(t, err)
+		p.Want(wire.Subscribe)
+		sub, err := c.NewSubscription(t.Context(), "/b")
+		rig.OK(t, err)
+		p.Receipt(p.Want(wire.Subscribe))
+		flooded := rig.Go(func() error { return floodOf(p, endless, full.ID()) })
+		p.Discard()
+		<-full.C
+		rig.Takes(t, 16*time.Second, func() { rig.OK(t, sub.Unsubscribe(t.Context())) })
+		c.Close()
+		<-flooded
+	})
+}

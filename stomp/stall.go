@@ -74,13 +74,14 @@ func (o *overrun) add(full *inbox.Inbox[Frame]) (size int64, pace time.Duration)
 	}
 	o.queues[full] = now.Beyond
 	o.sum += now.Beyond - before
-	if known && o.sum <= overrunAllowance { // or less: some of them may be full no more
+	if known && o.sum <= overrunAllowance { // the true sum may be smaller: some queues may be full no more
 		return now.Last, 0
 	}
 	return now.Last, o.pace(now.Last)
 }
 
-// pace looks at all queues, and returns how long to wait after the last of them has grown by size.
+// pace looks at all queues, and returns how long to wait for the size bytes that were put last: the integral of what
+// each of them costs, so that one large message takes as long as many small ones.
 func (o *overrun) pace(size int64) time.Duration {
 	o.sum = 0
 	held := int64(0)

@@ -59,7 +59,7 @@ type Inbox[T any] struct {
 	stalled  bool          // the bound was reached with Block, and the queue is not half empty yet
 	full     int64         // bytes that were held when it was reached
 	beyond   int64         // bytes that were put since then
-	last     int64         // and with the last of them
+	last     int64         // bytes of the value that was put last beyond the bound
 	room     chan struct{} // capacity 1: a stall may be over; nil until the first begins
 	account  account
 	inHand   bool    // the feeder has a value between queue and channel
@@ -268,7 +268,7 @@ func (in *Inbox[T]) Stalled() bool {
 type Overrun struct {
 	Held   int64 // bytes that it held when the bound was reached
 	Beyond int64 // bytes that were put since then, taken or not
-	Last   int64 // and with the last of them
+	Last   int64 // bytes of the last of these values
 }
 
 // Overrun returns what it has taken beyond its bound.
