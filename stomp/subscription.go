@@ -56,7 +56,8 @@ func (s *Subscription[T]) Confirmed(ctx context.Context) error { return s.sub.co
 //
 // With [WithReceipt] it waits for the broker's RECEIPT, for as long as ctx lets it. Without, it waits for that as
 // well, but only if the broker is known to send receipts, and for no more than a second (in auto mode anew after each
-// message of the subscription that still comes).
+// message of the subscription that still comes; up to 15 s longer while full queues stop the reading, see
+// [OverflowBlock]).
 //
 // Where the broker is known to answer every SUBSCRIBE and has not answered this one, that is awaited first, in the
 // same way, and UNSUBSCRIBE goes out only when the answer comes: what the broker does not have, such as a Spring
