@@ -17,7 +17,7 @@ type tally struct {
 	state  state
 	over   bool          // closed is closed, or is as soon as the lock is released
 	closed chan struct{} // closed when the share has ended and nothing of it is queued
-	told   func()        // called then; nil: nothing is
+	told   func()        // called right before; nil: nothing is
 }
 
 // NewShared returns an open Inbox for Shares. Its channel has no buffer, so that it is known at any time which values
@@ -29,7 +29,7 @@ func NewShared[T any](owner Owner[T], bound Bound) *Inbox[T] {
 }
 
 // NewShare returns an open Share of an Inbox that NewShared has made. Its caller has to End it. told, unless it is
-// nil, is called when Closed has been closed.
+// nil, is called right before Closed is closed: whoever waits for that finds what it has done.
 func (in *Inbox[T]) NewShare(told func()) *Share[T] {
 	return &Share[T]{in: in, tally: tally{closed: make(chan struct{}), told: told}}
 }
@@ -106,10 +106,10 @@ func (d *drops[T]) tell(owner Owner[T]) {
 		owner.Dropped(v)
 	}
 	for _, t := range d.closed {
-		close(t.closed)
 		if t.told != nil {
 			t.told()
 		}
+		close(t.closed)
 	}
 }
 

@@ -146,6 +146,39 @@ func compareShares(policy Policy, random *rand.Rand) error {
 	return nil
 }
 
+// Whoever waits for the end of a share finds that its owner knows of it.
+func TestShare_tells_before_it_is_closed(t *testing.T) {
+	for name, end := range map[string]func(*Share[value]){"Drain": (*Share[value]).Drain, "End": (*Share[value]).End} {
+		for waiting := range 3 {
+			o := new(owner)
+			in := NewShared(o, Bound{Count: 10, Bytes: 10})
+			told := make(chan bool, 1)
+			var share *Share[value]
+			share = in.NewShare(func() { told <- isClosed(share.Closed()) })
+			for range waiting {
+				share.Put(value{size: 1})
+			}
+			end(share)
+			if name == "Drain" {
+				for range waiting {
+					<-in.C()
+				}
+			}
+			<-share.Closed()
+			select {
+			case closed := <-told:
+				if closed {
+					t.Errorf("%s of %d values: told of when it was closed", name, waiting)
+				}
+			default:
+				t.Errorf("%s of %d values: closed, and not told of", name, waiting)
+			}
+			in.End()
+			o.feeders.Wait()
+		}
+	}
+}
+
 // Shares that end while others run, and while the consumer reads: each value is delivered or dropped, those of a
 // share in order, and when Closed is closed nothing more of it comes.
 func TestShare_ends_beside_others_that_run(t *testing.T) {
