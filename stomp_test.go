@@ -294,6 +294,7 @@ func TestSubscription_promise4_why_it_closed(t *testing.T) {
 // Promise 4: a closed Client leaves no goroutine behind, whatever was going on.
 func TestClient_promise4_closed_leaves_no_goroutine(t *testing.T) {
 	bubble(t, "Close", func(t *testing.T, b *stomptest.Broker) {
+		synctest.Wait()
 		before := rig.Goroutines()
 		c := rig.Connect(t, b, stomp.WithPing(time.Second))
 		c.Watch(t.Context())
