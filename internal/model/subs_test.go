@@ -252,6 +252,9 @@ func (s *subscription) unsubscribe(by string, dice *rand.Rand) {
 			}
 		})
 	}
+	w.mu.Lock()
+	drained := !w.endBegan.IsZero() // Drain was first maybe, which asks for no RECEIPT
+	w.mu.Unlock()
 	before := w.client.Status()
 	err := w.call(by, fmt.Sprintf("Unsubscribe %d", s.number), limit, func(ctx context.Context) error { return s.s.Unsubscribe(ctx, opts...) })
 	done := closed(s.s.Done())
@@ -263,7 +266,7 @@ func (s *subscription) unsubscribe(by string, dice *rand.Rand) {
 	if err != nil || !first || s.s.Err() != nil { // somebody or something else has ended it
 		return
 	}
-	l := &leaving{at: time.Now(), receipt: receipt}
+	l := &leaving{at: time.Now(), receipt: receipt && !drained}
 	if before.State == stomp.StateConnected && after.State == stomp.StateConnected && before.Epoch == after.Epoch {
 		l.epoch = after.Epoch
 	}
