@@ -43,6 +43,27 @@ func floodThen(p *rig.Peer, n int, f wire.Frame, id string) <-chan error {
 	})
 }
 
+// fullQueues makes a session with subscriptions to /a whose queues, of that bound, stop the reading when full.
+func fullQueues(t *testing.T, subscriptions, frames int, bytes int64) (p *rig.Peer, c *stomp.Client, subs []*stomp.Subscription[stomp.Frame]) {
+	t.Helper()
+	p, c = rig.NewServer(t).Session("version:1.2", stomp.WithHeartBeat(0, 0))
+	for range subscriptions {
+		sub, err := c.NewSubscription(t.Context(), "/a", stomp.WithBuffer(frames, bytes, stomp.OverflowBlock))
+		rig.OK(t, err)
+		p.Want(wire.Subscribe)
+		subs = append(subs, sub)
+	}
+	return p, c, subs
+}
+
+// sendAsked sends a frame with a receipt.
+func sendAsked(t *testing.T, p *rig.Peer, c *stomp.Client) (*stomp.Receipt, wire.Frame) {
+	t.Helper()
+	r, err := c.SendAsync(t.Context(), "/b", nil)
+	rig.OK(t, err)
+	return r, p.Want(wire.Send)
+}
+
 // Promise 2: where a call waits for what never comes, reading goes on beyond the bounds of OverflowBlock, ever more
 // slowly, for all full queues together.
 func TestWithBuffer_promise2_bound_holds_though_an_answer_never_comes(t *testing.T) {
@@ -75,13 +96,7 @@ func TestWithBuffer_promise2_bound_holds_though_an_answer_never_comes(t *testing
 		},
 	} {
 		rig.Bubble(t, name, func(t *testing.T) {
-			server := rig.NewServer(t)
-			p, c := server.Session("version:1.2", stomp.WithHeartBeat(0, 0))
-			for range 2 {
-				_, err := c.Subscribe(t.Context(), "/a", stomp.WithBuffer(4, 0, stomp.OverflowBlock))
-				rig.OK(t, err)
-				p.Want(wire.Subscribe)
-			}
+			p, c, _ := fullQueues(t, 2, 4, 0)
 			wait(t.Context(), p, c)
 			flooded := rig.Go(func() error { return floodOf(p, endless, "s1", "s2") })
 			for _, at := range []struct {
@@ -107,14 +122,9 @@ func TestWithBuffer_promise2_bound_holds_though_an_answer_never_comes(t *testing
 // Promise 2: what lies behind 40 MiB that nobody takes, which are 49 in memory, comes all the same.
 func TestWithBuffer_promise2_a_receipt_behind_what_is_not_taken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		server := rig.NewServer(t)
-		p, c := server.Session("version:1.2", stomp.WithHeartBeat(0, 0))
-		_, err := c.Subscribe(t.Context(), "/a", stomp.WithBuffer(4, 0, stomp.OverflowBlock))
-		rig.OK(t, err)
-		p.Want(wire.Subscribe)
-		r, err := c.SendAsync(t.Context(), "/b", nil)
-		rig.OK(t, err)
-		flooded := floodThen(p, 40*mib/100_000, p.Want(wire.Send), "s1")
+		p, c, _ := fullQueues(t, 1, 4, 0)
+		r, f := sendAsked(t, p, c)
+		flooded := floodThen(p, 40*mib/100_000, f, "s1")
 		start := time.Now()
 		rig.OK(t, r.Wait(t.Context()))
 		if d := time.Since(start); d < 75*time.Second || d > 95*time.Second {
@@ -128,14 +138,10 @@ func TestWithBuffer_promise2_a_receipt_behind_what_is_not_taken(t *testing.T) {
 // which it is full no more, again and again.
 func TestWithBuffer_promise2_a_slow_consumer_empties_its_queue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		server := rig.NewServer(t)
-		p, c := server.Session("version:1.2", stomp.WithHeartBeat(0, 0))
-		sub, err := c.NewSubscription(t.Context(), "/a", stomp.WithBuffer(0, mib, stomp.OverflowBlock))
-		rig.OK(t, err)
-		p.Want(wire.Subscribe)
-		_, err = c.SendAsync(t.Context(), "/b", nil)
-		rig.OK(t, err)
-		flooded := floodThen(p, endless, p.Want(wire.Send), sub.ID())
+		p, c, subs := fullQueues(t, 1, 0, mib)
+		sub := subs[0]
+		_, f := sendAsked(t, p, c)
+		flooded := floodThen(p, endless, f, sub.ID())
 		most := int64(0)
 		for start := time.Now(); time.Since(start) < time.Hour; time.Sleep(250 * time.Millisecond) {
 			<-sub.C
@@ -180,20 +186,14 @@ func TestWithBuffer_promise2_pace_on_the_next_session(t *testing.T) {
 func TestWithBuffer_promise2_pace_after_a_large_message(t *testing.T) {
 	for size, want := range map[int]time.Duration{15: 0, 17: 275 * time.Millisecond, 32: 15 * time.Second, 63: 4 * time.Minute} {
 		rig.Bubble(t, fmt.Sprint(size, "_MiB"), func(t *testing.T) {
-			server := rig.NewServer(t)
-			p, c := server.Session("version:1.2", stomp.WithHeartBeat(0, 0))
-			sub, err := c.NewSubscription(t.Context(), "/a", stomp.WithBuffer(1, 0, stomp.OverflowBlock))
-			rig.OK(t, err)
-			p.Want(wire.Subscribe)
-			r, err := c.SendAsync(t.Context(), "/b", nil)
-			rig.OK(t, err)
-			f := p.Want(wire.Send)
+			p, c, subs := fullQueues(t, 1, 1, 0)
+			r, f := sendAsked(t, p, c)
 			start := time.Now()
 			for range 2 { // of which one fills the channel
-				p.Send(wire.Message, "", "subscription", sub.ID(), "message-id", "m", "destination", "/a")
+				p.Send(wire.Message, "", "subscription", subs[0].ID(), "message-id", "m", "destination", "/a")
 			}
 			sent := rig.Go(func() error {
-				_, err := fmt.Fprintf(p.Conn, "MESSAGE\nsubscription:%s\nmessage-id:m\ndestination:/a\ncontent-length:%d\n\n%s\x00", sub.ID(), size*mib, strings.Repeat("x", size*mib))
+				_, err := fmt.Fprintf(p.Conn, "MESSAGE\nsubscription:%s\nmessage-id:m\ndestination:/a\ncontent-length:%d\n\n%s\x00", subs[0].ID(), size*mib, strings.Repeat("x", size*mib))
 				p.Receipt(f)
 				return err
 			})
@@ -209,18 +209,8 @@ func TestWithBuffer_promise2_pace_after_a_large_message(t *testing.T) {
 // Promise 2: when the queue that caused it is taken, the pace is that of the others, at once.
 func TestWithBuffer_promise2_pace_when_another_queue_is_taken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		server := rig.NewServer(t)
-		p, c := server.Session("version:1.2", stomp.WithHeartBeat(0, 0))
-		var subs []*stomp.Subscription[stomp.Frame]
-		for range 2 {
-			sub, err := c.NewSubscription(t.Context(), "/a", stomp.WithBuffer(1, 0, stomp.OverflowBlock))
-			rig.OK(t, err)
-			p.Want(wire.Subscribe)
-			subs = append(subs, sub)
-		}
-		r, err := c.SendAsync(t.Context(), "/b", nil)
-		rig.OK(t, err)
-		f := p.Want(wire.Send)
+		p, c, subs := fullQueues(t, 2, 1, 0)
+		r, f := sendAsked(t, p, c)
 		sent := rig.Go(func() error {
 			if err := floodOf(p, 500, "s1"); err != nil {
 				return err
@@ -246,22 +236,16 @@ func TestWithBuffer_promise2_pace_when_another_queue_is_taken(t *testing.T) {
 // not the server's.
 func TestUnsubscribe_promise2_behind_the_full_queue_of_another(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		server := rig.NewServer(t)
-		p, c := server.Session("version:1.2", stomp.WithHeartBeat(0, 0))
-		full, err := c.NewSubscription(t.Context(), "/a", stomp.WithBuffer(4, 0, stomp.OverflowBlock))
-		rig.OK(t, err)
-		p.Want(wire.Subscribe)
+		p, c, full := fullQueues(t, 1, 4, 0)
 		sub, err := c.NewSubscription(t.Context(), "/b")
 		rig.OK(t, err)
 		p.Receipt(p.Want(wire.Subscribe))
-		_, err = c.SendAsync(t.Context(), "/never", nil)
-		rig.OK(t, err)
-		p.Want(wire.Send)
-		rig.OK(t, floodOf(p, 310, full.ID()))
+		sendAsked(t, p, c) // and not answered
+		rig.OK(t, floodOf(p, 310, full[0].ID()))
 		unsubscribed := rig.Go(func() error { return sub.Unsubscribe(t.Context()) })
 		f := p.Want(wire.Unsubscribe)
 		answered := rig.Go(func() error {
-			if err := floodOf(p, 3, full.ID()); err != nil {
+			if err := floodOf(p, 3, full[0].ID()); err != nil {
 				return err
 			}
 			p.Send(wire.Message, "last", "subscription", sub.ID(), "message-id", "m", "destination", "/b")
@@ -313,17 +297,13 @@ func TestWithBuffer_promise2_reading_goes_on_for_a_receipt_of_a_slow_server(t *t
 // full queues stop the reading, in the loop of their consumer too.
 func TestUnsubscribe_promise2_is_not_answered_while_a_queue_is_full(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		server := rig.NewServer(t)
-		p, c := server.Session("version:1.2", stomp.WithHeartBeat(0, 0))
-		full, err := c.NewSubscription(t.Context(), "/a", stomp.WithBuffer(4, 0, stomp.OverflowBlock))
-		rig.OK(t, err)
-		p.Want(wire.Subscribe)
+		p, c, full := fullQueues(t, 1, 4, 0)
 		sub, err := c.NewSubscription(t.Context(), "/b")
 		rig.OK(t, err)
 		p.Receipt(p.Want(wire.Subscribe))
-		flooded := rig.Go(func() error { return floodOf(p, endless, full.ID()) })
+		flooded := rig.Go(func() error { return floodOf(p, endless, full[0].ID()) })
 		p.Discard()
-		<-full.C
+		<-full[0].C
 		rig.Takes(t, 16*time.Second, func() { rig.OK(t, sub.Unsubscribe(t.Context())) })
 		c.Close()
 		<-flooded
