@@ -269,7 +269,7 @@ func (g *Group) close() {
 	}
 }
 
-// forget takes a member out that has ended, closes its done, and tells of it if it has failed alone.
+// forget takes a member out that has ended, and tells of it if it has failed alone.
 func (g *Group) forget(m *Member) {
 	err, restored := m.sub.failure(), m.sub.stats().Restored
 	g.mu.Lock()
@@ -278,7 +278,6 @@ func (g *Group) forget(m *Member) {
 	delete(g.members, m)
 	g.restored += restored
 	g.mu.Unlock()
-	close(m.done)
 	if tell {
 		g.failed.Put(m)
 	}
@@ -289,7 +288,7 @@ type Member struct {
 	sub   *subscription
 	group *Group
 	until atomic.Int32  // what is still to come before done is closed: the end of sub, and that of its share of the queue
-	done  chan struct{} // closed by Group.forget
+	done  chan struct{} // closed by came
 
 	added, alone bool // Add has returned it; it has failed alone. Guarded by the Group's mu
 }
@@ -315,6 +314,7 @@ func (m *Member) wasAdded() {
 // came notes one of the two things that until counts.
 func (m *Member) came() {
 	if m.until.Add(-1) == 0 {
+		close(m.done)
 		m.group.forget(m)
 	}
 }
