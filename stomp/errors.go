@@ -10,9 +10,11 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
+	"unicode/utf8"
 
 	"github.com/webstomp/webstomp/internal/wire"
 	"github.com/webstomp/webstomp/internal/ws"
@@ -130,7 +132,7 @@ func (e *Error) Error() string {
 // cause. The cause matches errors.Is and errors.As: an *Error, *CloseError, *ProtocolError, ctx's own error, a
 // *net.OpError, a TLS error (clauses C2, C3, C4 and W7).
 type ConnectError struct {
-	URL        string // without its password
+	URL        string // without its password and its query
 	StatusCode int    // of a refused upgrade, otherwise 0
 	Body       []byte // the start of that response's body, at most 1 KiB
 	Err        error  // the cause
@@ -144,7 +146,7 @@ func (e *ConnectError) Error() string {
 	if body := strings.TrimSpace(string(e.Body[:min(len(e.Body), errorBodyShown)])); body != "" {
 		text += fmt.Sprintf(" (the server says %q)", body)
 	}
-	return text
+	return printable(text) // it may have a name from the server's certificate, or what a proxy says
 }
 
 // Unwrap returns the cause, for errors.Is and errors.As.
@@ -335,10 +337,27 @@ func (e *opError) Error() string {
 		b.WriteString(e.hint)
 		b.WriteByte(')')
 	}
-	return b.String()
+	return printable(b.String()) // the target may be a message's id, or where its author wants the reply
 }
 
 func (e *opError) Unwrap() error { return e.err }
+
+// printable returns text with what is not printable escaped, as in %q, but without quotes: a terminal might obey it,
+// and a line end might pass for the log's.
+func printable(text string) string {
+	var b strings.Builder
+	for len(text) > 0 {
+		r, size := utf8.DecodeRuneInString(text)
+		if strconv.IsPrint(r) && (r != utf8.RuneError || size > 1) {
+			b.WriteString(text[:size])
+		} else {
+			quoted := strconv.Quote(text[:size])
+			b.WriteString(quoted[1 : len(quoted)-1])
+		}
+		text = text[size:]
+	}
+	return b.String()
+}
 
 // Unsent reports whether err guarantees that no byte of the frame was written, so that repeating the call cannot send
 // it twice. It returns false for nil and for errors of other packages.

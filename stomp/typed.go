@@ -58,7 +58,7 @@ func (d *decoder[T]) Send(f Frame, converted func() bool, cut, yield <-chan stru
 // decoded calls decode, in the goroutine of the subscription.
 func (d *decoder[T]) decoded(f Frame) (v T, err error) {
 	mustReturn(func() { v, err = d.decode(f) }, func() string {
-		return fmt.Sprintf("the decode of SubscribeAs, at message %q from %s,", f.MessageID(), f.Destination())
+		return fmt.Sprintf("the decode of SubscribeAs, at message %q from %s,", f.MessageID(), printable(f.Destination()))
 	})
 	return v, err
 }
@@ -93,7 +93,7 @@ func RequestJSON[T any](ctx context.Context, c *Client, destination string, v an
 func JSON[T any](f Frame) (T, error) {
 	var v T
 	if err := json.Unmarshal(f.Body, &v); err != nil {
-		return v, fmt.Errorf("stomp: message %q from %s is not the JSON of a %T: %w: %q", f.MessageID(), f.Destination(), v, err, f.Body[:min(len(f.Body), bodyShown)])
+		return v, fmt.Errorf("stomp: message %q from %s is not the JSON of a %T: %w: %q", f.MessageID(), printable(f.Destination()), v, err, f.Body[:min(len(f.Body), bodyShown)])
 	}
 	return v, nil
 }
