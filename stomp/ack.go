@@ -18,14 +18,15 @@ import (
 // subscription has ended: nothing was written, and the broker delivers the message again. [ErrNotAckable] means that
 // no subscription delivered f (it was made by [NewFrame] or [ParseFrame], or decoded from JSON, say), that it was
 // delivered in auto mode, that it or a copy of it has been acknowledged already (RabbitMQ closes the connection on a
-// second ACK), or that it lacks the ack or message-id header that an ACK needs.
+// second ACK), or that it lacks the ack or message-id header that an ACK needs. With WithReceipt there is an [*Error]
+// if the broker refuses, and [ErrConnectionLost] if the session ends before the answer: the broker may have the ACK.
 func (f Frame) Ack(ctx context.Context, opts ...FrameOption) error {
 	return f.acknowledge(ctx, wire.Ack, opts, nil, nil)
 }
 
-// Nack refuses a frame; everything else is as with Ack. What happens next depends on the broker: RabbitMQ delivers
-// the message again at once (WithHeader("requeue", "false") drops it), ActiveMQ moves it to a dead letter queue,
-// Artemis drops it. STOMP 1.0 has no NACK: Nack returns a [*ProtocolError].
+// Nack refuses a frame, with [AckClient] also those before it; everything else is as with Ack. What happens next
+// depends on the broker: RabbitMQ delivers the message again at once (WithHeader("requeue", "false") drops it),
+// ActiveMQ moves it to a dead letter queue, Artemis drops it. STOMP 1.0 has no NACK: Nack returns a [*ProtocolError].
 func (f Frame) Nack(ctx context.Context, opts ...FrameOption) error {
 	return f.acknowledge(ctx, wire.Nack, opts, nil, nil)
 }

@@ -9,14 +9,15 @@ import (
 
 // The options of the calls of a Client.
 type (
-	// SubscribeOption is an option of Subscribe, NewSubscription, SubscribeAs and SubscribeJSON.
+	// SubscribeOption is an option of Subscribe, NewSubscription, SubscribeAs, SubscribeJSON and Group.Add.
 	SubscribeOption interface{ applySubscribe(*subscribeConfig) }
-	// SendOption is an option of Send, SendJSON, SendAsync and Request.
+	// SendOption is an option of Send, SendJSON, SendAsync, Request, RequestJSON, Reply, ReplyJSON and
+	// Transaction.Send.
 	SendOption interface{ applySend(*sendConfig) }
 	// GroupOption is an option of NewGroup.
 	GroupOption interface{ applyGroup(*groupConfig) }
 	// FrameOption is an option of the calls that send one frame without a body: Ack, Nack, Begin, Commit, Abort and
-	// Unsubscribe.
+	// Unsubscribe, also those of a Transaction, a Group and a Member.
 	FrameOption interface{ applyFrame(*frameConfig) }
 )
 

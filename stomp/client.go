@@ -15,7 +15,7 @@ import (
 //
 // A session has one goroutine that reads and one that writes, and one that pings with [WithPing]; between two
 // sessions one supervises. A subscription has a goroutine only while more is waiting than its channel holds. All of
-// them have returned before Done is closed, with one exception.
+// them have returned before Done is closed, but for what the next paragraph says.
 //
 // Functions that are given to an option and get a ctx, such as those of [WithCredentials], [WithDialer] and
 // [WithSubscribeHeaderFunc], and the transport of [WithHTTPClient], have to return when it ends. For one that does
@@ -53,15 +53,16 @@ type Client struct {
 // Connect dials url, performs the STOMP handshake and returns a connected Client.
 //
 // URLs are ws: and wss: (http: and https: mean the same), and for STOMP without WebSocket tcp: (or stomp:) and tls:
-// (or stomp+ssl:), with default port 61613. RabbitMQ listens on ws://host:15674/ws, ActiveMQ Classic on
-// ws://host:61614, Artemis on ws://host:61613, Spring wherever the application says; append /websocket to an endpoint
-// of SockJS. User and password in the URL of a WebSocket go into the HTTP request, as basic authentication; STOMP's
-// own are [WithLogin]'s.
+// (or stomp+ssl:), with default port 61613, where options that only a WebSocket has, such as [WithPing], are an
+// error. RabbitMQ listens on ws://host:15674/ws, ActiveMQ Classic on ws://host:61614, Artemis on ws://host:61613,
+// Spring wherever the application says; append /websocket to an endpoint of SockJS. User and password in the URL of a
+// WebSocket go into the HTTP request, as basic authentication; STOMP's own are [WithLogin]'s.
 //
 // ctx bounds this call alone, from the DNS lookup to CONNECTED, at each step. Once connected, its end does not affect
-// the Client; see [WithLifetime] for that. Nothing else bounds it: without a deadline a server that accepts the
-// connection and says nothing holds it up. With several endpoints ([WithFailover]) the time that ctx has is shared among
-// them, and an attempt takes at most 15 s, as it does with [WithInitialRetry].
+// the Client; see [WithLifetime] for that. Nothing else bounds it, but for a Timeout of [WithHTTPClient]'s client:
+// without a deadline a server that accepts the connection and says nothing holds it up. With several endpoints
+// ([WithFailover]) the time that ctx has is shared among them, and an attempt takes at most 15 s, as it does with
+// [WithInitialRetry].
 //
 // Connect fails when its endpoint does, or each of WithFailover's, unless WithInitialRetry is used. A failure is a
 // [*ConnectError] that wraps its cause, and leaves nothing open. An invalid option is not one: its error has no

@@ -17,10 +17,10 @@ const lifetimeGrace = 5 * time.Second
 // ctx ends first, Drain cuts the connection and returns ctx's error. Otherwise the errors are those of Disconnect,
 // and on a Client that has ended it returns nil. The Client is closed when Drain returns.
 //
-// In the client ack modes it waits for the acknowledgement of every frame that was handed out, and what lies in the
-// buffer of a channel counts as that: without a deadline, and with a channel that nobody reads, it waits for ever. So
-// it does for a frame that a consumer has given up without Ack or Nack: no broker delivers that again while its session
-// lives.
+// In auto mode it waits until consumers have taken everything that had arrived, in the client modes for the
+// acknowledgement of every frame that was handed out, and what lies in the buffer of a channel counts as that. So
+// without a deadline, and with a channel that nobody reads, it waits for ever, and so it does for a frame that a
+// consumer has given up without Ack or Nack: no broker delivers that again while its session lives.
 func (c *Client) Drain(ctx context.Context) error {
 	c.mu.Lock()
 	subs := make([]*subscription, 0, len(c.subs))
@@ -45,7 +45,9 @@ func (c *Client) Drain(ctx context.Context) error {
 
 // Disconnect ends the Client, within ctx. It writes what was accepted, waits for the receipts that callers asked for,
 // sends DISCONNECT with a receipt of its own, performs the WebSocket close handshake and joins every goroutine
-// (clause M6). What waits for consumers beyond the buffers of their channels is dropped; Drain is gentler.
+// (clause M6). What waits for consumers beyond the buffers of their channels is dropped; Drain is gentler. Give it a
+// ctx with a deadline: nothing else bounds the waits for receipts, nor that for DISCONNECT's, except that over a
+// WebSocket from a server that has sent none in this session it takes 5 s at most.
 //
 // When ctx ends first, Disconnect cuts the connection and returns ctx's error. When the session ended before
 // everything accepted could be written, the error matches [ErrConnectionLost]. The Client is closed when Disconnect

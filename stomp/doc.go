@@ -22,8 +22,8 @@
 // /websocket is appended to an endpoint of SockJS. [WithHost] is the virtual host, [WithFailover] names further
 // endpoints of the same broker, and [WithHTTPClient] brings TLS, proxy and cookies. What may be new each time, such
 // as a token, is asked for before each attempt: [WithCredentials], [WithHTTPHeaderFunc], [WithBeforeConnect]. Connect
-// tries each endpoint once, for as long as its ctx lets it; with [WithInitialRetry] it goes on trying until that
-// ends.
+// tries each endpoint once, a single one for as long as its ctx lets it; with [WithInitialRetry] it goes on trying
+// until that ends.
 //
 // A Client that is no longer needed must be ended. [Client.Drain] lets consumers finish, [Client.Disconnect] writes
 // what was accepted and sends DISCONNECT, and [Client.Close] cuts the connection. A deferred Close after either does
@@ -32,7 +32,8 @@
 // # Contexts
 //
 // A ctx bounds how long a call waits, and the call returns as soon as it ends. Cancelling one call never closes the
-// shared connection. Connect's ctx bounds Connect alone. There are no timeout options.
+// shared connection, except a Drain, Disconnect or Reconnect. Connect's ctx bounds Connect alone. There are no
+// timeout options.
 //
 // A call that returns a channel uses its ctx as the lifetime of that channel: when the ctx of a subscription ends, so
 // does the subscription. So Send, Request and Ack take a ctx with a timeout, and Subscribe, [Client.NewGroup],
@@ -41,10 +42,10 @@
 // # Subscribing
 //
 // A subscription's channel is closed for three reasons only: you ended the subscription, the Client ended
-// ([Client.Err] says why), or the subscription alone failed: the broker has refused or cancelled it, or its queue was
-// full. The [Subscription] that [Client.NewSubscription] returns has the channel as C, and [Subscription.Err] says
-// which it was. [SubscribeJSON] and [SubscribeAs] decode the bodies, and a body that does not decode is a value with
-// an error.
+// ([Client.Err] says why), or the subscription alone failed: the broker has refused or cancelled it, its queue was
+// full, or its session ended with [WithoutResubscribe]. The [Subscription] that [Client.NewSubscription] returns has
+// the channel as C, and [Subscription.Err] says which it was. [SubscribeJSON] and [SubscribeAs] decode the bodies,
+// and a body that does not decode is a value with an error.
 //
 // Subscribe does not wait for the broker. With [WithReceipt] it does; what is sent to a topic before the broker has
 // the subscription is not for this subscriber. Spring's simple broker sends no receipts: there, nothing tells.
@@ -79,11 +80,12 @@
 //
 // # Sending
 //
-// [Client.Send] returns when the frame is queued. It waits only during an outage and while 1 MiB is queued already.
-// [WithReceipt] waits for the broker's confirmation; [Client.SendAsync] leaves the wait to a [Receipt], so that
-// thousands are confirmed at a time. [Client.Request] waits for a reply, which [Client.Reply] sends. [Client.Begin]
-// makes a [Transaction], whose frames take effect together. The content-type is text/plain unless [WithContentType]
-// says otherwise; [WithSendDefaults] sets options for every SEND.
+// [Client.Send] returns when the frame is queued. It waits only during an outage, while 1 MiB is queued already, and
+// for a second or so while the Client finds out over what a server ends its sessions. [WithReceipt] waits for the
+// broker's confirmation; [Client.SendAsync] leaves the wait to a [Receipt], so that thousands are confirmed at a
+// time. [Client.Request] waits for a reply, which [Client.Reply] sends. [Client.Begin] makes a [Transaction], whose
+// frames take effect together. The content-type is text/plain unless [WithContentType] says otherwise;
+// [WithSendDefaults] sets options for every SEND.
 //
 // # Losing nothing
 //

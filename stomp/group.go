@@ -158,8 +158,9 @@ func (g *Group) Stats() SubscriptionStats {
 
 // Unsubscribe ends the Group gently, within ctx: all its members at the same time, each as [Subscription.Unsubscribe]
 // does, and then C is closed. From the call on, Add is [ErrGroupEnded]. C has to be read meanwhile. If ctx ends
-// first, what still waits is dropped and counted. The error is the first of a member's. A header that cannot be
-// encoded is an error, and the Group goes on.
+// meanwhile, what still waits is dropped and counted. The error is the first of a member's. With a ctx that has ended
+// before, or a header that cannot be encoded, nothing happens: the error is one for which [Unsent] is true, and the
+// Group goes on.
 func (g *Group) Unsubscribe(ctx context.Context, opts ...FrameOption) error {
 	members := g.all()
 	cfg, err := newFrameConfig(opts)
@@ -342,7 +343,7 @@ func (m *Member) Unsubscribe(ctx context.Context, opts ...FrameOption) error {
 	return m.sub.unsubscribe(ctx, opts)
 }
 
-// Stats returns a snapshot of the member's counters. Stalls are the Group's.
+// Stats returns a snapshot of the member's counters. Stalls is 0: see [Group.Stats].
 func (m *Member) Stats() SubscriptionStats { return m.sub.stats() }
 
 // memberOwner is the owner of the queue behind Group.Failed.

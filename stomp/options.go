@@ -10,7 +10,7 @@ import (
 
 // Options of several calls.
 type (
-	// HeaderOption is an option of every call.
+	// HeaderOption is an option of every call that sends a frame of its own.
 	HeaderOption interface {
 		ConnectOption
 		SubscribeOption
@@ -71,9 +71,9 @@ func WithoutWaiting() CallOption { return withoutWaiting{} }
 
 // WithReceipt makes the call wait until the broker confirms the frame with a RECEIPT (clause M5). It fails with an
 // [*Error] if the broker refuses the frame, with [ErrConnectionLost] if the session ends first (the outcome is
-// unknown; but Subscribe waits for the answer on the next session, and a SEND [WithRetry] as well), and with ctx's
-// error if ctx ends first. Any number of calls may wait at the same time. Spring's simple broker sends no RECEIPT:
-// the call then waits until ctx ends.
+// unknown), and with ctx's error if ctx ends first. Subscribe waits for the answer on the next session, and so does a
+// SEND of which nothing was written yet, or [WithRetry]. Any number of calls may wait at the same time. Spring's
+// simple broker sends no RECEIPT: the call then waits until ctx ends.
 func WithReceipt() CallOption { return receiptOption{} }
 
 // WithLogin sends login and passcode with CONNECT. It excludes [WithCredentials].
@@ -111,15 +111,17 @@ func WithVersions(v ...Version) ConnectOption {
 //
 // Without this option we want one every 10 s, and send one every 5 s, which is not agreed over a WebSocket: a
 // promised one makes RabbitMQ (every version up to 4.3.6) drop fast publishers there. The error of a connection that
-// may have been lost to that says so; a send of 0 is the remedy. On tcp: and tls: URLs, and with a client-id in
-// CONNECT, we promise one every 10 s: the server would hold a dead connection, its client-id and its place below a
-// limit for many minutes otherwise.
+// may have been lost to that says so; a send of 0 is the remedy. On tcp: and tls: URLs that the library dials itself,
+// and with a client-id in CONNECT, we promise one every 10 s: the server would hold a dead connection, its client-id
+// and its place below a limit for many minutes otherwise. [WithDialer] may lead to a WebSocket, so with it none is
+// promised; over a bare socket of yours, this option should.
 func WithHeartBeat(send, receive time.Duration) ConnectOption {
 	return connectOption(func(c *connectConfig) { c.beats = beatConfig{send: send, receive: receive} })
 }
 
 // WithHTTPClient sets the client for the WebSocket upgrade, with its TLS configuration, proxy, cookies and redirect
-// policy. The client is not changed.
+// policy. The client is not changed. Its Timeout bounds each attempt until the upgrade, or the TLS handshake, is
+// done.
 //
 // The default, and what nil stands for, is http.DefaultClient, which uses the proxy of HTTP_PROXY and HTTPS_PROXY. A
 // Transport of your own does so with Proxy set to http.ProxyFromEnvironment. An HTTP proxy is asked for a tunnel
@@ -157,6 +159,10 @@ func WithHTTPHeaderFunc(f func(ctx context.Context) (http.Header, error)) Connec
 // results it sees; several run in the order given. An error of f ends the attempt, and is not taken for a refusal. An
 // entry of Header that the library writes itself, or one of HTTPHeader where there is no upgrade or a browser makes it,
 // is that attempt's error. f must not call methods of the Client.
+//
+// These functions are also called for a connection that only asks whether the broker would accept a subscription, in
+// the midst of a session (see [WithResubscribe]; where sessions end over a SUBSCRIBE, without that as well). Number
+// is 1 there, and Err the refusal before, nil at first. [Stats] does not count it.
 func WithBeforeConnect(f func(ctx context.Context, a *Attempt) error) ConnectOption {
 	return connectOption(func(c *connectConfig) {
 		c.beforeConnect = append(c.beforeConnect, f)
@@ -230,7 +236,7 @@ func WithLimits(l Limits) ConnectOption {
 // time that its ctx has among them. After a loss, the lost one is tried first, or last if it fell silent, then the
 // others in order, round and round: [Backoff] delays each round, and within one the next endpoint is tried at once.
 // An attempt takes at most 5 s while other endpoints are left in the round, else 15 s. A URL that makes no sense is
-// Connect's error.
+// Connect's error, but with [WithDialer] and [WithBeforeConnect], which may make another of it, that of its attempt.
 func WithFailover(urls ...string) ConnectOption {
 	return connectOption(func(c *connectConfig) { c.failover = append([]string{}, urls...) })
 }
@@ -267,7 +273,8 @@ func WithInitialRetry() ConnectOption {
 }
 
 // WithLifetime ends the Client when ctx ends, as Disconnect within 5 s. Client.Err then matches [ErrClosed] and the
-// cause of ctx. nil is as if it had not been given.
+// cause of ctx. It is watched from the moment that Connect has returned, which it does not end. nil is as if it had
+// not been given.
 func WithLifetime(ctx context.Context) ConnectOption {
 	return connectOption(func(c *connectConfig) { c.lifetime = ctx })
 }
@@ -291,7 +298,7 @@ func (o bufferOption) applyGroup(c *groupConfig)         { c.buffer = &o.b }
 // WithBuffer bounds what a subscription or a Group holds for its consumer, queue and channel together, in frames and
 // in bytes of memory, and sets what happens beyond. A frame counts as its body, the text of its header, 32 bytes for
 // each header entry, and 192 bytes. A single frame larger than the bytes is accepted when nothing else waits. The
-// default is 65,536 frames, 64 MiB and OverflowBlock; 0 keeps that bound.
+// default is 65,536 frames, 64 MiB and OverflowBlock; 0 is that bound, also where Connect was given another.
 //
 // Of the frames, the channel itself has room for 8, or for half of them if that is less, but for one at least; with
 // [OverflowLatest], in a Group and with [SubscribeAs] for none. What lies there stays readable when the subscription
@@ -324,12 +331,13 @@ func WithSelector(expr string) SubscribeOption {
 }
 
 // WithSubscribeHeaderFunc calls f for further entries of each SUBSCRIBE, reconnects included: where to resume a
-// stream, a token that must be fresh. An error of f is that of Subscribe. On a reconnect the subscription waits
-// instead and f is asked again, with the delays of [WithReconnect]; everything else goes on, and does so as well when
-// f takes longer than a second. ctx ends with the session, with the subscription, when Subscribe's own ends and after
-// 15 s. f is not called again before it has returned, and must not call methods of the Client. An x-stream-offset
-// that is a bare number, 4, is an error, here and in [WithHeader]: RabbitMQ would skip what is in the stream. Write
-// offset=4.
+// stream, a token that must be fresh. An error of f is that of Subscribe. On a reconnect, or where Subscribe was
+// called in an outage, the subscription waits instead and f is asked again, with the delays of [WithReconnect];
+// everything else goes on, and does so as well when f takes longer than a second. f is also called for a connection
+// that only asks for the subscription ([WithResubscribe]). ctx ends with the session, with the subscription, when
+// Subscribe's own ends and after 15 s. f is not called again before it has returned, and must not call methods of the
+// Client. An x-stream-offset that is a bare number, 4, is an error, here and in [WithHeader]: RabbitMQ would skip
+// what is in the stream. Write offset=4.
 func WithSubscribeHeaderFunc(f func(ctx context.Context) (Header, error)) SubscribeOption {
 	return subscribeOption(func(c *subscribeConfig) {
 		c.headerFunc = f
@@ -349,7 +357,7 @@ func WithSubscribeHeaderFunc(f func(ctx context.Context) (Header, error)) Subscr
 // These count as a refusal:
 //   - what the broker says of the subscription;
 //   - the end of a connection that was made to ask (see below), where the broker ends it over SUBSCRIBE while the
-//     session stands; Err matches [ErrConnectionLost] then.
+//     session stands; Err matches a [*CloseError] then, or [ErrConnectionLost] if it only cuts the connection.
 //
 // A lost session does not, nor a connection that cannot be had, nor an error of [WithSubscribeHeaderFunc]'s function.
 //
@@ -403,8 +411,9 @@ func WithReplyTo(destination string) SendOption {
 // Frames with WithRetry keep their order among themselves, except for those held back: when the server ends session
 // after session while a frame is unanswered, it is tried alone, with pauses. Everything else goes on, but for the
 // second or so, 8 s at most, that a trial takes. If the server goes on ending the session over it for half a minute,
-// the error is the server's own [*Error] or [*CloseError]. An [*Error] of the broker that names the receipt ends it at
-// once. It excludes transactions and Request.
+// the error is the server's own [*Error] or [*CloseError], or where it only cuts the connection, after 5 minutes,
+// [ErrConnectionLost]. An [*Error] of the broker that names the receipt ends it at once. It excludes transactions and
+// Request.
 func WithRetry() SendOption {
 	return sendOption(func(c *sendConfig) { c.retry = true })
 }

@@ -7,7 +7,8 @@ import (
 )
 
 // Receipt is the answer to one frame that asked for a RECEIPT (clause M5). [Client.SendAsync] returns it pending; it
-// is done when the broker confirms or refuses the frame, or the session ends. Its methods may be called from any
+// is done when the broker confirms or refuses the frame, or the session ends. A frame that goes out on the next
+// session ([WithRetry], or nothing of it was written yet) is pending still. Its methods may be called from any
 // goroutine.
 type Receipt struct {
 	done       chan struct{} // closed by resolve, once

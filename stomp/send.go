@@ -6,9 +6,10 @@ import (
 )
 
 // Send sends body to destination (STOMP 1.2, SEND). It returns when the frame is accepted: encoded, with the body
-// copied, and queued for the connection. It waits only during an outage, until the next session, and while more than
-// 1 MiB is queued already. With [WithReceipt] it returns when the broker has confirmed the frame. ctx bounds either
-// wait; its end does not affect the connection.
+// copied, and queued for the connection. It waits only during an outage, until the next session, while more than
+// 1 MiB is queued already, and for a second or so, 8 s at most, while the Client tries alone what the server may have
+// ended a session over ([WithRetry]). With [WithReceipt] it returns when the broker has confirmed the frame. ctx
+// bounds every wait; its end does not affect the connection.
 //
 // Without a receipt, a frame in flight when the connection breaks may be lost silently. The errors are
 // [ErrNoDestination], [ErrClosed], ctx's own, a [*LimitError] or [*ProtocolError] for a frame that cannot be sent,
@@ -32,6 +33,9 @@ func (c *Client) SendJSON(ctx context.Context, destination string, v any, opts .
 // tells the outcome. Any number may be pending. Its errors are those of Send. When it has returned, the end of ctx
 // does not matter any more, except that with [WithRetry] it ends the retrying: who wants to stop sending, and to let
 // what is under way finish, needs a ctx of its own for that.
+//
+// A receipt that never comes, as from Spring's simple broker, stays pending until the session ends. As long as one
+// is, [OverflowBlock] lets queues grow, and Disconnect waits for it, within its ctx.
 func (c *Client) SendAsync(ctx context.Context, destination string, body []byte, opts ...SendOption) (*Receipt, error) {
 	cfg, err := c.cfg.send.with(destination, opts)
 	cfg.receipt = true
@@ -61,8 +65,9 @@ func (c *Client) SendAsync(ctx context.Context, destination string, body []byte,
 }
 
 // Flush waits, within ctx, until everything accepted so far is written to the socket: on the next session, if this
-// one is lost. It does not mean that the broker has it; a receipt does. A consumer may call it in its own loop: while
-// it waits, [OverflowBlock] does not stop the reading.
+// one is lost, in an outage as well. It does not mean that the broker has it; a receipt does. A consumer may call it
+// in its own loop: while it waits, [OverflowBlock] does not stop the reading. The errors are [ErrClosed] and ctx's
+// own.
 func (c *Client) Flush(ctx context.Context) error {
 	err := c.onSession(ctx, false, func(s *session) error { return s.awaitFlush(ctx, s.out.Last()) })
 	if err != nil {

@@ -6,7 +6,7 @@ import "github.com/webstomp/webstomp/internal/inbox"
 // levels, of this moment; all others only grow.
 type Stats struct {
 	Sessions                           uint64 // established so far
-	Attempts, FailedAttempts           uint64 // to connect: all, and those without a session
+	Attempts, FailedAttempts           uint64 // to make a session: all, and those that failed
 	FramesReceived, FramesSent         uint64 // after CONNECTED, without heart-beats
 	BytesReceived, BytesSent           uint64 // after the handshake, with WebSocket framing, without TLS
 	HeartBeatsReceived, HeartBeatsSent uint64 // each an EOL between frames
@@ -16,10 +16,10 @@ type Stats struct {
 	Queued                             int    // frames waiting for consumers, in all subscriptions
 	QueuedBytes                        int64  // memory that those frames take, as WithBuffer counts it
 	Dropped                            uint64 // frames that no consumer got, because of a policy or the end of a subscription
-	Stalls                             uint64 // times that OverflowBlock stopped reading
+	Stalls                             uint64 // times that a queue with OverflowBlock became full
 	Unmatched                          uint64 // MESSAGEs that no subscription claimed (clause S3)
 	Repaired                           uint64 // frames with a wrong content-length (clause W8)
-	Unwritten                          int    // frames accepted and not yet handed to the connection
+	Unwritten                          int    // frames accepted and not yet handed to the connection; 0 in an outage
 	UnwrittenBytes                     int64  // bytes of those; from 1 MiB on, calls that send wait
 	Errors                             uint64 // ERRORs of the broker, after CONNECTED
 	StrayErrors                        uint64 // ERRORs for a receipt or subscription no longer known
@@ -30,7 +30,7 @@ type SubscriptionStats struct {
 	Received    uint64 // frames that arrived for it; each is delivered, dropped, or waits
 	Delivered   uint64 // frames that its consumer has taken from the channel
 	Dropped     uint64 // frames that its consumer did not get, because of a policy or its end
-	Stalls      uint64 // times that its full queue stopped the reading (OverflowBlock)
+	Stalls      uint64 // times that its queue became full (OverflowBlock)
 	Queued      int    // frames waiting for the consumer now, in queue and channel
 	QueuedBytes int64  // memory that those frames take, as WithBuffer counts it
 	// Restored is how often the broker has accepted the subscription again after it had refused or cancelled it

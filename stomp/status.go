@@ -39,7 +39,7 @@ type Status struct {
 	Attempt int       // of this connect or reconnect, from 1; 0 once it is over
 	RetryAt time.Time // in StateReconnecting: when the next attempt starts
 	Since   time.Time // when State was entered
-	Err     error     // while connecting: of the last attempt, or of the session before it; connected: of the session before
+	Err     error     // of the last attempt, or of the session before; in StateClosed as Client.Err
 	Session Session   // the current or last session
 }
 

@@ -17,16 +17,20 @@ import (
 // the channel's buffer, of up to 8 frames, stays readable. So give it no ctx with a timeout, out of habit: that would
 // end the subscription, and without an error (only the log says so, at slog.LevelDebug). Subscribe does not wait for
 // the broker unless [WithReceipt] is used; ctx bounds that wait as well, and [Subscription.Confirmed] has a ctx of
-// its own for it. During an outage Subscribe returns at once, and SUBSCRIBE goes out with the next session.
+// its own for it. It waits, within ctx, for room in front of the connection as Send does, and up to 15 s for the
+// function of [WithSubscribeHeaderFunc]. During an outage Subscribe returns at once, and SUBSCRIBE goes out with the
+// next session.
 //
 // The channel is closed for three reasons: ctx ended, the Client ended ([Client.Err]), or the subscription alone
-// failed: the broker refused or cancelled it (unless [WithResubscribe] is used), or the consumer was too slow
-// ([OverflowFail]). The Err of a [Client.NewSubscription] tells which. In auto mode, what had arrived when the Client
-// or the subscription failed is delivered before, except with OverflowFail.
+// failed: the broker refused or cancelled it (unless [WithResubscribe] is used), the consumer was too slow
+// ([OverflowFail]), or the session ended ([WithoutResubscribe]). The Err of a [Client.NewSubscription] tells which.
+// In auto mode, what had arrived when the Client or the subscription failed is delivered before, except with
+// OverflowFail.
 //
-// The errors are [ErrNoDestination], [ErrNoID], [ErrDuplicateID], [ErrClosed], ctx's own, a [*ProtocolError] for an
-// ack mode that the session's version lacks (clause M2), with [WithoutWaiting] [ErrNotConnected], and with
-// WithReceipt an [*Error] if the broker refuses.
+// The errors are [ErrNoDestination], [ErrNoID], [ErrDuplicateID], [ErrClosed], ctx's own, a [*LimitError] or
+// [*ProtocolError] for a header that cannot be sent or an ack mode that the session's version lacks (clause M2), that
+// of WithSubscribeHeaderFunc's function, with [WithoutWaiting] [ErrNotConnected], and with WithReceipt what
+// [Subscription.Confirmed] returns.
 func (c *Client) Subscribe(ctx context.Context, destination string, opts ...SubscribeOption) (<-chan Frame, error) {
 	s, err := c.NewSubscription(ctx, destination, opts...)
 	if err != nil {

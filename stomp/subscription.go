@@ -12,7 +12,8 @@ import (
 
 // Subscription is one subscription and its channel. It ends in one of three ways: its user ends it (by the ctx it was
 // made with, Unsubscribe, Drain, Disconnect or Close), the Client ends, or it alone fails (the broker refuses or
-// cancels it, or [ErrSlowConsumer]). Its methods may be called from any goroutine.
+// cancels it, [ErrSlowConsumer], or the end of its session [WithoutResubscribe]). Its methods may be called from any
+// goroutine.
 type Subscription[T any] struct {
 	C <-chan T // closed when the subscription has ended
 
@@ -25,7 +26,8 @@ func (s *Subscription[T]) ID() string { return s.sub.id }
 // Destination returns the destination that was subscribed to.
 func (s *Subscription[T]) Destination() string { return s.sub.destination }
 
-// Done returns a channel that is closed when the subscription has ended and Err is set, before C is closed.
+// Done returns a channel that is closed when the subscription has ended and Err is set, before C is closed. After
+// Unsubscribe and Drain it is the other way round: C is closed first, and Done when that call is over; Err is nil.
 func (s *Subscription[T]) Done() <-chan struct{} { return s.sub.done }
 
 // Err returns why the subscription ended: nil while it is open, and if its user ended it, by the end of its ctx for
@@ -37,8 +39,10 @@ func (s *Subscription[T]) Err() error { return s.sub.failure() }
 func (s *Subscription[T]) Stats() SubscriptionStats { return s.sub.stats() }
 
 // Confirmed waits, within ctx, until the broker has accepted the subscription. It returns an [*Error] if the broker
-// refuses, and waits on [WithResubscribe]. SUBSCRIBE always carries a receipt for this. Spring's simple broker sends
-// none: Confirmed then waits until ctx ends. If the session ends first, it waits for the answer on the next.
+// refuses, or a [*CloseError] where it only ends its sessions over it, and waits on [WithResubscribe]. SUBSCRIBE
+// always carries a receipt for this. Spring's simple broker sends none: Confirmed then waits until ctx ends. If the
+// session ends first, it waits for the answer on the next. Where the subscription has ended, the error is Err, or
+// [ErrClosed] if the Client has ended.
 func (s *Subscription[T]) Confirmed(ctx context.Context) error { return s.sub.confirmed(ctx) }
 
 // Unsubscribe ends the subscription gently, within ctx.
@@ -48,11 +52,13 @@ func (s *Subscription[T]) Confirmed(ctx context.Context) error { return s.sub.co
 // acknowledged, and then UNSUBSCRIBE goes out: the broker delivers the rest again. Either way C has to be read
 // meanwhile, so call Unsubscribe from another goroutine than the one that reads, or bound it by ctx.
 //
-// If ctx ends first, what still waits is dropped and counted, UNSUBSCRIBE goes out anyway, and ctx's error is
+// If ctx ends meanwhile, what still waits is dropped and counted, UNSUBSCRIBE goes out anyway, and ctx's error is
 // returned. When Unsubscribe returns the subscription has ended, and its id may be used again. From the call on, Err
-// is nil, whatever else happens meanwhile. Where the subscription has failed already, no UNSUBSCRIBE goes out, and the
-// call waits only until the consumer has taken what had arrived. A header that cannot be encoded is an error, and the
-// subscription goes on.
+// is nil, whatever else happens meanwhile. Where the subscription has failed already, no UNSUBSCRIBE goes out, and
+// the call waits only until the consumer has taken what had arrived.
+//
+// With a ctx that has ended before, or a header that cannot be encoded, nothing happens: the error is one for which
+// [Unsent] is true, and the subscription goes on.
 //
 // With [WithReceipt] it waits for the broker's RECEIPT, for as long as ctx lets it. Without, it waits for that as
 // well, but only if the broker is known to send receipts, and for no more than a second (in auto mode anew after each

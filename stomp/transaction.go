@@ -66,8 +66,9 @@ func (tx *Transaction) begin(ctx context.Context, s *session, cfg *frameConfig) 
 	return err
 }
 
-// Send is [Client.Send] within the transaction. On RabbitMQ a receipt does not come before Commit: use [WithReceipt]
-// on Commit instead.
+// Send is [Client.Send] within the transaction. It waits for no other session: where that of the transaction has
+// ended, or after Commit or Abort, the error is [ErrTransactionDone], in the first case [ErrConnectionLost] as well.
+// [WithRetry] is an error. On RabbitMQ a receipt does not come before Commit: use [WithReceipt] on Commit instead.
 func (tx *Transaction) Send(ctx context.Context, destination string, body []byte, opts ...SendOption) error {
 	return tx.client.send(ctx, destination, body, opts, tx)
 }
@@ -92,20 +93,22 @@ func (tx *Transaction) submit(ctx context.Context, f *outgoing) (*pendingReceipt
 	return r, err
 }
 
-// Ack is [Frame.Ack] within the transaction. Artemis acknowledges at once, without waiting for Commit.
+// Ack is [Frame.Ack] within the transaction, with the errors of Send for its end. Artemis acknowledges at once,
+// without waiting for Commit.
 func (tx *Transaction) Ack(ctx context.Context, f Frame, opts ...FrameOption) error {
 	return f.acknowledge(ctx, wire.Ack, opts, tx.client.mark, tx)
 }
 
-// Nack is [Frame.Nack] within the transaction.
+// Nack is [Frame.Nack] within the transaction, as Ack.
 func (tx *Transaction) Nack(ctx context.Context, f Frame, opts ...FrameOption) error {
 	return f.acknowledge(ctx, wire.Nack, opts, tx.client.mark, tx)
 }
 
 // Commit makes the transaction take effect. It returns when COMMIT is accepted for sending; use [WithReceipt] to know
-// that the broker has done it. After Commit or Abort, every method but Abort returns [ErrTransactionDone]. If the
-// session has ended, so has the transaction, without effect: Commit returns [ErrConnectionLost], and brokers
-// deliver again what was acknowledged in it (Artemis does not: there an ACK counts at once).
+// that the broker has done it. ctx bounds either wait; when it ends during the second, the outcome is unknown. After
+// Commit or Abort, every method but Abort returns [ErrTransactionDone]. If the session has ended, so has the
+// transaction, without effect: Commit returns [ErrConnectionLost], and brokers deliver again what was acknowledged in
+// it (Artemis does not: there an ACK counts at once).
 //
 // An error for which [Unsent] is true leaves the transaction open, unless its session has ended.
 func (tx *Transaction) Commit(ctx context.Context, opts ...FrameOption) error {
@@ -121,9 +124,9 @@ func (tx *Transaction) Commit(ctx context.Context, opts ...FrameOption) error {
 	return err
 }
 
-// Abort undoes the transaction. It does nothing and returns nil after Commit or Abort, so that it can be deferred,
-// and when the session has ended. Frames that were acknowledged in the transaction can be acknowledged again, except
-// on Artemis, where their acknowledgement has counted.
+// Abort undoes the transaction, within ctx. It does nothing and returns nil after Commit or Abort, so that it can be
+// deferred, and when the session has ended. Frames that were acknowledged in the transaction can be acknowledged
+// again, except on Artemis, where their acknowledgement has counted.
 func (tx *Transaction) Abort(ctx context.Context, opts ...FrameOption) error {
 	if !tx.beginEnd(true) {
 		return nil

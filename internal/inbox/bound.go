@@ -16,7 +16,7 @@ const (
 	DropOldest               // the oldest ones are dropped to make room for it
 	DropNewest               // it is dropped
 	Fail                     // it is dropped, and the owner is told to end the Inbox
-	Latest                   // it takes the place of one with the same key (Owner.Key); else as DropOldest. See latest.go
+	Latest                   // it takes the place of one with the same key (Owner.Key); else as DropOldest. See inplace.go
 )
 
 // account counts how much an Inbox holds. What a consumer has received shows only in the length of the channel, so it

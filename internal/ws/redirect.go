@@ -7,8 +7,8 @@ import (
 )
 
 // checkRedirect returns the CheckRedirect to use: follow, the user's, but never from TLS to a plain socket; nil
-// follows no redirect. On the way to another host net/http leaves out Authorization and Cookie. Its Referer, which
-// would tell that host our URL and any token in it, is always left out.
+// follows no redirect. On the way to a host that is neither the same nor a subdomain net/http leaves out
+// Authorization and Cookie. Its Referer, which would tell that host our URL and any token in it, is always left out.
 func checkRedirect(follow func(*http.Request, []*http.Request) error) func(*http.Request, []*http.Request) error {
 	if follow == nil {
 		return func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }

@@ -141,7 +141,8 @@ type Limits struct {
 	Entries int   // header entries; default 1,000
 }
 
-// WithLimits bounds the frames that the broker takes. A larger one is answered by ERROR and a close with code 1009.
+// WithLimits bounds the frames that the broker takes. A larger one is answered by ERROR and a close, with code 1009,
+// or with that of the profile's server.
 func WithLimits(l Limits) Option {
 	return option(func(c *config) { c.limits = wire.Limits(l) })
 }
