@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/webstomp/webstomp/stomp"
+	"github.com/webstomp/webstomp/stomp/stompcat/internal/doctor"
 )
 
 // connection is what the flags of every command say of the connection.
@@ -29,7 +30,7 @@ type connection struct {
 	heartBeat                 string
 	timeout                   time.Duration // of Connect; 0: none
 	wait, once, escaped       bool
-	anonymous                 bool // no login, whatever the flags and the environment say
+	secrets                   doctor.Secrets // that are sent
 	split                     int
 	tls                       tlsFiles
 	verbose                   int
@@ -43,7 +44,7 @@ func (c *connection) addFlags(f *pflag.FlagSet) {
 	f.StringArrayVar(&c.httpHeader, "http-header", nil, "further `NAME=VALUE` of the WebSocket's HTTP request; repeatable")
 	f.StringSliceVar(&c.versions, "protocol-version", nil, "STOMP `VERSION`s to offer: 1.0, 1.1, 1.2 (default all)")
 	f.StringArrayVar(&c.failover, "failover", nil, "further `URL` of the same broker, tried when the first one fails; repeatable")
-	f.StringVar(&c.heartBeat, "heart-beat", "", "heart-beats to propose, `SEND,RECEIVE`: 0,10s promises none and wants one every 10 s (default none and 10s; tcp: and tls: 10s,10s)")
+	f.StringVar(&c.heartBeat, "heart-beat", "", "heart-beats to propose, `SEND,RECEIVE`: 0,10s sends none and wants one every 10 s (default: one every 5 s, not promised, and 10s; tcp: and tls: 10s,10s)")
 	f.DurationVar(&c.timeout, "connect-timeout", 15*time.Second, "how long connecting may take, `TIME` such as 5s; 0: no limit")
 	f.BoolVar(&c.wait, "wait", false, "go on trying to connect until --connect-timeout is over")
 	f.BoolVar(&c.once, "no-reconnect", false, "end when the connection is lost")
@@ -107,7 +108,7 @@ func (c *connection) options(rawURL string) ([]stomp.ConnectOption, error) {
 	if err != nil {
 		return nil, &usageError{err}
 	}
-	if !c.anonymous && (login != "" || passcode != "") {
+	if c.secrets == doctor.AllSecrets && (login != "" || passcode != "") {
 		add(stomp.WithLogin(login, passcode))
 	}
 	header, err := parseEntries("--connect-header", c.header)
@@ -201,15 +202,17 @@ func isBare(rawURL string) bool {
 // takeURL returns the URL, the first of args or else STOMPCAT_URL, and the other arguments.
 func (c *connection) takeURL(args []string) (rawURL string, rest []string, err error) {
 	fromEnv := c.env.Getenv("STOMPCAT_URL")
+	inArgs := c.failover
 	switch {
 	case len(args) > 0 && (isURL(args[0]) || fromEnv == ""):
 		rawURL, rest = args[0], args[1:]
+		inArgs = append([]string{rawURL}, inArgs...)
 	case fromEnv != "":
-		return fromEnv, args, nil
+		rawURL, rest = fromEnv, args
 	default:
 		return "", nil, &usageError{errors.New("no URL: give one, as in ws://localhost:15674/ws, or set STOMPCAT_URL")}
 	}
-	for _, given := range append([]string{rawURL}, c.failover...) {
+	for _, given := range inArgs {
 		if hasPassword(given) {
 			return "", nil, &usageError{errors.New("the URL has a password in it, which every user of this machine can see in ps: " +
 				"put the URL into STOMPCAT_URL, or use --login and STOMPCAT_PASSCODE if it is STOMP's passcode")}
@@ -273,6 +276,9 @@ func (c *connection) httpEntries() (http.Header, error) {
 			return nil, &usageError{errors.New("--http-header Cookie: every user of this machine can see it in ps: put its value into STOMPCAT_COOKIE")}
 		}
 		header.Add(name, value)
+	}
+	if c.secrets == doctor.NoSecrets {
+		return header, nil
 	}
 	for name, variable := range map[string]string{"Authorization": "STOMPCAT_AUTHORIZATION", "Cookie": "STOMPCAT_COOKIE"} {
 		if value := c.env.Getenv(variable); value != "" {

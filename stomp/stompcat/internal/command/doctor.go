@@ -19,7 +19,8 @@ usual mistakes, and tells what to change: another path or port of the same host,
 passcode that the server unescapes.
 
 It looks at the host of the URL alone, sends nothing to any destination, and logs
-in twice at most. With 0 everything works as it was given; the other statuses are
+in twice at most. What is secret goes to the port of the URL alone, and not
+without TLS where the URL has it. With 0 everything works as it was given; the other statuses are
 those of connecting.`
 
 const doctorExample = `  stompcat doctor ws://localhost:8080/ws
@@ -95,9 +96,10 @@ func (a *app) patient(url string) (doctor.Patient, error) {
 		},
 		URL: url, Proxy: a.conn.proxy(), TLS: config, Timeout: a.conn.timeout,
 		Login: login, Passcode: passcode, Host: a.conn.host, Versions: a.conn.versions,
-		Options: func(url string, anonymous bool) []stomp.ConnectOption {
+		Token: a.env.Getenv("STOMPCAT_AUTHORIZATION") != "" || a.env.Getenv("STOMPCAT_COOKIE") != "",
+		Options: func(url string, with doctor.Secrets) []stomp.ConnectOption {
 			c := a.conn
-			c.anonymous, c.wait, c.failover = anonymous, false, nil
+			c.secrets, c.wait, c.failover = with, false, nil
 			if isBare(url) {
 				c.split = 0
 			}
@@ -124,9 +126,9 @@ func (a *app) trying() func(string) {
 func (a *app) writeFinding(f doctor.Finding) error {
 	style := a.styleFor(a.env.Stdout)
 	mark := map[doctor.Result]func(string) string{doctor.OK: style.green, doctor.Note: style.yellow, doctor.Failed: style.red}[f.Result]
-	_, err := fmt.Fprintf(a.env.Stdout, "%s  %s  %s\n", mark(fmt.Sprintf("%-6s", f.Result)), style.bold(fmt.Sprintf("%-12s", f.Check)), visible(f.Text))
+	_, err := fmt.Fprintf(a.env.Stdout, "%s  %s  %s\n", mark(fmt.Sprintf("%-6s", f.Result)), style.bold(fmt.Sprintf("%-12s", f.Check)), oneLine(f.Text))
 	if err == nil && f.Advice != "" {
-		_, err = fmt.Fprintf(a.env.Stdout, "        %s\n", style.bold("→ "+visible(f.Advice)))
+		_, err = fmt.Fprintf(a.env.Stdout, "        %s\n", style.bold("→ "+oneLine(f.Advice)))
 	}
 	return err
 }

@@ -247,6 +247,71 @@ func TestDoctor_shows_no_secret_of_the_URL(t *testing.T) {
 	}
 }
 
+// What is secret goes to host and port of the URL, and not without TLS where that has it: whoever keeps TLS from
+// coming about would get it.
+func TestDoctor_keeps_secrets_to_the_URL(t *testing.T) {
+	b := newBroker(t)
+	var seen buffer
+	url := mounted(t, nil, map[string]http.Handler{"/ws": recording(&seen, b.Handler())})
+	got := outside{vars: map[string]string{
+		"STOMPCAT_URL":           strings.Replace(url, "ws://", "wss://me:hunter2@", 1) + "/ws?access_token=hunter2",
+		"STOMPCAT_PASSCODE":      "hunter2",
+		"STOMPCAT_AUTHORIZATION": "Bearer hunter2",
+		"STOMPCAT_COOKIE":        "session=hunter2",
+	}}.run(t, "doctor", "--login", "me")
+	for _, want := range []string{"→ use " + url + "/ws: STOMP is spoken there", "note    again         not with " + url + "/ws: what is secret"} {
+		if !strings.Contains(got.out, want) {
+			t.Errorf("%q is not in\n%s", want, got.out)
+		}
+	}
+	if seen.String() == "" {
+		t.Error("nothing was tried")
+	}
+	told := fmt.Sprint(seen.String(), b.Received(), got.out, got.err)
+	if got.status != statusNoConnect || strings.Contains(told, "hunter2") || strings.Contains(told, "aHVudGVyMg") || strings.Contains(told, "login:me") {
+		t.Errorf("status %d; it told %s", got.status, told)
+	}
+}
+
+// Where the right path wants the token it gets it, and a token that is refused is not tried at each path.
+func TestDoctor_tells_the_token_where_it_is_wanted(t *testing.T) {
+	for name, want := range map[string]struct {
+		token string
+		seen  int
+		says  string
+	}{
+		"right": {"Bearer right", 3, "/ws: STOMP is spoken there"},
+		"wrong": {"Bearer wrong", 2, "none of these paths speaks STOMP either"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			guarded := newBroker(t, stomptest.WithHTTPAuth(func(r *http.Request) int {
+				if r.Header.Get("Authorization") == "Bearer right" {
+					return 0
+				}
+				return 401
+			})).Handler()
+			var seen buffer
+			handlers := map[string]http.Handler{"/": recording(&seen, http.NotFoundHandler())}
+			for _, path := range []string{"/ws", "/stomp", "/chat"} {
+				handlers[path] = recording(&seen, guarded)
+			}
+			url := mounted(t, nil, handlers)
+			got := outside{vars: map[string]string{"STOMPCAT_AUTHORIZATION": want.token}}.run(t, "doctor", url+"/mine")
+			if n := strings.Count(seen.String(), want.token); n != want.seen || !strings.Contains(got.out, want.says) || got.status != statusNoConnect {
+				t.Errorf("status %d, told %d times: %s", got.status, n, got.out)
+			}
+		})
+	}
+}
+
+// recording notes what the requests for a handler have in them.
+func recording(seen *buffer, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintln(seen, r.URL, r.Header)
+		next.ServeHTTP(w, r)
+	})
+}
+
 // mounted returns the URL, without a path, of a web server that answers 404 everywhere else; with TLS if there is a
 // certificate.
 func mounted(t *testing.T, cert *tls.Certificate, handlers map[string]http.Handler) string {

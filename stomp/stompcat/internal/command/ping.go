@@ -148,7 +148,7 @@ func writeTable(w io.Writer, s style, lines [][2]string) error {
 	}
 	var b strings.Builder
 	for _, line := range lines {
-		fmt.Fprintf(&b, "%s  %s\n", s.bold(fmt.Sprintf("%-*s", width, line[0])), visible(line[1]))
+		fmt.Fprintf(&b, "%s  %s\n", s.bold(fmt.Sprintf("%-*s", width, line[0])), oneLine(line[1]))
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

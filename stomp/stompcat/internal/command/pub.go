@@ -76,8 +76,8 @@ message.
 Each SEND asks for a receipt, and pub ends with 0 when the broker has confirmed
 all of them; thousands are under way at a time. When one is refused or its
 receipt does not come, pub sends no more, and tells how many are confirmed. With
---retry it sends a message again until it is confirmed, across reconnects: the
-broker may get it more than once.
+--retry it sends a message again until it is confirmed, across reconnects, for
+--timeout at most: the broker may get it more than once.
 
 Spring's simple broker confirms nothing: use --no-receipt there. Then 0 means that
 the server has read everything.`

@@ -109,6 +109,7 @@ func TestRun_takes_the_URL_from_the_environment(t *testing.T) {
 	if got := o.run(t, "ping", "-vv"); got.status != 0 || strings.Contains(got.out+got.err, "secret") || !strings.Contains(got.err, "CONNECT") {
 		t.Errorf("%+v", got)
 	}
+	o.run(t, "ping", "--failover", "ws://u:secret@localhost/ws").want(t, statusUsage, "", "the URL has a password in it")
 	o = outside{vars: map[string]string{"STOMPCAT_URL": "ws://127.0.0.1:1/ws"}}
 	o.run(t, "pub", b.URL(), "/queue/a", "2").want(t, 0, "")
 	o.run(t, "pub", "/queue/a", "2").want(t, statusNoConnect, "", "connect ws://127.0.0.1:1/ws: dial tcp 127.0.0.1:1: connect: connection refused")

@@ -23,7 +23,7 @@ var flagNames = strings.NewReplacer(
 	"or set ServerName in the tls.Config", "or set --server-name",
 	"the one in Certificates", "the one of --cert",
 	"set Certificates in the tls.Config", "set --cert and --key",
-	"WithHeartBeat(0, …) promises none", "--heart-beat 0,10s promises none",
+	"WithHeartBeat(0, …) promises none", "--heart-beat 0,10s sends none",
 	"dial that address itself, or set CheckRedirect", "use that address instead",
 	"WithLogin or WithCredentials", "--login",
 	" (see WithLimits)", "",

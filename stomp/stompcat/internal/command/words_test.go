@@ -33,7 +33,7 @@ func TestInFlags(t *testing.T) {
 		"a client: set Certificates in the tls.Config; the server takes any":                       "a client: set --cert and --key; the server takes any",
 		"16,640 bytes and binary ones up to 8,192 by default: see WithMessageSplit":                "16,640 bytes and binary ones up to 8,192 by default: see --message-split",
 		"body of 9 bytes is above the limit of 8 (see WithLimits)":                                 "body of 9 bytes is above the limit of 8",
-		"drops fast publishers that promise heart-beats: WithHeartBeat(0, …) promises none":        "drops fast publishers that promise heart-beats: --heart-beat 0,10s promises none",
+		"drops fast publishers that promise heart-beats: WithHeartBeat(0, …) promises none":        "drops fast publishers that promise heart-beats: --heart-beat 0,10s sends none",
 		"301 Moved Permanently to ws://x/: dial that address itself, or set CheckRedirect":         "301 Moved Permanently to ws://x/: use that address instead",
 		"WithHTTPHeader has no meaning on a bare socket":                                           "--http-header has no meaning on a bare socket",
 		"bad URL: tcp takes no user and password: they belong into the login of STOMP (WithLogin)": "bad URL: tcp takes no user and password: they belong into the login of STOMP (--login)",

@@ -49,7 +49,7 @@ func (e *examination) alternative(ctx context.Context, err error) string {
 // worksWithoutProxy reports whether STOMP is spoken at the URL when it is dialled straight.
 func (e *examination) worksWithoutProxy(ctx context.Context) bool {
 	straight := &http.Client{Transport: &http.Transport{TLSClientConfig: e.TLS.Clone()}}
-	return reachesSTOMP(e.probeWith(ctx, stomp.WithHTTPClient(straight)))
+	return reachesSTOMP(e.visit(ctx, e.URL, HTTPSecrets, stomp.WithHTTPClient(straight)))
 }
 
 // candidates returns the URLs that may have been meant, the likeliest first.
@@ -60,7 +60,11 @@ func (e *examination) candidates(err error) (urls []string) {
 		if scheme == "tcp" || scheme == "tls" {
 			u = url.URL{Scheme: scheme, Host: e.u.Host}
 		}
-		if text := u.String(); text != e.URL && !slices.Contains(urls, text) {
+		text := u.String()
+		if !e.trusts(text) {
+			text = withoutSecrets(text)
+		}
+		if text != e.URL && !slices.Contains(urls, text) {
 			urls = append(urls, text)
 		}
 	}

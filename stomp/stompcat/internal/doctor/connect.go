@@ -15,7 +15,7 @@ import (
 // connect makes the connection as it was asked for. Where that fails it looks for what works.
 func (e *examination) connect(ctx context.Context) error {
 	start := time.Now()
-	client, err := e.attempt(ctx, e.URL, e.Timeout, false)
+	client, err := e.attempt(ctx, e.URL, e.Timeout, AllSecrets)
 	if err == nil {
 		e.welcome(ctx, client, time.Since(start))
 		return nil
@@ -33,17 +33,20 @@ func (e *examination) connect(ctx context.Context) error {
 }
 
 // attempt connects without reconnecting.
-func (e *examination) attempt(ctx context.Context, url string, limit time.Duration, anonymous bool, more ...stomp.ConnectOption) (*stomp.Client, error) {
+func (e *examination) attempt(ctx context.Context, url string, limit time.Duration, with Secrets, more ...stomp.ConnectOption) (*stomp.Client, error) {
 	e.Trying(shownText(url))
 	bounded, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	opts := append(e.Options(url, anonymous), stomp.WithoutReconnect())
+	if with == NoSecrets {
+		url = withoutSecrets(url)
+	}
+	opts := append(e.Options(url, with), stomp.WithoutReconnect())
 	return stomp.Connect(bounded, url, append(opts, more...)...)
 }
 
-// probe tries a URL without a login, so that no account is locked over it, and leaves.
-func (e *examination) probe(ctx context.Context, url string) error {
-	client, err := e.attempt(ctx, url, e.probeTime(), true)
+// visit tries a URL, and leaves.
+func (e *examination) visit(ctx context.Context, url string, with Secrets, more ...stomp.ConnectOption) error {
+	client, err := e.attempt(ctx, url, e.probeTime(), with, more...)
 	if err == nil {
 		e.leave(client)
 	}
@@ -115,7 +118,7 @@ func (e *examination) elsewhere(ctx context.Context, err error) {
 	switch {
 	case errors.As(err, &unverified):
 		check = "certificate"
-	case failed != nil && (failed.StatusCode == http.StatusUnauthorized || failed.StatusCode == http.StatusForbidden):
+	case wantsCredentials(err):
 		check, advice = "login", e.overHTTP(ctx, failed.StatusCode)
 	case isAboutClientCertificate(err):
 		check, advice = "certificate", "set --cert and --key"
@@ -132,19 +135,10 @@ func (e *examination) overHTTP(ctx context.Context, status int) string {
 		return advice
 	}
 	origin := map[bool]string{false: "http", true: "https"}[e.isSecure()] + "://" + e.u.Host
-	if reachesSTOMP(e.probeWith(ctx, stomp.WithHTTPHeader(http.Header{"Origin": {origin}}))) {
+	if reachesSTOMP(e.visit(ctx, e.URL, HTTPSecrets, stomp.WithHTTPHeader(http.Header{"Origin": {origin}}))) {
 		return "the server wants to know where a page comes from: --http-header Origin=" + origin
 	}
 	return advice + "; or it takes connections of certain origins alone: --http-header Origin=https://…"
-}
-
-// probeWith is probe of the same URL with one more option.
-func (e *examination) probeWith(ctx context.Context, o stomp.ConnectOption) error {
-	client, err := e.attempt(ctx, e.URL, e.probeTime(), true, o)
-	if err == nil {
-		e.leave(client)
-	}
-	return err
 }
 
 // isAboutClientCertificate reports whether the server wants one that it has not got. The library has no type for it.

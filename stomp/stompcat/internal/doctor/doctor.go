@@ -17,11 +17,12 @@ import (
 // Patient is a connection to examine.
 type Patient struct {
 	URL     string
-	Check   func(url string) error                                 // what is wrong with it before anything is dialled
-	Options func(url string, anonymous bool) []stomp.ConnectOption // anonymous: without a login
-	Proxy   func(*url.URL) (*url.URL, error)                       // the one to use for a URL; nil: none
-	TLS     *tls.Config                                            // never nil
-	Timeout time.Duration                                          // of the first connection; 0: 15 s
+	Check   func(url string) error // what is wrong with it before anything is dialled
+	Options func(url string, with Secrets) []stomp.ConnectOption
+	Proxy   func(*url.URL) (*url.URL, error) // the one to use for a URL; nil: none
+	TLS     *tls.Config                      // never nil
+	Timeout time.Duration                    // of the first connection; 0: 15 s
+	Token   bool                             // Options has a secret for the HTTP request
 
 	Login, Passcode, Host string
 	Versions              []string
@@ -79,12 +80,22 @@ func Diagnose(ctx context.Context, p Patient) error {
 		return &InvalidError{err}
 	}
 	err = e.follow(ctx)
-	if u, parseErr := url.Parse(e.found); e.found != "" && parseErr == nil && ctx.Err() == nil {
+	e.again(ctx)
+	return cmp.Or(err, missing)
+}
+
+// again examines the URL that was found, if one was, unless that would tell a secret that is not for it.
+func (e *examination) again(ctx context.Context) {
+	u, err := url.Parse(e.found)
+	switch {
+	case e.found == "" || err != nil || ctx.Err() != nil:
+	case !e.trusts(e.found) && (e.Login != "" || e.Passcode != "" || e.hasHTTPSecrets()):
+		e.note("again", "not with "+shown(u)+": what is secret is for the URL that was given; run doctor with this one if you trust it")
+	default:
 		e.URL, e.u, e.moved = e.found, u, true
 		e.note("again", "with "+shown(u))
 		_ = e.connect(ctx) // it is reported, and the URL that was given is no better for it
 	}
-	return cmp.Or(err, missing)
 }
 
 // follow goes the way of a connection.
@@ -99,9 +110,12 @@ func (e *examination) follow(ctx context.Context) error {
 // examination is one run of Diagnose.
 type examination struct {
 	Patient
-	u     *url.URL
-	found string // another URL, where STOMP is spoken
-	moved bool   // it is examined now
+	given *url.URL // the URL
+	u     *url.URL // the same, or what was found
+	found string   // another URL, where STOMP is spoken
+	moved bool     // it is examined now
+
+	tokenRefused bool // a server has refused the secrets of the HTTP request
 }
 
 func (e *examination) ok(check, text string) { e.Report(Finding{Check: check, Result: OK, Text: text}) }
@@ -127,22 +141,26 @@ func (e *examination) readURL() (missing, err error) {
 	if e.u, err = url.Parse(e.URL); err != nil {
 		return missing, err // Connect would not have taken it
 	}
+	e.given = e.u
 	if missing == nil {
 		e.ok("URL", shown(e.u))
 	}
 	return missing, nil
 }
 
-func (e *examination) isBare() bool {
-	switch strings.ToLower(e.u.Scheme) {
+func (e *examination) isBare() bool   { return isBare(e.u) }
+func (e *examination) isSecure() bool { return isSecure(e.u) }
+
+func isBare(u *url.URL) bool {
+	switch strings.ToLower(u.Scheme) {
 	case "tcp", "stomp", "tls", "stomp+ssl":
 		return true
 	}
 	return false
 }
 
-func (e *examination) isSecure() bool {
-	switch strings.ToLower(e.u.Scheme) {
+func isSecure(u *url.URL) bool {
+	switch strings.ToLower(u.Scheme) {
 	case "wss", "https", "tls", "stomp+ssl":
 		return true
 	}
@@ -150,16 +168,18 @@ func (e *examination) isSecure() bool {
 }
 
 // address returns host and port of the server.
-func (e *examination) address() string {
-	port := e.u.Port()
+func (e *examination) address() string { return addressOf(e.u) }
+
+func addressOf(u *url.URL) string {
+	port := u.Port()
 	switch {
 	case port != "":
-	case e.isBare():
+	case isBare(u):
 		port = "61613"
-	case e.isSecure():
+	case isSecure(u):
 		port = "443"
 	default:
 		port = "80"
 	}
-	return net.JoinHostPort(e.u.Hostname(), port)
+	return net.JoinHostPort(u.Hostname(), port)
 }

@@ -31,7 +31,7 @@ func examine(t *testing.T, p Patient) (report string, err error) {
 	p.Trying = func(string) {}
 	p.Check = func(string) error { return nil }
 	p.TLS, p.Host = new(tls.Config), "/"
-	p.Options = func(string, bool) []stomp.ConnectOption {
+	p.Options = func(string, Secrets) []stomp.ConnectOption {
 		transport := &http.Transport{}
 		if p.Proxy != nil {
 			transport.Proxy = func(r *http.Request) (*url.URL, error) { return p.Proxy(r.URL) }
@@ -80,6 +80,8 @@ func TestDiagnose_port(t *testing.T) {
 	const closed = "ws://127.0.0.1:1/ws"
 	report, err := examine(t, Patient{URL: closed, Ports: []Port{{"2", "nothing", "ws://%s:2"}, {webPort, "the web", "ws://%s:" + webPort}, {port, "a broker", "ws://%s:" + port + "/ws"}}})
 	says(t, report, err, "failed port: dial tcp 127.0.0.1:1: connect: connection refused\n→ use "+b.URL()+": STOMP is spoken there\n")
+	report, err = examine(t, Patient{URL: closed, Login: "me", Ports: []Port{{port, "a broker", "ws://%s:" + port + "/ws"}}})
+	says(t, report, err, "→ use "+b.URL()+": STOMP is spoken there\nnote again: not with "+b.URL()+": what is secret is for the URL that was given")
 	report, err = examine(t, Patient{URL: closed, Ports: []Port{{webPort, "the web", "ws://%s:" + webPort}}})
 	says(t, report, err, "→ these ports of the host are open: "+webPort+" (the web)\n")
 	report, err = examine(t, Patient{URL: closed, Ports: []Port{{"2", "nothing", "ws://%s:2"}}})
@@ -117,8 +119,8 @@ func TestDiagnose_spares_the_account(t *testing.T) {
 	var report strings.Builder
 	p.Report = func(f Finding) { report.WriteString(f.Advice) }
 	p.Trying, p.Check, p.TLS, p.Host = func(string) {}, func(string) error { return nil }, new(tls.Config), "prod"
-	p.Options = func(_ string, anonymous bool) []stomp.ConnectOption {
-		if anonymous {
+	p.Options = func(_ string, with Secrets) []stomp.ConnectOption {
+		if with != AllSecrets {
 			return nil
 		}
 		return []stomp.ConnectOption{stomp.WithLogin("me", "wrong"), stomp.WithHost("prod")}

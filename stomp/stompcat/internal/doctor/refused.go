@@ -47,10 +47,5 @@ func (e *examination) aboutVersions(ctx context.Context) string {
 
 // worksWith reports whether a session comes about with one more option.
 func (e *examination) worksWith(ctx context.Context, o stomp.ConnectOption) bool {
-	client, err := e.attempt(ctx, e.URL, e.probeTime(), false, o)
-	if err != nil {
-		return false
-	}
-	e.leave(client)
-	return true
+	return e.visit(ctx, e.URL, AllSecrets, o) == nil
 }
