@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/webstomp/webstomp/internal/wire"
 )
@@ -163,9 +164,10 @@ func redact(name, value string) string {
 	return value
 }
 
-// quoteIfNeeded quotes a string with blanks or control characters, so that a log line stays one line.
+// quoteIfNeeded quotes a string with blanks, control characters or what is no UTF-8, so that a log line stays one
+// line and a terminal has nothing to obey.
 func quoteIfNeeded(s string) string {
-	if strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r == '"' || !strconv.IsPrint(r) }) {
+	if !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r == '"' || !strconv.IsPrint(r) }) {
 		return strconv.Quote(s)
 	}
 	return s
