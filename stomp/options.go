@@ -103,18 +103,19 @@ func WithVersions(v ...Version) ConnectOption {
 }
 
 // WithHeartBeat proposes heart-beats: we send one at least every send, and want one from the server at least every
-// receive. 0 disables that direction. The agreed interval is the longer of what the two sides propose (clause C6),
-// shown in [Session]. Ours go out twice as often as agreed, whatever else is sent. The connection is cut
-// ([ErrHeartBeat]) after twice the agreed interval without a byte from the server; for ActiveMQ Classic and Spring's
-// simple broker, which skip heart-beats, after three times. Fractions of a millisecond are rounded up. More than 24
-// days, which brokers cannot read, is an error.
+// receive. 0 disables that direction: nothing is sent then, and RabbitMQ and Artemis close a connection over which
+// nothing has come for 60 s. The agreed interval is the longer of what the two sides propose (clause C6), shown in
+// [Session]. Ours go out twice as often as agreed, whatever else is sent. The connection is cut ([ErrHeartBeat])
+// after twice the agreed interval without a byte from the server; for ActiveMQ Classic and Spring's simple broker,
+// which skip heart-beats, after three times. Fractions of a millisecond are rounded up. More than 24 days, which
+// brokers cannot read, is an error.
 //
 // Without this option we want one every 10 s, and send one every 5 s, which is not agreed over a WebSocket: a
 // promised one makes RabbitMQ (every version up to 4.3.6) drop fast publishers there. The error of a connection that
-// may have been lost to that says so; a send of 0 is the remedy. On tcp: and tls: URLs that the library dials itself,
-// and with a client-id in CONNECT, we promise one every 10 s: the server would hold a dead connection, its client-id
-// and its place below a limit for many minutes otherwise. [WithDialer] may lead to a WebSocket, so with it none is
-// promised; over a bare socket of yours, this option should.
+// may have been lost to that says so; a send of 0 is the remedy while it publishes. On tcp: and tls: URLs that the
+// library dials itself, and with a client-id in CONNECT, we promise one every 10 s: the server would hold a dead
+// connection, its client-id and its place below a limit for many minutes otherwise. [WithDialer] may lead to a
+// WebSocket, so with it none is promised; over a bare socket of yours, this option should.
 func WithHeartBeat(send, receive time.Duration) ConnectOption {
 	return connectOption(func(c *connectConfig) { c.beats = beatConfig{send: send, receive: receive} })
 }

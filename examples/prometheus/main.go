@@ -96,7 +96,7 @@ func run(ctx context.Context, out io.Writer, c config, opts ...stomp.ConnectOpti
 	if err != nil {
 		return err
 	}
-	defer stop()
+	defer func() { client.Close(); stop() }() // the last figures are those of its end
 
 	listener, err := net.Listen("tcp", c.listen)
 	if err != nil {

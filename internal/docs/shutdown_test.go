@@ -26,6 +26,8 @@ import (
 	"github.com/webstomp/webstomp/stomp/stomptest"
 )
 
+func report(error) {}
+
 func serve(client *stomp.Client) error {
 	RECIPE
 	return err

@@ -6,10 +6,9 @@
 //	…
 //	client, err := stomp.Connect(ctx, url, telemetry.ConnectOption())
 //	…
-//	defer client.Close()
 //	stop, err := telemetry.Observe(client) // metrics of Client.Stats; and what spans say of the server
 //	…
-//	defer stop()
+//	defer func() { client.Close(); stop() }() // in this order: the last figures are those of its end
 //
 //	err = client.Send(ctx, "/queue/orders", body) // a span, whose context the message carries
 //

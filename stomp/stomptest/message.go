@@ -17,7 +17,7 @@ var ownEntries = map[string]bool{
 }
 
 // newMessage makes the message of a SEND. junk passes on what belongs to the sender's dialogue with the broker alone,
-// as some servers do (BROKERS.md, rule 14).
+// as some servers do.
 func newMessage(destination string, header [][2]string, body []byte, junk bool) *message {
 	m := &message{destination: destination, body: body}
 	_, m.counted = wire.Lookup(header, "content-length")
