@@ -13,7 +13,11 @@ import (
 func main() {
 	signal.Ignore(syscall.SIGPIPE) // writing to a closed pipe is an error then, which ends the command cleanly
 	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	for _, s := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
+		if !signal.Ignored(s) { // as nohup has it, or a script for what runs in the background
+			signal.Notify(signals, s)
+		}
+	}
 	os.Exit(command.Run(command.Env{
 		Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 		Getenv: os.Getenv, Signals: signals, Exit: os.Exit,

@@ -180,6 +180,25 @@ func TestTerminal_second_ctrl_C(t *testing.T) {
 	b.Silence(false)
 }
 
+// A signal that was ignored when the program began, as nohup does, stays ignored.
+func TestMain_ignores_what_its_parent_ignores(t *testing.T) {
+	b := newBroker(t)
+	cmd := exec.Command("sh", "-c", `trap "" HUP INT; exec "$@"`, "sh", binary, "sub", b.URL(), "/queue/a", "-n", "1")
+	var out strings.Builder
+	cmd.Stdout = &out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { cmd.Process.Kill() })
+	until(t, "the subscription", func() bool { return b.Subscriptions("/queue/a") == 1 }, func() string { return "" })
+	cmd.Process.Signal(syscall.SIGHUP)
+	cmd.Process.Signal(syscall.SIGINT)
+	b.Publish("/queue/a", nil, []byte("after"))
+	if err := cmd.Wait(); err != nil || out.String() != "after\n" {
+		t.Errorf("it ends with %v and %q", err, &out)
+	}
+}
+
 // What is typed is sent line by line, and told when it is confirmed.
 func TestTerminal_pub(t *testing.T) {
 	b := newBroker(t)

@@ -115,8 +115,10 @@ func (c *connection) options(rawURL string) ([]stomp.ConnectOption, error) {
 	if err != nil {
 		return nil, err
 	}
-	for name, value := range header.All() {
-		add(stomp.WithHeader(name, value))
+	if c.secrets == doctor.AllSecrets { // it may have a token for the server
+		for name, value := range header.All() {
+			add(stomp.WithHeader(name, value))
+		}
 	}
 	httpHeader, err := c.httpEntries()
 	if err != nil {
@@ -261,6 +263,26 @@ func parseEntries(flag string, texts []string) (h stomp.Header, err error) {
 	return h, nil
 }
 
+// isNoSecret reports whether an entry of the HTTP request's header says only where a page comes from and where to.
+func isNoSecret(name string) bool {
+	switch http.CanonicalHeaderKey(name) {
+	case "Origin", "Host":
+		return true
+	}
+	return false
+}
+
+// hasToken reports whether the HTTP request has an entry that may be secret.
+func (c *connection) hasToken() bool {
+	header, _ := c.httpEntries() // checked by options
+	for name := range header {
+		if !isNoSecret(name) {
+			return true
+		}
+	}
+	return false
+}
+
 // httpEntries returns the header of the HTTP request, with the secret one from the environment.
 func (c *connection) httpEntries() (http.Header, error) {
 	entries, err := parseEntries("--http-header", c.httpHeader)
@@ -275,7 +297,9 @@ func (c *connection) httpEntries() (http.Header, error) {
 		case "Cookie":
 			return nil, &usageError{errors.New("--http-header Cookie: every user of this machine can see it in ps: put its value into STOMPCAT_COOKIE")}
 		}
-		header.Add(name, value)
+		if c.secrets != doctor.NoSecrets || isNoSecret(name) {
+			header.Add(name, value)
+		}
 	}
 	if c.secrets == doctor.NoSecrets {
 		return header, nil

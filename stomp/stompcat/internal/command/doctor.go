@@ -20,8 +20,8 @@ passcode that the server unescapes.
 
 It looks at the host of the URL alone, sends nothing to any destination, and logs
 in twice at most. What is secret goes to the port of the URL alone, and not
-without TLS where the URL has it. With 0 everything works as it was given; the other statuses are
-those of connecting.`
+without TLS where the URL has it. With 0 everything works as it was given; the
+other statuses are those of connecting.`
 
 const doctorExample = `  stompcat doctor ws://localhost:8080/ws
   stompcat doctor wss://broker.example/ws --login me --passcode-file ~/.passcode`
@@ -96,7 +96,7 @@ func (a *app) patient(url string) (doctor.Patient, error) {
 		},
 		URL: url, Proxy: a.conn.proxy(), TLS: config, Timeout: a.conn.timeout,
 		Login: login, Passcode: passcode, Host: a.conn.host, Versions: a.conn.versions,
-		Token: a.env.Getenv("STOMPCAT_AUTHORIZATION") != "" || a.env.Getenv("STOMPCAT_COOKIE") != "",
+		Token: a.conn.hasToken(), Entries: len(a.conn.header) > 0,
 		Options: func(url string, with doctor.Secrets) []stomp.ConnectOption {
 			c := a.conn
 			c.secrets, c.wait, c.failover = with, false, nil

@@ -166,12 +166,12 @@ func TestDoctor_knows_the_usual_mistakes(t *testing.T) {
 		},
 		"origin": func(t *testing.T) mistake {
 			b := newBroker(t, stomptest.WithHTTPAuth(func(r *http.Request) int {
-				if r.Header.Get("Origin") == "http://"+r.Host {
+				if r.Header.Get("Origin") == "http://"+r.Host && r.Header.Get("Authorization") == "Bearer s3cret" {
 					return 0
 				}
 				return 403
 			}))
-			return mistake{b.URL(), nil, nil, statusRefused, []string{"→ the server wants to know where a page comes from: --http-header Origin=http://127.0.0.1:"}}
+			return mistake{b.URL(), nil, map[string]string{"STOMPCAT_AUTHORIZATION": "Bearer s3cret"}, statusRefused, []string{"→ the server wants to know where a page comes from: --http-header Origin=http://127.0.0.1:"}}
 		},
 		"no_receipts": func(t *testing.T) mistake {
 			b := newBroker(t, stomptest.WithProfile(stomptest.Spring))
@@ -258,7 +258,7 @@ func TestDoctor_keeps_secrets_to_the_URL(t *testing.T) {
 		"STOMPCAT_PASSCODE":      "hunter2",
 		"STOMPCAT_AUTHORIZATION": "Bearer hunter2",
 		"STOMPCAT_COOKIE":        "session=hunter2",
-	}}.run(t, "doctor", "--login", "me")
+	}}.run(t, "doctor", "--login", "me", "--connect-header", "token=hunter2", "--http-header", "X-Api-Key=hunter2")
 	for _, want := range []string{"→ use " + url + "/ws: STOMP is spoken there", "note    again         not with " + url + "/ws: what is secret"} {
 		if !strings.Contains(got.out, want) {
 			t.Errorf("%q is not in\n%s", want, got.out)
@@ -270,6 +270,54 @@ func TestDoctor_keeps_secrets_to_the_URL(t *testing.T) {
 	told := fmt.Sprint(seen.String(), b.Received(), got.out, got.err)
 	if got.status != statusNoConnect || strings.Contains(told, "hunter2") || strings.Contains(told, "aHVudGVyMg") || strings.Contains(told, "login:me") {
 		t.Errorf("status %d; it told %s", got.status, told)
+	}
+}
+
+// The same with a server that wants them, and with a URL that may have meant TLS.
+func TestDoctor_tells_who_wants_secrets(t *testing.T) {
+	var seen buffer
+	url := mounted(t, nil, map[string]http.Handler{"/ws": recording(&seen, saying(401, ""))})
+	o := outside{vars: map[string]string{"STOMPCAT_AUTHORIZATION": "Bearer hunter2"}}
+	got := o.run(t, "doctor", strings.Replace(url, "ws://", "wss://", 1)+"/ws")
+	if !strings.Contains(got.out, "→ "+url+"/ws answers and wants credentials") || strings.Contains(seen.String(), "hunter2") {
+		t.Errorf("%s\nit told %s", got.out, seen.String())
+	}
+	b := newBroker(t)
+	got = o.run(t, "doctor", strings.TrimPrefix(b.URL(), "ws://"))
+	if got.status != statusUsage || !strings.Contains(got.out, "→ write ws:// in front of it, or wss:// with TLS") || len(b.Received()) > 0 {
+		t.Errorf("%+v; the broker has %v", got, b.Received())
+	}
+}
+
+// A query belongs to the URL, and one path's refusal is not another's.
+func TestDoctor_finds_the_path_that_takes_the_token(t *testing.T) {
+	guarded := func(status int, allows func(*http.Request) bool) http.Handler {
+		return newBroker(t, stomptest.WithHTTPAuth(func(r *http.Request) int {
+			if allows(r) {
+				return 0
+			}
+			return status
+		})).Handler()
+	}
+	query := func(r *http.Request) bool { return r.URL.Query().Get("token") == "right" }
+	header := func(r *http.Request) bool { return r.Header.Get("Authorization") == "right" }
+	never := func(*http.Request) bool { return false }
+	for name, c := range map[string]struct {
+		url      string
+		vars     map[string]string
+		handlers map[string]http.Handler
+		says     string
+	}{
+		"query":           {"/wrong?token=right", nil, map[string]http.Handler{"/ws": guarded(200, query)}, "/ws: STOMP is spoken there"},
+		"header_and_400":  {"/wrong", map[string]string{"STOMPCAT_AUTHORIZATION": "right"}, map[string]http.Handler{"/ws": guarded(400, header)}, "/ws: STOMP is spoken there"},
+		"after_a_refusal": {"/wrong", map[string]string{"STOMPCAT_AUTHORIZATION": "right"}, map[string]http.Handler{"/ws": guarded(403, never), "/stomp": guarded(403, header)}, "/stomp: STOMP is spoken there"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			url := mounted(t, nil, c.handlers)
+			if got := (outside{vars: c.vars}).run(t, "doctor", url+c.url); !strings.Contains(got.out, c.says) {
+				t.Errorf("%q is not in\n%s", c.says, got.out)
+			}
+		})
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/webstomp/webstomp/stomp"
+	"github.com/webstomp/webstomp/stomp/stompcat/internal/doctor"
 )
 
 // sendFlags are those of one SEND.
@@ -186,7 +188,7 @@ func (p *publisher) summary() string {
 	return plural(p.acknowledged, "message") + " confirmed" + server
 }
 
-// unconfirmed sends without receipts. That the answer to DISCONNECT has come means that the server has read all.
+// unconfirmed sends without receipts; finish finds out whether the server has read all.
 func (p *publisher) unconfirmed(ctx context.Context, source source) error {
 	for body, err := range source(ctx) {
 		if err != nil {
@@ -200,20 +202,40 @@ func (p *publisher) unconfirmed(ctx context.Context, source source) error {
 	return p.finish(ctx, context.Cause(ctx))
 }
 
-// finish disconnects, and returns err or what that has failed with.
+// finish disconnects, and returns err or what has failed with.
 func (p *publisher) finish(ctx context.Context, err error) error {
 	limit := p.timeout
-	if ctx.Err() != nil || err != nil {
+	settled := p.acknowledged == p.sent // nothing depends on what the server says now
+	if settled || err != nil || ctx.Err() != nil {
 		limit = min(limit, grace)
 	}
 	bounded, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	sessions := p.client.Stats().Sessions
-	if ending := p.client.Disconnect(bounded); err == nil && ending != nil {
-		err = fmt.Errorf("the server may not have read everything: %w", ending)
+	read := false
+	if !settled && err == nil && strings.HasPrefix(p.client.Status().Session.Server, "RabbitMQ/") {
+		_, read, _ = doctor.ProbeReceipt(bounded, p.client) // some versions close a WebSocket without an answer to DISCONNECT
 	}
-	if err == nil && sessions > 1 && p.acknowledged < p.sent {
-		err = fmt.Errorf("%w meanwhile: of %s some may be missing", stomp.ErrConnectionLost, plural(p.sent, "message"))
+	ending := p.client.Disconnect(bounded)
+	switch {
+	case err != nil || settled:
+		return err
+	case ending != nil:
+		return fmt.Errorf("the server may not have read everything: %w", ending)
 	}
-	return err
+	return p.unread(read)
+}
+
+// unread returns what tells, after the end, that some of what was sent without a receipt may be missing. read: the server
+// has said already that it has read all.
+func (p *publisher) unread(read bool) error {
+	all := plural(p.sent, "message")
+	switch stats := p.client.Stats(); {
+	case stats.Errors > 0:
+		return &unnamedError{fmt.Sprintf("the server answered with an ERROR: of %s some may be refused; -vv shows it, and without --no-receipt it is known which", all)}
+	case stats.Sessions > 1:
+		return fmt.Errorf("%w meanwhile: of %s some may be missing", stomp.ErrConnectionLost, all)
+	case !read && stats.FramesReceived == 0:
+		return fmt.Errorf("%w: the server has not said that it has read all: of %s some may be missing", stomp.ErrConnectionLost, all)
+	}
+	return nil
 }

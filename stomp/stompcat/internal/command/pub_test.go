@@ -116,6 +116,58 @@ func TestPub_without_receipts(t *testing.T) {
 	})
 }
 
+// Without receipts 0 means that the server has read everything, and refused nothing that it told of.
+func TestPub_without_receipts_says_what_may_be_missing(t *testing.T) {
+	for _, profile := range []stomptest.Profile{stomptest.Generic, stomptest.RabbitMQ, stomptest.RabbitMQ4, stomptest.Artemis, stomptest.Classic, stomptest.Spring, stomptest.Spring7, stomptest.Spring7Jetty, stomptest.OpenMQ} {
+		t.Run(profile.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				send := func(spoil func(b *stomptest.Broker)) outcome {
+					b := stomptest.NewBroker(stomptest.WithPipe(), stomptest.WithProfile(profile))
+					defer b.Close()
+					spoil(b)
+					o := piped(b)
+					o.stdin = strings.Repeat("x\n", 100)
+					return o.run(t, "pub", b.URL(), "/queue/a", "--no-receipt")
+				}
+				send(func(*stomptest.Broker) {}).want(t, 0, "")
+				if got := send(func(b *stomptest.Broker) { b.Refuse("/queue/a") }); got.status != statusError && got.status != statusLost {
+					t.Errorf("refused: %+v", got)
+				}
+				cut := func(b *stomptest.Broker) {
+					b.Intercept(func(e stomptest.Event) stomptest.Action {
+						if e.Frame.Command == "SEND" {
+							return stomptest.CutAfter()
+						}
+						return stomptest.Pass()
+					})
+				}
+				if got := send(cut); got.status != statusLost && got.status != statusTimeout {
+					t.Errorf("cut: %+v", got)
+				}
+			})
+		})
+	}
+}
+
+// Where all are confirmed, a server that does not answer DISCONNECT makes no failure of it.
+func TestPub_confirmed_before_a_silent_end(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := stomptest.NewBroker(stomptest.WithPipe())
+		defer b.Close()
+		b.Intercept(func(e stomptest.Event) stomptest.Action {
+			if e.Frame.Command == "DISCONNECT" {
+				return stomptest.Drop()
+			}
+			return stomptest.Pass()
+		})
+		start := time.Now()
+		piped(b).run(t, "pub", b.URL(), "/queue/a", "1").want(t, 0, "")
+		if took := time.Since(start); took > grace {
+			t.Errorf("it took %v", took)
+		}
+	})
+}
+
 // Whether the broker has what was under way is unknown, unless --retry sends it again.
 func TestPub_connection_lost(t *testing.T) {
 	for _, retry := range []bool{false, true} {

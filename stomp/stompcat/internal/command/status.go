@@ -67,6 +67,11 @@ type quietError struct{ cause error }
 func (e *quietError) Error() string { return e.cause.Error() }
 func (e *quietError) Unwrap() error { return e.cause }
 
+// unnamedError says that the server answered with an ERROR, nobody knows to which SEND.
+type unnamedError struct{ text string }
+
+func (e *unnamedError) Error() string { return e.text }
+
 // timeoutError says that --timeout is over.
 type timeoutError struct{ text string }
 
@@ -90,6 +95,7 @@ func statusOf(err error) int {
 	var interrupted *interruptedError
 	var connect *stomp.ConnectError
 	var refused *stomp.Error
+	var unnamed *unnamedError
 	switch {
 	case err == nil:
 		return 0
@@ -101,7 +107,7 @@ func statusOf(err error) int {
 		return statusRefused
 	case errors.As(err, &connect):
 		return statusNoConnect
-	case errors.As(err, &refused):
+	case errors.As(err, &refused), errors.As(err, &unnamed):
 		return statusError
 	case errors.Is(err, stomp.ErrConnectionLost), errors.Is(err, stomp.ErrHeartBeat):
 		return statusLost

@@ -15,7 +15,7 @@ import (
 // at /websocket below that.
 var usualPaths = []string{"/ws", "/stomp", "/ws/websocket", "/stomp/websocket", "/websocket", "/", "/gs-guide-websocket", "/ws-stomp", "/ws-stomp/websocket", "/api/ws", "/socket", "/chat"}
 
-// alternative tries other URLs of the same host and port, and returns the advice to use the one that works.
+// alternative tries other URLs of the same host and port, or the port that a scheme implies, and returns the advice to use the one that works.
 func (e *examination) alternative(ctx context.Context, err error) string {
 	if e.moved {
 		return ""
@@ -33,6 +33,9 @@ func (e *examination) alternative(ctx context.Context, err error) string {
 			e.found = candidate
 			return "use " + shownText(candidate) + ": STOMP is spoken there"
 		}
+	}
+	if e.guarded != "" {
+		return shownText(e.guarded) + " answers and wants credentials, which are for the URL that was given: run doctor with this one if you trust it"
 	}
 	if proxyErr == nil && proxy != nil {
 		return "does the proxy let WebSockets through to this host?"
@@ -60,10 +63,10 @@ func (e *examination) candidates(err error) (urls []string) {
 		if scheme == "tcp" || scheme == "tls" {
 			u = url.URL{Scheme: scheme, Host: e.u.Host}
 		}
-		text := u.String()
-		if !e.trusts(text) {
-			text = withoutSecrets(text)
+		if !e.trusts(u.String()) {
+			u = withoutSecrets(u)
 		}
+		text := u.String()
 		if text != e.URL && !slices.Contains(urls, text) {
 			urls = append(urls, text)
 		}

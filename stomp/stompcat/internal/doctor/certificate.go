@@ -28,7 +28,7 @@ func (e *examination) inspectCertificate(ctx context.Context) {
 	defer nc.Close()
 	config := e.TLS.Clone()
 	config.ServerName = cmp.Or(config.ServerName, e.u.Hostname())
-	config.InsecureSkipVerify = true // to see what is wrong with it; no byte of ours follows
+	config.InsecureSkipVerify = true // to see what is wrong with it; no byte of ours follows, but for a certificate
 	bounded, cancel := context.WithTimeout(ctx, e.probeTime())
 	defer cancel()
 	conn := tls.Client(nc, config)

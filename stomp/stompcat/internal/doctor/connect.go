@@ -38,7 +38,7 @@ func (e *examination) attempt(ctx context.Context, url string, limit time.Durati
 	bounded, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	if with == NoSecrets {
-		url = withoutSecrets(url)
+		url = withoutUser(url)
 	}
 	opts := append(e.Options(url, with), stomp.WithoutReconnect())
 	return stomp.Connect(bounded, url, append(opts, more...)...)
@@ -135,7 +135,10 @@ func (e *examination) overHTTP(ctx context.Context, status int) string {
 		return advice
 	}
 	origin := map[bool]string{false: "http", true: "https"}[e.isSecure()] + "://" + e.u.Host
-	if reachesSTOMP(e.visit(ctx, e.URL, HTTPSecrets, stomp.WithHTTPHeader(http.Header{"Origin": {origin}}))) {
+	from := stomp.WithHTTPHeaderFunc(func(context.Context) (http.Header, error) { // beside the others
+		return http.Header{"Origin": {origin}}, nil
+	})
+	if reachesSTOMP(e.visit(ctx, e.URL, HTTPSecrets, from)) {
 		return "the server wants to know where a page comes from: --http-header Origin=" + origin
 	}
 	return advice + "; or it takes connections of certain origins alone: --http-header Origin=https://…"

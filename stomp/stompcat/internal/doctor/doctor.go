@@ -23,6 +23,7 @@ type Patient struct {
 	TLS     *tls.Config                      // never nil
 	Timeout time.Duration                    // of the first connection; 0: 15 s
 	Token   bool                             // Options has a secret for the HTTP request
+	Entries bool                             // Options has entries for CONNECT, which may be secret
 
 	Login, Passcode, Host string
 	Versions              []string
@@ -89,7 +90,7 @@ func (e *examination) again(ctx context.Context) {
 	u, err := url.Parse(e.found)
 	switch {
 	case e.found == "" || err != nil || ctx.Err() != nil:
-	case !e.trusts(e.found) && (e.Login != "" || e.Passcode != "" || e.hasHTTPSecrets()):
+	case !e.trusts(e.found) && e.hasSecrets():
 		e.note("again", "not with "+shown(u)+": what is secret is for the URL that was given; run doctor with this one if you trust it")
 	default:
 		e.URL, e.u, e.moved = e.found, u, true
@@ -115,7 +116,8 @@ type examination struct {
 	found string   // another URL, where STOMP is spoken
 	moved bool     // it is examined now
 
-	tokenRefused bool // a server has refused the secrets of the HTTP request
+	tokenRefused bool   // the server has refused the secrets of the HTTP request
+	guarded      string // a URL that wants them and is not trusted with them
 }
 
 func (e *examination) ok(check, text string) { e.Report(Finding{Check: check, Result: OK, Text: text}) }
@@ -126,11 +128,15 @@ func (e *examination) failed(check, text, advice string) {
 	e.Report(Finding{Check: check, Result: Failed, Text: text, Advice: advice})
 }
 
-// readURL checks the URL. One without a scheme is examined as that of a WebSocket, and missing says that it has none.
+// readURL checks the URL. One without a scheme is examined as that of a WebSocket if there is nothing secret, and
+// missing says that it has none.
 func (e *examination) readURL() (missing, err error) {
-	if err := e.Check(e.URL); err != nil && !strings.Contains(e.URL, "://") {
+	if err := e.Check(e.URL); err != nil && strings.Contains(err.Error(), "it has no scheme") {
 		e.failed("URL", cause(err), "write ws:// in front of it, or wss:// with TLS")
 		e.URL, missing = "ws://"+e.URL, &InvalidError{err}
+		if u, err := url.Parse(e.URL); err != nil || e.hasSecretsFor(u) {
+			return missing, missing // it may have meant TLS
+		}
 	}
 	if err = e.Check(e.URL); err != nil {
 		if missing == nil {

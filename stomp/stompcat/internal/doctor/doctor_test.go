@@ -106,6 +106,9 @@ func TestDiagnose_proxy(t *testing.T) {
 	says(t, report, err, "failed connect: the proxy 127.0.0.1:", "407 Proxy Authentication Required", "→ does the proxy let WebSockets through to this host?")
 	report, err = examine(t, Patient{URL: b.URL(), Proxy: through(proxy.UserURL(t, "wrong"))})
 	says(t, report, err, "→ without the proxy it works: put 127.0.0.1 into NO_PROXY")
+	bare := "tcp://127.0.0.1:" + broker.Port() // which uses no proxy, and so tells it nothing
+	report, err = examine(t, Patient{URL: bare, Login: "me", Proxy: through(proxy.UserURL(t, "secret"))})
+	says(t, report, err, "→ use "+b.URL()+": STOMP is spoken there\nnote again: not with "+b.URL())
 	report, err = examine(t, Patient{URL: named, Proxy: through(&url.URL{Scheme: "http", Host: "127.0.0.1:1"})})
 	says(t, report, err, "failed port: the proxy: dial tcp 127.0.0.1:1: connect: connection refused\n→ start the proxy")
 	report, err = examine(t, Patient{URL: named, Proxy: func(*url.URL) (*url.URL, error) { return nil, errors.New("bad proxy") }})

@@ -58,12 +58,14 @@ func (e *examination) reach(ctx context.Context) error {
 }
 
 // proxy returns the proxy that stands between, or nil.
-func (e *examination) proxy() (*url.URL, error) {
-	if e.isBare() || e.Proxy == nil {
+func (e *examination) proxy() (*url.URL, error) { return e.proxyFor(e.u) }
+
+func (e *examination) proxyFor(u *url.URL) (*url.URL, error) {
+	if isBare(u) || e.Proxy == nil {
 		return nil, nil
 	}
-	asked := *e.u
-	asked.Scheme = map[bool]string{false: "http", true: "https"}[e.isSecure()]
+	asked := *u
+	asked.Scheme = map[bool]string{false: "http", true: "https"}[isSecure(u)]
 	return e.Proxy(&asked)
 }
 
@@ -130,6 +132,8 @@ func (e *examination) otherPort(ctx context.Context, err error) string {
 		open = append(open, port.Number+" ("+port.Of+")")
 	}
 	switch {
+	case e.guarded != "":
+		return e.guarded + " answers and wants credentials, which are for the URL that was given: run doctor with this one if you trust it"
 	case len(open) > 0:
 		return "these ports of the host are open: " + strings.Join(open, ", ")
 	case errors.Is(err, syscall.ECONNREFUSED):

@@ -17,45 +17,83 @@ type Secrets int
 
 const (
 	AllSecrets  Secrets = iota
-	HTTPSecrets         // those of the HTTP request: token, cookie, and the URL's user, password and query
-	NoSecrets
+	HTTPSecrets         // those of the HTTP request: the URL's user and password, and its header, but for the origin
+	NoSecrets           // a query is part of the URL, and stays where that is trusted
 )
 
-// trusts reports whether what is secret may go to a URL.
+// trusts reports whether what is secret may go to a URL: to the same server, on the same way, with no less TLS.
 func (e *examination) trusts(rawURL string) bool {
 	u, err := url.Parse(rawURL)
-	return err == nil && addressOf(u) == addressOf(e.given) && (isSecure(u) || !isSecure(e.given))
+	switch {
+	case err != nil || addressOf(u) != addressOf(e.given):
+		return false
+	case isSecure(u):
+		return true
+	}
+	return !isSecure(e.given) && e.way(u) == e.way(e.given)
 }
 
-// hasHTTPSecrets reports whether the HTTP request of the URL that was given has any.
-func (e *examination) hasHTTPSecrets() bool {
-	return e.Token || e.given.User != nil || e.given.RawQuery != ""
+// way returns the proxy that a URL is reached through, "" if there is none.
+func (e *examination) way(u *url.URL) string {
+	proxy, err := e.proxyFor(u)
+	if err != nil || proxy == nil {
+		return ""
+	}
+	return proxy.String()
+}
+
+// hasSecrets reports whether a connection to the URL that was given tells any.
+func (e *examination) hasSecrets() bool { return e.hasSecretsFor(e.given) }
+
+func (e *examination) hasSecretsFor(u *url.URL) bool {
+	return e.Login != "" || e.Passcode != "" || e.Entries || e.Token || u.User != nil || u.RawQuery != ""
 }
 
 // withoutSecrets returns the URL without what may be secret in it.
-func withoutSecrets(rawURL string) string {
+func withoutSecrets(u url.URL) url.URL {
+	u.User, u.RawQuery, u.ForceQuery = nil, "", false
+	return u
+}
+
+// withoutUser returns the URL without user and password.
+func withoutUser(rawURL string) string {
 	u, err := url.Parse(rawURL)
-	if err != nil {
+	if err != nil || u.User == nil {
 		return rawURL
 	}
-	u.User, u.RawQuery, u.ForceQuery = nil, "", false
+	u.User = nil
 	return u.String()
 }
 
 // probe tries a URL without a secret, so that no account is locked over it. Where the HTTP request is refused that way,
-// it is made with its secrets if they are for that URL, until they are refused.
+// and there may be something, it is made with its secrets if they are for that URL, until they are refused.
 func (e *examination) probe(ctx context.Context, rawURL string) error {
 	err := e.visit(ctx, rawURL, NoSecrets)
-	if !wantsCredentials(err) || e.tokenRefused || !e.hasHTTPSecrets() || !e.trusts(rawURL) {
-		return err
+	status := statusOf(err)
+	switch {
+	case status == 0 || status == http.StatusNotFound || !e.Token && e.given.User == nil:
+	case !e.trusts(rawURL):
+		if wantsCredentials(err) && e.guarded == "" {
+			e.guarded = rawURL
+		}
+	case !e.tokenRefused:
+		err = e.visit(ctx, rawURL, HTTPSecrets)
+		e.tokenRefused = statusOf(err) == http.StatusUnauthorized
 	}
-	err = e.visit(ctx, rawURL, HTTPSecrets)
-	e.tokenRefused = wantsCredentials(err)
 	return err
 }
 
 // wantsCredentials reports whether the HTTP request was refused for its credentials.
 func wantsCredentials(err error) bool {
+	status := statusOf(err)
+	return status == http.StatusUnauthorized || status == http.StatusForbidden
+}
+
+// statusOf returns with which status the HTTP request was refused; 0: it was not.
+func statusOf(err error) int {
 	var failed *stomp.ConnectError
-	return errors.As(err, &failed) && (failed.StatusCode == http.StatusUnauthorized || failed.StatusCode == http.StatusForbidden)
+	if errors.As(err, &failed) {
+		return failed.StatusCode
+	}
+	return 0
 }
