@@ -17,10 +17,10 @@ const lifetimeGrace = 5 * time.Second
 // ctx ends first, Drain cuts the connection and returns ctx's error. Otherwise the errors are those of Disconnect,
 // and on a Client that has ended it returns nil. The Client is closed when Drain returns.
 //
-// In auto mode it waits until consumers have taken everything that had arrived, in the client modes for the
-// acknowledgement of every frame that was handed out, and what lies in the buffer of a channel counts as that. So
-// without a deadline, and with a channel that nobody reads, it waits for ever, and so it does for a frame that a
-// consumer has given up without Ack or Nack: no broker delivers that again while its session lives.
+// In auto mode it waits until all that had arrived is taken or lies in the buffers of the channels, where it stays
+// readable. In the client modes it waits until every frame that was handed out is acknowledged, those in a buffer
+// included. So without a deadline it may wait for ever for a channel that nobody reads, and does so for a frame that
+// a consumer has given up without Ack or Nack: no broker delivers that again while its session lives.
 func (c *Client) Drain(ctx context.Context) error {
 	c.mu.Lock()
 	subs := make([]*subscription, 0, len(c.subs))

@@ -81,10 +81,10 @@
 // # Sending
 //
 // [Client.Send] returns when the frame is queued. It waits only during an outage, while 1 MiB is queued already, and
-// for a second or so while the Client finds out over what a server ends its sessions. [WithReceipt] waits for the
-// broker's confirmation; [Client.SendAsync] leaves the wait to a [Receipt], so that thousands are confirmed at a
-// time. [Client.Request] waits for a reply, which [Client.Reply] sends. [Client.Begin] makes a [Transaction], whose
-// frames take effect together. The content-type is text/plain unless [WithContentType] says otherwise;
+// for a second or so while the Client finds out which frame makes the server end its sessions. [WithReceipt] waits
+// for the broker's confirmation; [Client.SendAsync] leaves the wait to a [Receipt], so that thousands are confirmed
+// at a time. [Client.Request] waits for a reply, which [Client.Reply] sends. [Client.Begin] makes a [Transaction],
+// whose frames take effect together. The content-type is text/plain unless [WithContentType] says otherwise;
 // [WithSendDefaults] sets options for every SEND.
 //
 // # Losing nothing

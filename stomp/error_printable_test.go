@@ -43,6 +43,10 @@ func TestErrors_show_nothing_that_a_terminal_obeys(t *testing.T) {
 			_, err := stomp.JSON[int](m)
 			return err
 		},
+		"JSON_of_others": func(*testing.T) error { // encoding/json does not quote a key
+			_, err := stomp.JSON[map[int]int](stomp.NewFrame("MESSAGE", nil, []byte(`{"\u001b[2J\nforged":1}`)))
+			return err
+		},
 		"content_type": func(t *testing.T) error {
 			return rig.ConnectError(t, t.Context(), "ws://"+answerTo(t, "HTTP/1.1 200 OK\r\nContent-Type: text/\x9b2J\r\n\r\n"))
 		},

@@ -342,13 +342,19 @@ func (e *opError) Error() string {
 
 func (e *opError) Unwrap() error { return e.err }
 
+// printableError is an error with somebody else's words in its text.
+type printableError struct{ cause error }
+
+func (e *printableError) Error() string { return printable(e.cause.Error()) }
+func (e *printableError) Unwrap() error { return e.cause }
+
 // printable returns text with what is not printable escaped, as in %q, but without quotes: a terminal might obey it,
 // and a line end might pass for the log's.
 func printable(text string) string {
 	var b strings.Builder
 	for len(text) > 0 {
 		r, size := utf8.DecodeRuneInString(text)
-		if strconv.IsPrint(r) && (r != utf8.RuneError || size > 1) {
+		if strconv.IsGraphic(r) && (r != utf8.RuneError || size > 1) {
 			b.WriteString(text[:size])
 		} else {
 			quoted := strconv.Quote(text[:size])

@@ -125,7 +125,7 @@ const bodyShown = 64
 // passcode and authorization are redacted. For the wire format use AppendTo.
 func (f Frame) String() string {
 	var b strings.Builder
-	b.WriteString(f.Command)
+	b.WriteString(quoteIfNeeded(f.Command))
 	for name, value := range f.Header.All() {
 		fmt.Fprintf(&b, " %s:%s", quoteIfNeeded(name), quoteIfNeeded(redact(name, value)))
 	}

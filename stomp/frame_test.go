@@ -149,6 +149,7 @@ func TestFrame_String(t *testing.T) {
 	}{
 		"command_alone":        {stomp.NewFrame("DISCONNECT", nil, nil), "DISCONNECT"},
 		"header_and_body":      {stomp.NewFrame("SEND", stomp.Header{{"destination", "/a"}, {"note", "two words"}, {"b", "\n"}}, []byte("x\ny")), `SEND destination:/a note:"two words" b:"\n" "x\ny" (3 bytes)`},
+		"command_of_others":    {stomp.NewFrame("A\x1b[2J", nil, nil), `"A\x1b[2J"`},
 		"no_UTF-8":             {stomp.NewFrame("MESSAGE", stomp.Header{{"a\x9b2J", "\x9b2J"}}, []byte("\x9b2J")), `MESSAGE "a\x9b2J":"\x9b2J" "\x9b2J" (3 bytes)`},
 		"passcode_redacted":    {stomp.NewFrame("CONNECT", stomp.Header{{"login", "u"}, {"passcode", "secret"}, {"PassCode", "secret"}}, nil), "CONNECT login:u passcode:[redacted] PassCode:[redacted]"},
 		"authorization_hidden": {stomp.NewFrame("CONNECT", stomp.Header{{"Authorization", "Bearer secret"}, {"authorization", "secret"}}, nil), "CONNECT Authorization:[redacted] authorization:[redacted]"},

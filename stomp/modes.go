@@ -33,7 +33,7 @@ const (
 	// continues, and the queue grows above its bound, while a call waits for a receipt, a reply or Flush, and while a
 	// [Receipt] is pending, so that a consumer may wait in its own loop; and while senders wait for a server that
 	// does not read until we do. All full queues together grow by 16 MiB at full speed, or as much as they held, and
-	// then ever more slowly: by at most 4 times as much in 5 minutes, 8 times in an hour, 17 times in a day.
+	// then ever more slowly: by some 4 times as much in 5 minutes, 8 times in an hour, 17 times in a day.
 	OverflowBlock Overflow = iota
 	// OverflowDropOldest drops the oldest frames that wait, until the one that arrives has room. Dropped in
 	// [SubscriptionStats] counts them. It goes with AckAuto alone: what is dropped is never acknowledged, and the

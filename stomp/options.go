@@ -115,7 +115,7 @@ func WithVersions(v ...Version) ConnectOption {
 // may have been lost to that says so; a send of 0 is the remedy while it publishes. On tcp: and tls: URLs that the
 // library dials itself, and with a client-id in CONNECT, we promise one every 10 s: the server would hold a dead
 // connection, its client-id and its place below a limit for many minutes otherwise. [WithDialer] may lead to a
-// WebSocket, so with it none is promised; over a bare socket of yours, this option should.
+// WebSocket, so with it none is promised; over a bare socket of yours, promise them with this option.
 func WithHeartBeat(send, receive time.Duration) ConnectOption {
 	return connectOption(func(c *connectConfig) { c.beats = beatConfig{send: send, receive: receive} })
 }
@@ -163,7 +163,7 @@ func WithHTTPHeaderFunc(f func(ctx context.Context) (http.Header, error)) Connec
 //
 // These functions are also called for a connection that only asks whether the broker would accept a subscription, in
 // the midst of a session (see [WithResubscribe]; where sessions end over a SUBSCRIBE, without that as well). Number
-// is 1 there, and Err the refusal before, nil at first. [Stats] does not count it.
+// is 1 there, and Err the refusal before with WithResubscribe, else nil. [Stats] does not count it.
 func WithBeforeConnect(f func(ctx context.Context, a *Attempt) error) ConnectOption {
 	return connectOption(func(c *connectConfig) {
 		c.beforeConnect = append(c.beforeConnect, f)
@@ -237,7 +237,7 @@ func WithLimits(l Limits) ConnectOption {
 // time that its ctx has among them. After a loss, the lost one is tried first, or last if it fell silent, then the
 // others in order, round and round: [Backoff] delays each round, and within one the next endpoint is tried at once.
 // An attempt takes at most 5 s while other endpoints are left in the round, else 15 s. A URL that makes no sense is
-// Connect's error, but with [WithDialer] and [WithBeforeConnect], which may make another of it, that of its attempt.
+// Connect's error; with [WithDialer] or [WithBeforeConnect], which may replace it, it is one of that attempt alone.
 func WithFailover(urls ...string) ConnectOption {
 	return connectOption(func(c *connectConfig) { c.failover = append([]string{}, urls...) })
 }
@@ -274,8 +274,8 @@ func WithInitialRetry() ConnectOption {
 }
 
 // WithLifetime ends the Client when ctx ends, as Disconnect within 5 s. Client.Err then matches [ErrClosed] and the
-// cause of ctx. It is watched from the moment that Connect has returned, which it does not end. nil is as if it had
-// not been given.
+// cause of ctx. It is watched once Connect has succeeded, and does not end Connect. nil is as if it had not been
+// given.
 func WithLifetime(ctx context.Context) ConnectOption {
 	return connectOption(func(c *connectConfig) { c.lifetime = ctx })
 }

@@ -20,8 +20,8 @@ import (
 // With [WithReceipt] the broker confirms the request before the wait for the reply. If the session ends first, the
 // error is [ErrConnectionLost] and the outcome is unknown. A reply that comes after ctx has ended goes to
 // [Client.Unmatched]. Without a ctx that ends, a request that nobody answers waits for as long as its session lasts.
-// Two requests that wait at one reply queue with the same correlation-id are an error of the second, and an [*Error]
-// tells that the broker refuses the reply queue. The other errors are those of [Client.Send].
+// Two requests that wait with the same correlation-id are an error of the second, and an [*Error] tells that the
+// broker refuses the reply queue. The other errors are those of [Client.Send].
 func (c *Client) Request(ctx context.Context, destination string, body []byte, opts ...SendOption) (Frame, error) {
 	cfg, err := c.cfg.send.forRequest().with(destination, opts)
 	if err == nil && cfg.retry {

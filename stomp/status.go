@@ -32,15 +32,16 @@ func (s State) String() string {
 	return fmt.Sprintf("State(%d)", int(s))
 }
 
-// Status is what a Client is doing and why.
+// Status is what a Client is doing and why. Err is, while connecting, that of the last attempt, or why the session
+// before it ended; connected, why the session before ended; closed, as Client.Err.
 type Status struct {
 	State   State
 	Epoch   uint64    // sessions so far, as Frame.Epoch counts them
 	Attempt int       // of this connect or reconnect, from 1; 0 once it is over
 	RetryAt time.Time // in StateReconnecting: when the next attempt starts
 	Since   time.Time // when State was entered
-	Err     error     // of the last attempt, or of the session before; in StateClosed as Client.Err
-	Session Session   // the current or last session
+	Err     error
+	Session Session // the current or last session
 }
 
 // Session is what a server and the Client agreed on (clauses C2, C5 and C6).

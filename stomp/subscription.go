@@ -27,7 +27,8 @@ func (s *Subscription[T]) ID() string { return s.sub.id }
 func (s *Subscription[T]) Destination() string { return s.sub.destination }
 
 // Done returns a channel that is closed when the subscription has ended and Err is set, before C is closed. After
-// Unsubscribe and Drain it is the other way round: C is closed first, and Done when that call is over; Err is nil.
+// Unsubscribe and Drain, unless their ctx ends first, it is the other way round: C is closed first, and Done when
+// that call is over; Err is nil.
 func (s *Subscription[T]) Done() <-chan struct{} { return s.sub.done }
 
 // Err returns why the subscription ended: nil while it is open, and if its user ended it, by the end of its ctx for
@@ -41,8 +42,9 @@ func (s *Subscription[T]) Stats() SubscriptionStats { return s.sub.stats() }
 // Confirmed waits, within ctx, until the broker has accepted the subscription. It returns an [*Error] if the broker
 // refuses, or a [*CloseError] where it only ends its sessions over it, and waits on [WithResubscribe]. SUBSCRIBE
 // always carries a receipt for this. Spring's simple broker sends none: Confirmed then waits until ctx ends. If the
-// session ends first, it waits for the answer on the next. Where the subscription has ended, the error is Err, or
-// [ErrClosed] if the Client has ended.
+// session ends first, it waits for the answer on the next. Once the broker has accepted it, Confirmed returns nil
+// until a later session has to ask again. Of a subscription that has ended unconfirmed the error is Err, or one that
+// says that its user has ended it, or [ErrClosed] if the Client has ended.
 func (s *Subscription[T]) Confirmed(ctx context.Context) error { return s.sub.confirmed(ctx) }
 
 // Unsubscribe ends the subscription gently, within ctx.
@@ -357,7 +359,7 @@ func (sub *subscription) deliver(r *route, f Frame) (full *inbox.Inbox[Frame]) {
 	case inbox.Overflowed:
 		bound := sub.inbox.Whole().Bound()
 		err := fmt.Errorf("%w: %d frames or %d bytes wait in subscription %q to %s (see WithBuffer)",
-			ErrSlowConsumer, bound.Count, bound.Bytes, sub.id, sub.destination)
+			ErrSlowConsumer, bound.Count, bound.Bytes, sub.id, printable(sub.destination))
 		sub.logFailure(err)
 		if sub.member != nil {
 			sub.member.group.end(err)

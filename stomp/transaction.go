@@ -67,8 +67,9 @@ func (tx *Transaction) begin(ctx context.Context, s *session, cfg *frameConfig) 
 }
 
 // Send is [Client.Send] within the transaction. It waits for no other session: where that of the transaction has
-// ended, or after Commit or Abort, the error is [ErrTransactionDone], in the first case [ErrConnectionLost] as well.
-// [WithRetry] is an error. On RabbitMQ a receipt does not come before Commit: use [WithReceipt] on Commit instead.
+// ended, or after Commit or Abort, the error is [ErrTransactionDone], in the first case [ErrConnectionLost] as well;
+// where it ends meanwhile, ErrConnectionLost. [WithRetry] is an error. On RabbitMQ a receipt does not come before
+// Commit: use [WithReceipt] on Commit instead.
 func (tx *Transaction) Send(ctx context.Context, destination string, body []byte, opts ...SendOption) error {
 	return tx.client.send(ctx, destination, body, opts, tx)
 }

@@ -93,7 +93,7 @@ func RequestJSON[T any](ctx context.Context, c *Client, destination string, v an
 func JSON[T any](f Frame) (T, error) {
 	var v T
 	if err := json.Unmarshal(f.Body, &v); err != nil {
-		return v, fmt.Errorf("stomp: message %q from %s is not the JSON of a %T: %w: %q", f.MessageID(), printable(f.Destination()), v, err, f.Body[:min(len(f.Body), bodyShown)])
+		return v, &printableError{fmt.Errorf("stomp: message %q from %s is not the JSON of a %T: %w: %q", f.MessageID(), f.Destination(), v, err, f.Body[:min(len(f.Body), bodyShown)])}
 	}
 	return v, nil
 }

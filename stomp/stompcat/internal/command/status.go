@@ -22,7 +22,7 @@ const (
 
 const statusHelp = `Exit status:
   0        done; for pub: the broker has confirmed every message (with
-           --no-receipt: it has read them)
+           --no-receipt: it has read them, and answered with no ERROR)
   1        failed in a way that is not in this list
   2        the command line, an environment variable or a file that they name
            makes no sense; nothing was sent

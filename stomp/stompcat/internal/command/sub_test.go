@@ -138,7 +138,7 @@ func TestSub_count_where_nothing_is_acknowledged(t *testing.T) {
 	}
 }
 
-// On RabbitMQ what is beyond the count is not even sent.
+// On RabbitMQ what is beyond the count stays in its queue.
 func TestSub_count_bounds_the_prefetch_on_RabbitMQ(t *testing.T) {
 	b := newBroker(t, stomptest.WithProfile(stomptest.RabbitMQ4))
 	for i := range 5 {
