@@ -20,6 +20,23 @@ import (
 	"github.com/webstomp/webstomp/stomp/stomptest"
 )
 
+// More frames than are kept, which come while match looks at earlier ones, are no reason to wait for them for ever.
+func TestBroker_AwaitReceived_tells_what_it_has_missed(t *testing.T) {
+	b, client := rig.Pair(t)
+	var once sync.Once
+	_, err := b.AwaitReceived(t.Context(), func(e stomptest.Event) bool {
+		once.Do(func() {
+			rig.OK(t, client.Send(t.Context(), "/queue/a", []byte("wanted")))
+			for range 5000 {
+				rig.OK(t, client.Send(t.Context(), "/queue/a", nil))
+			}
+			rig.OK(t, client.Disconnect(t.Context()))
+		})
+		return string(e.Frame.Body) == "wanted"
+	})
+	rig.ErrorSays(t, err, "frames came and went before match could see them")
+}
+
 // dialURL opens a connection over real sockets.
 func dialURL(t testing.TB, url string, hc *http.Client) *client {
 	t.Helper()

@@ -91,7 +91,8 @@ func (b *Broker) SendRaw(p []byte) {
 }
 
 // SendFrame sends a server's frame of one's own making to every connection, encoded as its version wants. It fails
-// for a frame that cannot be encoded.
+// for a frame that STOMP 1.2 cannot encode; where only the version of a connection cannot, such as a line end in
+// STOMP 1.0, that connection does not get it, and the log says so (WithLogger).
 func (b *Broker) SendFrame(command string, header [][2]string, body []byte) error {
 	f := wire.Frame{Command: command, Header: slices.Clone(header), Body: bytes.Clone(body)}
 	if _, err := (wire.Encoder{Limits: b.cfg.limits}).AppendFrame(nil, f); err != nil {

@@ -34,13 +34,15 @@ func Pass() Action { return Action{} }
 // Drop ignores the frame: one from the client has no effect and gets no answer, one of the broker's is not sent.
 func Drop() Action { return Action{kind: actDrop} }
 
-// Replace puts another frame in its place.
+// Replace puts another frame in its place. One that the version of the connection cannot encode, such as a line end
+// in STOMP 1.0, is not sent, and the log says so (WithLogger).
 func Replace(f Frame) Action { return Action{kind: actReplace, frame: f} }
 
 // ReplyError sends ERROR in the frame's place: one from the client has no effect, one of the broker's is not sent. A
 // message of "" leaves that entry out. header may hold more (receipt-id, subscription…); with a body content-type and
 // content-length are written anyway. With closeAfter the connection is closed behind it with code 1002, without it
-// stays open and usable. That is the form of this call, whatever the profile: Refuse has the profile's own.
+// stays open and usable. That is the form of this call, whatever the profile: Refuse has the profile's own. What
+// cannot be encoded is not sent, as with Replace.
 func ReplyError(message string, header [][2]string, body []byte, closeAfter bool) Action {
 	return Action{kind: actError, frame: errorFrame(message, header, string(body)), close: closeAfter}
 }

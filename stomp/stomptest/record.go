@@ -66,11 +66,15 @@ func (b *Broker) Received() []Event {
 }
 
 // AwaitReceived returns the first frame from a client that match likes, among those that Received knows and those to
-// come. It waits until ctx ends, or the broker is closed; both are errors that say how many frames came.
+// come. It waits until ctx ends, or the broker is closed; both are errors that say how many frames came. So is it
+// when more come at a time than Received keeps.
 func (b *Broker) AwaitReceived(ctx context.Context, match func(Event) bool) (Event, error) {
 	var n uint64
-	for {
+	for first := true; ; first = false {
 		events, next, changed := b.record.since(n)
+		if missed := next - uint64(len(events)) - n; missed > 0 && !first {
+			return Event{}, fmt.Errorf("stomptest: AwaitReceived: %d frames came and went before match could see them: use Intercept for so many", missed)
+		}
 		for _, e := range events {
 			if match(e) {
 				return e, nil
