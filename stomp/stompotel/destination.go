@@ -63,16 +63,17 @@ func (d *destination) at(s *server) *place {
 
 // destination returns what names a destination, by its template if it has one.
 func (t *Telemetry) destination(name string) *destination {
-	key, attribute := name, semconv.MessagingDestinationName
+	named := clean(name)
+	key, attribute := named, semconv.MessagingDestinationName
 	if t.cfg.template != nil {
-		if template := t.cfg.template(name); template != "" {
-			key, attribute = template, semconv.MessagingDestinationTemplate
+		if template := t.cfg.template(name); template != "" { // which may have parts of the name
+			key, attribute = clean(template), semconv.MessagingDestinationTemplate
 		}
 	}
 	switch {
 	case name == "":
 		return t.nameless
-	case key == name && isTemporary(name):
+	case key == named && isTemporary(named):
 		return t.temporary
 	}
 	t.mu.RLock()

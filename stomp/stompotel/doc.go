@@ -43,7 +43,7 @@
 // messaging.message.conversation_id (correlation-id), of consumers messaging.message.id, stomp.epoch,
 // stomp.subscription.id and stomp.redelivered, messaging.client.id if [WithClientID] is given, and error.type. What
 // stands in the body or in other entries is in none of them, except that a failed span's status is the text of the
-// error.
+// error. What is not UTF-8 becomes U+FFFD, here and in metrics: exporters refuse it.
 //
 // messaging.system is rabbitmq or activemq (Classic and Artemis: both are Apache ActiveMQ, and the conventions know no
 // other value) by the server header of CONNECTED. Any other server, and any before Observe, is stomp: what is known

@@ -44,7 +44,7 @@ func errorType(err error) attribute.KeyValue {
 	}
 	var own interface{ ErrorType() string }
 	if errors.As(err, &own) {
-		return semconv.ErrorType(err)
+		return cleanAttribute(semconv.ErrorType(err))
 	}
 	for inner := err; inner != nil; inner = errors.Unwrap(inner) {
 		err = inner

@@ -35,21 +35,24 @@ type operation struct {
 	start time.Time
 }
 
-// begin starts an operation on the message with that destination, and its span, which has further attributes.
+// begin starts an operation on the message with that destination, and its span, which has further attributes. They
+// and the destination are as they stand in the frame.
 func (t *Telemetry) begin(ctx context.Context, op int, kind trace.SpanKind, to string, links []trace.Link, further ...attribute.KeyValue) operation {
 	d := t.destination(to)
 	of := &d.at(t.server()).series[op]
 	attributes := make([]attribute.KeyValue, 0, len(of.attributes)+3+len(further))
 	attributes = append(attributes, of.attributes...)
 	if to != "" {
-		attributes = append(attributes, semconv.MessagingDestinationName(to))
+		attributes = append(attributes, semconv.MessagingDestinationName(clean(to)))
 	}
 	for _, a := range d.attributes {
 		if a.Key != semconv.MessagingDestinationNameKey { // which may be that of all others
 			attributes = append(attributes, a)
 		}
 	}
-	attributes = append(attributes, further...)
+	for _, a := range further {
+		attributes = append(attributes, cleanAttribute(a))
+	}
 	o := operation{of: of, start: time.Now()}
 	o.ctx, o.span = t.tracer.Start(ctx, d.names[op], trace.WithTimestamp(o.start), trace.WithSpanKind(kind),
 		trace.WithAttributes(attributes...), trace.WithLinks(links...))
@@ -61,7 +64,7 @@ func (o operation) end(failure attribute.KeyValue, err error) float64 {
 	now := time.Now()
 	if err != nil {
 		o.span.SetAttributes(failure)
-		o.span.SetStatus(codes.Error, err.Error())
+		o.span.SetStatus(codes.Error, clean(err.Error()))
 	}
 	o.span.End(trace.WithTimestamp(now))
 	return now.Sub(o.start).Seconds()

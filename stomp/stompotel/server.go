@@ -22,13 +22,13 @@ func newServer(s stomp.Session, clientID string) *server {
 	v := &server{url: s.URL, header: s.Server, attributes: []attribute.KeyValue{systemOf(s.Server)}}
 	address, port := addressOf(s.URL)
 	if address != "" {
-		v.attributes = append(v.attributes, semconv.ServerAddress(address))
+		v.attributes = append(v.attributes, semconv.ServerAddress(clean(address))) // with %e9 in the URL it is not
 	}
 	if port != 0 {
 		v.attributes = append(v.attributes, semconv.ServerPort(port))
 	}
 	if clientID != "" {
-		v.attributes = append(v.attributes, semconv.MessagingClientID(clientID))
+		v.attributes = append(v.attributes, semconv.MessagingClientID(clean(clientID)))
 	}
 	v.set = attribute.NewSet(v.attributes...)
 	return v
