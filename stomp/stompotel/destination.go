@@ -13,6 +13,10 @@ import (
 // otherDestination stands for all destinations beyond the limit, as _OTHER does for errors in the conventions.
 const otherDestination = "_OTHER"
 
+// maxName is how many bytes the name of a destination, or its template, may have in metrics and span names. Strangers
+// choose names where Reply answers them.
+const maxName = 255
+
 // destination is what span names and metrics say of where a message goes or comes from.
 type destination struct {
 	names      [operations]string   // of spans
@@ -75,6 +79,8 @@ func (t *Telemetry) destination(name string) *destination {
 		return t.nameless
 	case key == named && isTemporary(named):
 		return t.temporary
+	case len(key) > maxName:
+		return t.others
 	}
 	t.mu.RLock()
 	d := t.destinations[key]

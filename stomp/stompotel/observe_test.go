@@ -227,6 +227,31 @@ func TestWithDestinationLimit_bounds_the_series(t *testing.T) {
 	})
 }
 
+// Strangers choose how long a name is: one of over 255 bytes takes no place of the limit and is in no series. What
+// has a short template is named by that.
+func TestWithDestinationLimit_bounds_the_length_of_names(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLab(t)
+		made := l.telemetry(stompotel.WithDestinationLimit(2), stompotel.WithDestinationTemplate(func(destination string) string {
+			if strings.HasPrefix(destination, "/queue/user.") {
+				return "/queue/user.{name}"
+			}
+			return ""
+		}))
+		c := rig.Connect(t, rig.PipeBroker(t), made.ConnectOption())
+		longest := "/queue/" + strings.Repeat("x", 248)
+		for _, destination := range []string{longest + "x", longest, "/queue/user." + longest} {
+			rig.OK(t, c.Send(t.Context(), destination, nil))
+		}
+		l.wantMetrics("sent", "messaging.client.sent",
+			"messaging.client.sent.messages send /queue/user.{name}: 1",
+			"messaging.client.sent.messages send "+longest+": 1",
+			"messaging.client.sent.messages send _OTHER: 1",
+		)
+		rig.Equal(t, "spans", names(l.take()), []string{"send", "send " + longest, "send /queue/user.{name}"})
+	})
+}
+
 // Two Clients of one endpoint have numbers; that of one that has gone is used again.
 func TestTelemetry_Observe_several_Clients(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -87,10 +87,14 @@ func WithDestinationTemplate(f func(destination string) string) Option {
 // WithDestinationLimit bounds how many destinations, templates among them, metrics and span names tell apart. The
 // default is 100; one that is sent to, received from and acknowledged is some 80 time series to Prometheus, most of them
 // buckets. The first that are seen have their names; all later ones are _OTHER together in metrics, and are left
-// out of span names, whose attributes always have the destination. Temporary queues ([Client.Request]'s) count for
-// none: they have no name in either. 0 names none.
+// out of span names, whose attributes always have the destination. So are those of over 255 bytes. Temporary queues
+// ([Client.Request]'s) count for none: they have no name in either. 0 names none.
+//
+// Whoever answers strangers' requests ([Client.Reply]) sends where they say, and their reply-to may take all places:
+// a [WithDestinationTemplate] for those keeps them for others.
 //
 // [Client.Request]: https://pkg.go.dev/github.com/webstomp/webstomp/stomp#Client.Request
+// [Client.Reply]: https://pkg.go.dev/github.com/webstomp/webstomp/stomp#Client.Reply
 func WithDestinationLimit(n int) Option {
 	return option(func(c *config) { c.limit = n })
 }
