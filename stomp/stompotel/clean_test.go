@@ -24,8 +24,8 @@ type sour struct{}
 func (sour) Error() string     { return "sour caf\xe9" }
 func (sour) ErrorType() string { return "caf\xe9" }
 
-// An author who does not write UTF-8, or a handler who says the author's words again, does not spoil what is exported:
-// exporters refuse everything as long as there is one text that is not UTF-8.
+// An author who does not write UTF-8, or a handler who says the author's words again, does not spoil what is
+// exported: exporters refuse everything as long as there is one text that is not UTF-8.
 func TestTelemetry_exports_only_UTF8(t *testing.T) {
 	for name, opts := range map[string][]stompotel.Option{
 		"names": nil,

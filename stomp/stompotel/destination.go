@@ -21,6 +21,8 @@ const maxName = 255
 type destination struct {
 	names      [operations]string   // of spans
 	attributes []attribute.KeyValue // of metrics
+	set        attribute.Set        // the same, to compare
+	isNamed    bool                 // it has one of the limited places
 	latest     atomic.Pointer[place]
 }
 
@@ -39,7 +41,7 @@ type series struct {
 
 // newDestination returns one with that label in span names; "": none.
 func newDestination(label string, attributes ...attribute.KeyValue) *destination {
-	d := &destination{attributes: attributes}
+	d := &destination{attributes: attributes, set: attribute.NewSet(attributes...), isNamed: label != ""}
 	for o, name := range operationNames {
 		d.names[o] = name
 		if label != "" {

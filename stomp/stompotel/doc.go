@@ -6,9 +6,11 @@
 //	…
 //	client, err := stomp.Connect(ctx, url, telemetry.ConnectOption())
 //	…
+//	defer client.Close() // also when Observe fails
 //	stop, err := telemetry.Observe(client) // metrics of Client.Stats; and what spans say of the server
 //	…
 //	defer func() { client.Close(); stop() }() // in this order: the last figures are those of its end
+//	// After that the providers may be shut down, which exports what is left.
 //
 //	err = client.Send(ctx, "/queue/orders", body) // a span, whose context the message carries
 //
@@ -64,7 +66,8 @@
 //	messaging.process.duration             s          histogram  of process
 //
 // Those of a Client, from [Telemetry.Observe], with messaging.system, server.address, server.port and
-// messaging.client.id, and where (d) stands network.io.direction, transmit or receive:
+// messaging.client.id, and where (d) stands network.io.direction, transmit or receive. Counters stay when the Client
+// has gone, and the next one with its messaging.client.id goes on from them:
 //
 //	stomp.client.connected                 {session}       state    1 while there is a session, else 0
 //	stomp.client.sessions                  {session}       counter  established; each but the first is a reconnect

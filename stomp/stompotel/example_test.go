@@ -41,7 +41,7 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	defer stop()
+	defer func() { client.Close(); stop() }() // in this order
 
 	orders, err := client.Subscribe(ctx, "/queue/orders")
 	if err != nil {

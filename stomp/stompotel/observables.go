@@ -81,7 +81,7 @@ var subscriptionStates = []observable[stomp.SubscriptionInfo]{
 
 // register makes the instruments and registers collect. States are up-down counters: they may be added up over Clients
 // and subscriptions.
-func (o *observation) register(m metric.Meter) (metric.Registration, error) {
+func (l *ledger) register(m metric.Meter) error {
 	var all []metric.Observable
 	var errs []error
 	counter := func(name, unit, description string) metric.Int64Observable {
@@ -94,15 +94,16 @@ func (o *observation) register(m metric.Meter) (metric.Registration, error) {
 		all, errs = append(all, i), append(errs, err)
 		return i
 	}
-	o.clientCounters = withInstruments(clientCounters, counter)
-	o.clientStates = withInstruments(clientStates, state)
-	o.subscriptionCounters = withInstruments(subscriptionCounters, counter)
-	o.subscriptionStates = withInstruments(subscriptionStates, state)
-	o.connected = state("stomp.client.connected", "{session}", "1 while there is a session, else 0.")
+	l.clientCounters = withInstruments(clientCounters, counter)
+	l.clientStates = withInstruments(clientStates, state)
+	l.subscriptionCounters = withInstruments(subscriptionCounters, counter)
+	l.subscriptionStates = withInstruments(subscriptionStates, state)
+	l.connected = state("stomp.client.connected", "{session}", "1 while there is a session, else 0.")
 	if err := errors.Join(errs...); err != nil {
-		return nil, err
+		return err
 	}
-	return m.RegisterCallback(o.collect, all...)
+	_, err := m.RegisterCallback(l.collect, all...) // as long as the provider lives
+	return err
 }
 
 // withInstruments returns a copy of a table with an instrument for each name.

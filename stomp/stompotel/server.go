@@ -15,7 +15,7 @@ import (
 type server struct {
 	url, header string // of the Session that it was made from
 	attributes  []attribute.KeyValue
-	set         attribute.Set // the same, to compare
+	set         attribute.Set // the same without messaging.client.id, to compare
 }
 
 func newServer(s stomp.Session, clientID string) *server {
@@ -27,10 +27,10 @@ func newServer(s stomp.Session, clientID string) *server {
 	if port != 0 {
 		v.attributes = append(v.attributes, semconv.ServerPort(port))
 	}
+	v.set = attribute.NewSet(v.attributes...)
 	if clientID != "" {
 		v.attributes = append(v.attributes, semconv.MessagingClientID(clean(clientID)))
 	}
-	v.set = attribute.NewSet(v.attributes...)
 	return v
 }
 
