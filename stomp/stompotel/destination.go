@@ -10,8 +10,8 @@ import (
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 )
 
-// otherDestination stands for all destinations beyond the limit, as _OTHER does for errors in the conventions.
-const otherDestination = "_OTHER"
+// other stands for all destinations, and servers, beyond the limit, as _OTHER does for errors in the conventions.
+const other = "_OTHER"
 
 // maxName is how many bytes the name of a destination, or its template, may have in metrics and span names. Strangers
 // choose names where Reply answers them.
@@ -32,9 +32,9 @@ type place struct {
 	series [operations]series
 }
 
-// series is what an operation at a place has in each of its measurements.
+// series is what an operation at a place has in each of its spans and measurements.
 type series struct {
-	attributes []attribute.KeyValue // also of its spans, but for the destination
+	attributes []attribute.KeyValue // of spans, but for the destination
 	record     []metric.RecordOption
 	add        []metric.AddOption
 }
@@ -59,8 +59,9 @@ func (d *destination) at(s *server) *place {
 	p := &place{server: s}
 	for o := range operations {
 		of := &p.series[o]
-		of.attributes = slices.Concat([]attribute.KeyValue{semconv.MessagingOperationName(operationNames[o]), operationTypes[o]}, s.attributes)
-		set := metric.WithAttributeSet(attribute.NewSet(slices.Concat(of.attributes, d.attributes)...))
+		what := []attribute.KeyValue{semconv.MessagingOperationName(operationNames[o]), operationTypes[o]}
+		of.attributes = slices.Concat(what, s.attributes)
+		set := metric.WithAttributeSet(attribute.NewSet(slices.Concat(what, s.series, d.attributes)...))
 		of.record, of.add = []metric.RecordOption{set}, []metric.AddOption{set}
 	}
 	d.latest.Store(p)

@@ -67,7 +67,8 @@
 //
 // Those of a Client, from [Telemetry.Observe], with messaging.system, server.address, server.port and
 // messaging.client.id, and where (d) stands network.io.direction, transmit or receive. Counters stay when the Client
-// has gone, and the next one with its messaging.client.id goes on from them:
+// has gone, and the next one with its messaging.client.id goes on from them. Servers beyond the first 16 have the
+// server.address _OTHER in all metrics:
 //
 //	stomp.client.connected                 {session}       state    1 while there is a session, else 0
 //	stomp.client.sessions                  {session}       counter  established; each but the first is a reconnect

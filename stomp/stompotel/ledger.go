@@ -9,7 +9,6 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
-	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 
 	"github.com/webstomp/webstomp/stomp"
 )
@@ -39,10 +38,11 @@ const maxLeft = 100
 // bounded here as well, since each Client may have had a Telemetry of its own.
 type account struct {
 	id       string
-	observed int                         // by how many observations now
-	totals   map[seriesKey]*total        // of the counters
-	names    map[attribute.Distinct]bool // of destinations in totals that are named, at most WithDestinationLimit
-	latest   *total                      // of the whole Client, on the server that was looked at last; nil before
+	observed int                  // by how many observations now
+	totals   map[seriesKey]*total // of the counters
+	names    places               // of destinations in totals that are named, at most WithDestinationLimit
+	servers  places
+	latest   *total // of the whole Client, on the server that was looked at last; nil before
 }
 
 // seriesKey is where something was counted: on a server, and in a destination's name unless it is of the whole
@@ -98,7 +98,7 @@ func (l *ledger) begin(o *observation, id string) {
 	defer l.mu.Unlock()
 	a := l.accounts[id]
 	if a == nil {
-		a = &account{id: id, totals: make(map[seriesKey]*total), names: make(map[attribute.Distinct]bool)}
+		a = &account{id: id, totals: make(map[seriesKey]*total), names: make(places), servers: make(places)}
 		l.accounts[id] = a
 	}
 	l.left = slices.DeleteFunc(l.left, func(other *account) bool { return other == a })
@@ -151,31 +151,43 @@ func (l *ledger) collect(_ context.Context, to metric.Observer) error {
 
 // whole returns what was counted on that server. ledger.mu is held.
 func (a *account) whole(server *server, counters int) *total {
-	a.latest = a.total(server, seriesKey{server: server.set.Equivalent()}, nil, counters)
+	a.latest = a.total(server, attribute.Distinct{}, nil, counters)
 	return a.latest
 }
 
 // at returns what was counted on that server at a destination, or, if that is beyond the limit, at all others.
 // ledger.mu is held.
 func (a *account) at(server *server, d *destination, t *Telemetry, counters int) *total {
-	if name := d.set.Equivalent(); d.isNamed && !a.names[name] {
-		if len(a.names) < t.cfg.limit {
-			a.names[name] = true
-		} else {
-			d = t.others
-		}
+	if d.isNamed && !a.names.take(d.set, t.cfg.limit) {
+		d = t.others
 	}
-	return a.total(server, seriesKey{server: server.set.Equivalent(), name: d.set.Equivalent()}, d.attributes, counters)
+	return a.total(server, d.set.Equivalent(), d.attributes, counters)
 }
 
-func (a *account) total(server *server, key seriesKey, further []attribute.KeyValue, counters int) *total {
+func (a *account) total(server *server, name attribute.Distinct, further []attribute.KeyValue, counters int) *total {
+	if !server.isOther && !a.servers.take(server.set, maxServers) {
+		server = server.other(a.id)
+	}
+	key := seriesKey{server: server.set.Equivalent(), name: name}
 	sum := a.totals[key]
 	if sum == nil {
-		attributes := slices.Concat(server.attributes, []attribute.KeyValue{semconv.MessagingClientID(clean(a.id))}, further)
+		attributes := slices.Concat(withClientID(server.series, a.id), further)
 		sum = &total{attributes: metric.WithAttributeSet(attribute.NewSet(attributes...)), values: make([]int64, counters)}
 		a.totals[key] = sum
 	}
 	return sum
+}
+
+// places are a limited number of places for what has series of its own.
+type places map[attribute.Distinct]bool
+
+// take reports whether it has a place, or gets one of so many.
+func (p places) take(it attribute.Set, limit int) bool {
+	key := it.Equivalent()
+	if !p[key] && len(p) < limit {
+		p[key] = true
+	}
+	return p[key]
 }
 
 // advance adds to a total what counters have gained, and keeps what they are.

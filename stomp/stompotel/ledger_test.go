@@ -1,6 +1,7 @@
 package stompotel_test
 
 import (
+	"context"
 	"fmt"
 	"runtime"
 	"testing"
@@ -135,6 +136,50 @@ func TestTelemetry_Observe_keeps_few_figures_of_Clients_that_have_gone(t *testin
 		if n := len(l.metrics("stomp.client.sessions")); n != 100 {
 			t.Errorf("%d Clients are reported, want the last 100", n)
 		}
+	})
+}
+
+// An endpoint that is another one at each connect makes no new series for ever, also where each Client has a
+// Telemetry of its own. Spans have the address all the same.
+func TestTelemetry_Observe_bounds_the_servers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLab(t)
+		b := rig.PipeBroker(t)
+		pod := 0
+		discover := stomp.WithBeforeConnect(func(_ context.Context, a *stomp.Attempt) error {
+			pod++
+			a.URL = fmt.Sprintf("ws://pod-%02d.test:81/ws", pod)
+			return nil
+		})
+		made := l.telemetry()
+		c := rig.Connect(t, b, stomp.WithReconnect(rig.QuickBackoff), discover, made.ConnectOption())
+		stop, err := made.Observe(c)
+		rig.OK(t, err)
+		defer stop()
+		_, err = c.Subscribe(t.Context(), "/topic/a", stomp.WithReceipt())
+		rig.OK(t, err)
+		for range 20 {
+			rig.OK(t, c.Send(t.Context(), "/queue/a", nil, stomp.WithReceipt()))
+			l.metrics("stomp.")
+			rig.OK(t, c.Reconnect(t.Context()))
+		}
+		l.metrics("stomp.")
+		c.Close()
+		rig.OK(t, stop())
+		var sessions, messages []string
+		for i := range 16 {
+			sessions = append(sessions, fmt.Sprintf("stomp.client.sessions 1 pod-%02d.test: 1", i+1))
+			messages = append(messages, fmt.Sprintf("messaging.client.sent.messages pod-%02d.test send /queue/a: 1", i+1))
+		}
+		l.wantMetrics("sessions", "stomp.client.sessions", append([]string{"stomp.client.sessions 1 _OTHER: 5"}, sessions...)...)
+		l.wantMetrics("sent", "messaging.client.sent", append([]string{"messaging.client.sent.messages _OTHER send /queue/a: 4"}, messages...)...)
+		ended := l.take()
+		last := describe(ended[len(ended)-1])
+		rig.Equal(t, "the last span", last[len(last)-2:], []string{"server.address=pod-20.test", "server.port=81"})
+
+		another := l.telemetry()
+		l.observe(another, rig.Connect(t, b, discover, another.ConnectOption()))
+		l.wantMetrics("of another", "stomp.client.sessions", append([]string{"stomp.client.sessions 1 _OTHER: 6"}, sessions...)...)
 	})
 }
 

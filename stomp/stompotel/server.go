@@ -2,6 +2,7 @@ package stompotel
 
 import (
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -13,25 +14,45 @@ import (
 
 // server is what attributes say of the server of a session. It is not changed.
 type server struct {
-	url, header string // of the Session that it was made from
-	attributes  []attribute.KeyValue
-	set         attribute.Set // the same without messaging.client.id, to compare
+	url, header string               // of the Session that it was made from
+	attributes  []attribute.KeyValue // of spans
+	series      []attribute.KeyValue // of metrics: the same, or those of all servers beyond the limit
+	set         attribute.Set        // series without messaging.client.id, to compare
+	isOther     bool                 // beyond the limit
 }
 
+// maxServers is how many servers have series of their own, those of one Telemetry and those of one account:
+// WithBeforeConnect may lead to another address each time.
+const maxServers = 16
+
 func newServer(s stomp.Session, clientID string) *server {
-	v := &server{url: s.URL, header: s.Server, attributes: []attribute.KeyValue{systemOf(s.Server)}}
+	v := &server{url: s.URL, header: s.Server}
+	where := []attribute.KeyValue{systemOf(s.Server)}
 	address, port := addressOf(s.URL)
 	if address != "" {
-		v.attributes = append(v.attributes, semconv.ServerAddress(clean(address))) // with %e9 in the URL it is not
+		where = append(where, semconv.ServerAddress(clean(address))) // with %e9 in the URL it is not
 	}
 	if port != 0 {
-		v.attributes = append(v.attributes, semconv.ServerPort(port))
+		where = append(where, semconv.ServerPort(port))
 	}
-	v.set = attribute.NewSet(v.attributes...)
-	if clientID != "" {
-		v.attributes = append(v.attributes, semconv.MessagingClientID(clean(clientID)))
-	}
+	v.attributes = withClientID(where, clientID)
+	v.series, v.set = v.attributes, attribute.NewSet(where...)
 	return v
+}
+
+// other returns a copy whose series are those of all servers beyond the limit.
+func (v *server) other(clientID string) *server {
+	where := []attribute.KeyValue{systemOf(v.header), semconv.ServerAddress(other)}
+	return &server{url: v.url, header: v.header, attributes: v.attributes, series: withClientID(where, clientID), set: attribute.NewSet(where...), isOther: true}
+}
+
+// withClientID returns a copy with messaging.client.id, if there is one.
+func withClientID(attributes []attribute.KeyValue, id string) []attribute.KeyValue {
+	attributes = slices.Clone(attributes)
+	if id != "" {
+		attributes = append(attributes, semconv.MessagingClientID(clean(id)))
+	}
+	return attributes
 }
 
 // systemStomp is the messaging.system of servers that the conventions have no value for: what is known of them is the

@@ -31,6 +31,7 @@ type Telemetry struct {
 	nameless     *destination            // of frames without one
 	temporary    *destination
 	others       *destination // beyond the limit
+	servers      places       // those with series of their own
 }
 
 // New returns the Telemetry of one Client, whose [stomp.Connect] is given [Telemetry.ConnectOption]. A Telemetry may
@@ -52,9 +53,10 @@ func New(opts ...Option) (*Telemetry, error) {
 		tracer:       cfg.tracers.Tracer(scope, trace.WithSchemaURL(semconv.SchemaURL)),
 		meter:        cfg.meters.Meter(scope, metric.WithSchemaURL(semconv.SchemaURL)),
 		destinations: make(map[string]*destination),
+		servers:      make(places),
 		nameless:     newDestination(""),
 		temporary:    newDestination("", semconv.MessagingDestinationTemporary(true)),
-		others:       newDestination("", semconv.MessagingDestinationName(otherDestination)),
+		others:       newDestination("", semconv.MessagingDestinationName(other)),
 	}
 	t.known.Store(newServer(stomp.Session{}, cfg.clientID))
 	t.instruments, err = newInstruments(t.meter)
@@ -84,6 +86,11 @@ func (t *Telemetry) server() *server {
 		return known
 	}
 	known = newServer(session, t.cfg.clientID)
+	t.mu.Lock()
+	if !t.servers.take(known.set, maxServers) {
+		known = known.other(t.cfg.clientID)
+	}
+	t.mu.Unlock()
 	t.known.Store(known)
 	return known
 }
