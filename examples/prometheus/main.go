@@ -1,6 +1,6 @@
 // Prometheus is a service that can be watched: it publishes orders, makes those that it receives, and has
 // OpenTelemetry's metrics of both on /metrics, as Prometheus scrapes them; with -spans it prints each span. It runs on
-// the embedded broker, or with -url on a real one, until Ctrl-C.
+// the embedded broker, or with -url on a real one, until Ctrl-C: then it makes the orders that it has before it ends.
 //
 //	cd examples/prometheus
 //	go run . -spans
@@ -43,6 +43,7 @@ const queue = "/queue/orders"
 type config struct {
 	url, listen string
 	every       time.Duration // between two orders
+	takes       time.Duration // to make one
 	spans       bool          // are printed
 }
 
@@ -51,6 +52,7 @@ func main() {
 	broker := brokerflag.Define() // -url, -login and -passcode
 	flag.StringVar(&c.listen, "listen", "127.0.0.1:9464", "where /metrics is")
 	flag.DurationVar(&c.every, "every", time.Second, "time between two orders")
+	flag.DurationVar(&c.takes, "takes", 100*time.Millisecond, "time that an order takes")
 	flag.BoolVar(&c.spans, "spans", false, "print each span")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -68,7 +70,7 @@ func main() {
 }
 
 // run serves until ctx ends, which is no error.
-func run(ctx context.Context, out io.Writer, c config, opts ...stomp.ConnectOption) error {
+func run(ctx context.Context, out io.Writer, c config, opts ...stomp.ConnectOption) (err error) {
 	registry := client_golang.NewRegistry()
 	exporter, err := prometheus.New(prometheus.WithRegisterer(registry), prometheus.WithoutScopeInfo())
 	if err != nil {
@@ -78,9 +80,14 @@ func run(ctx context.Context, out io.Writer, c config, opts ...stomp.ConnectOpti
 	if c.spans {
 		tracers.RegisterSpanProcessor(trace.NewBatchSpanProcessor(printer{out}))
 	}
-	defer tracers.Shutdown(context.WithoutCancel(ctx)) // prints what is left
+	meters := metric.NewMeterProvider(metric.WithReader(exporter))
+	defer func() { // after the Client's end: prints the spans that are left. Providers that push export their last here
+		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		err = errors.Join(err, tracers.Shutdown(bounded), meters.Shutdown(bounded))
+	}()
 	telemetry, err := stompotel.New(
-		stompotel.WithMeterProvider(metric.NewMeterProvider(metric.WithReader(exporter))),
+		stompotel.WithMeterProvider(meters),
 		stompotel.WithTracerProvider(tracers),
 		stompotel.WithPropagator(propagation.TraceContext{}))
 	if err != nil {
@@ -108,8 +115,8 @@ func run(ctx context.Context, out io.Writer, c config, opts ...stomp.ConnectOpti
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
 
 	tasks, ctx := errgroup.WithContext(ctx)
-	tasks.Go(func() error { return publish(ctx, client, c.every) })
-	tasks.Go(func() error { return work(ctx, client, telemetry) })
+	tasks.Go(func() error { return publish(ctx, client, out, c.every) })
+	tasks.Go(func() error { return work(ctx, client, telemetry, c.takes) })
 	tasks.Go(func() error {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			return err
@@ -118,18 +125,29 @@ func run(ctx context.Context, out io.Writer, c config, opts ...stomp.ConnectOpti
 	})
 	tasks.Go(func() error { // ends when one of the others fails, and when ctx ends
 		<-ctx.Done()
-		return server.Close()
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+		defer cancel()
+		return errors.Join(client.Drain(grace), server.Close())
 	})
 	return tasks.Wait()
 }
 
-// publish sends an order every so often, until ctx ends.
-func publish(ctx context.Context, client *stomp.Client, every time.Duration) error {
+// publish sends an order every so often, until ctx ends. It goes on when one is not confirmed, which may have arrived
+// all the same.
+func publish(ctx context.Context, client *stomp.Client, out io.Writer, every time.Duration) error {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for n := 1; ; n++ {
-		if err := client.Send(ctx, queue, []byte("tea "+strconv.Itoa(n)), stomp.WithRetry()); err != nil {
-			return unlessEnded(ctx, err)
+		bounded, cancel := context.WithTimeout(ctx, time.Minute) // RabbitMQ does not tell that it has rejected a message
+		err := client.Send(bounded, queue, []byte("tea "+strconv.Itoa(n)), stomp.WithRetry())
+		cancel()
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case errors.Is(err, context.DeadlineExceeded):
+			fmt.Fprintln(out, err)
+		case err != nil:
+			return err
 		}
 		select {
 		case <-tick.C:
@@ -139,26 +157,30 @@ func publish(ctx context.Context, client *stomp.Client, every time.Duration) err
 	}
 }
 
-// work makes orders until ctx ends. One in ten fails at first.
-func work(ctx context.Context, client *stomp.Client, telemetry *stompotel.Telemetry) error {
-	orders, err := client.NewSubscription(ctx, queue, stomp.WithAck(stomp.AckClientIndividual), stomp.WithReceipt())
+// work makes orders until Drain has ended the subscription. One in ten fails at first.
+func work(ctx context.Context, client *stomp.Client, telemetry *stompotel.Telemetry, takes time.Duration) error {
+	// The end of ctx would end the subscription at once, and what is done would not be acknowledged.
+	working := context.WithoutCancel(ctx)
+	orders, err := client.NewSubscription(working, queue, stomp.WithAck(stomp.AckClientIndividual), stomp.WithReceipt(),
+		stomp.WithHeader("prefetch-count", "10")) // which Drain waits for
 	if err != nil {
 		return unlessEnded(ctx, err)
 	}
 	for order := range orders.C {
 		settle := telemetry.Ack
-		if err := telemetry.Process(ctx, order, func(context.Context) error { return makeOrder(order) }); err != nil {
+		if err := telemetry.Process(working, order, func(context.Context) error { return makeOrder(order, takes) }); err != nil {
 			settle = telemetry.Nack // RabbitMQ and the embedded broker deliver it again
 		}
 		// ErrStale: its session is over, so the broker delivers it again.
-		if err := settle(ctx, order); err != nil && !errors.Is(err, stomp.ErrStale) {
-			return unlessEnded(ctx, err)
+		if err := settle(working, order); err != nil && !errors.Is(err, stomp.ErrStale) {
+			return err
 		}
 	}
-	return unlessEnded(ctx, orders.Err())
+	return orders.Err() // nil after Drain
 }
 
-func makeOrder(order stomp.Frame) error {
+func makeOrder(order stomp.Frame, takes time.Duration) error {
+	time.Sleep(takes)
 	if strings.HasSuffix(string(order.Body), "0") && !order.Redelivered() {
 		return errors.New("the milk is sour")
 	}

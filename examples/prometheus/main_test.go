@@ -141,6 +141,42 @@ func checkPage(t *testing.T, page string) {
 	}
 }
 
+// What is being made when the end comes is made, and acknowledged: nobody makes it again.
+func TestRun_acknowledges_what_is_done_as_it_ends(t *testing.T) {
+	broker := stomptest.NewBroker()
+	defer broker.Close()
+	ctx, stop := context.WithTimeout(t.Context(), 30*time.Second)
+	defer stop()
+	out, in := io.Pipe()
+	ended := make(chan error, 1)
+	go func() { // joined below
+		err := run(ctx, in, config{url: broker.URL(), listen: "127.0.0.1:0", every: time.Hour, takes: time.Second})
+		in.Close()
+		ended <- err
+	}()
+	lines := bufio.NewScanner(out)
+	if !lines.Scan() {
+		t.Fatalf("it says nothing: %v", <-ended)
+	}
+	url := strings.TrimPrefix(lines.Text(), "metrics at ")
+	go io.Copy(io.Discard, out) // ends with run
+	for !strings.Contains(scrape(t, ctx, url), "messaging_client_consumed_messages_total{") {
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	acknowledged := 0
+	for _, e := range broker.Received() {
+		if e.Frame.Command == "ACK" {
+			acknowledged++
+		}
+	}
+	if acknowledged != 1 {
+		t.Errorf("%d ACKs, want one", acknowledged)
+	}
+}
+
 // Ctrl-C is no failure, also before there is a connection.
 func TestRun_ends_while_it_connects(t *testing.T) {
 	broker := stomptest.NewBroker()
