@@ -76,3 +76,69 @@ func TestTelemetry_of_many_goroutines_counts_each_message_once(t *testing.T) {
 		t.Errorf("not %s spans have ended", want)
 	}
 }
+
+// Clients come and go in any number of goroutines while others collect: no session is lost, and no counter goes back.
+func TestTelemetry_Observe_of_many_goroutines_loses_nothing(t *testing.T) {
+	const workers, each = 8, 20
+	l := newLab(t)
+	b := rig.NewBroker(t)
+	var at, collecting sync.WaitGroup // joined below
+	over := make(chan struct{})
+	collecting.Go(func() {
+		for before := 0; ; {
+			if now := sessions(l); now < before {
+				t.Errorf("%d sessions, after %d", now, before)
+			} else {
+				before = now
+			}
+			select {
+			case <-over:
+				return
+			default:
+			}
+		}
+	})
+	for i := range workers {
+		var opts []stompotel.Option
+		if i%2 == 0 {
+			opts = append(opts, stompotel.WithClientID("same"))
+		}
+		at.Go(func() {
+			for range each {
+				made := l.telemetry(opts...)
+				c, err := stomp.Connect(t.Context(), b.URL(), made.ConnectOption())
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				stop, err := made.Observe(c)
+				if err == nil {
+					err = c.Send(t.Context(), "/queue/a", nil)
+				}
+				c.Close()
+				if err == nil {
+					err = stop()
+				}
+				if err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	at.Wait()
+	close(over)
+	collecting.Wait()
+	if n := sessions(l); n != workers*each {
+		t.Errorf("%d sessions, want %d", n, workers*each)
+	}
+}
+
+// sessions adds up the sessions of all Clients.
+func sessions(l *lab) (n int) {
+	for _, line := range l.metrics("stomp.client.sessions") {
+		_, value, _ := strings.Cut(line, ": ")
+		one, _ := strconv.Atoi(value)
+		n += one
+	}
+	return n
+}
