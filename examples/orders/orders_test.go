@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"slices"
 	"strings"
@@ -33,11 +35,19 @@ type fixture struct {
 
 // inBubble starts the service, and stops it after the test.
 func inBubble(t *testing.T, test func(f *fixture), opts ...stomptest.Option) {
+	web := func(b *stomptest.Broker) []stomp.ConnectOption {
+		return []stomp.ConnectOption{stomp.WithHTTPClient(b.Client())}
+	}
+	inBubbleWith(t, web, test, opts...)
+}
+
+// inBubbleWith has the options with which the service's client connects.
+func inBubbleWith(t *testing.T, options func(b *stomptest.Broker) []stomp.ConnectOption, test func(f *fixture), opts ...stomptest.Option) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fixture{T: t, broker: stomptest.NewBroker(append(opts, stomptest.WithPipe())...)}
 		defer f.broker.Close()
-		client, err := stomp.Connect(t.Context(), f.broker.URL(), stomp.WithHTTPClient(f.broker.Client()),
-			stomp.WithReconnect(stomp.Backoff{Max: time.Second}))
+		client, err := stomp.Connect(t.Context(), f.broker.URL(),
+			append(options(f.broker), stomp.WithReconnect(stomp.Backoff{Max: time.Second}))...)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -111,6 +121,45 @@ func TestService_rejects_what_is_no_order(t *testing.T) {
 		f.order("1")
 		f.settle(0)
 		f.want("1", 1, 2, 0)
+	})
+}
+
+// Poison: a foreign sender wrote the content-type in Latin-1, and STOMP is UTF-8. It goes without one where it belongs,
+// and does not hold up what comes behind it.
+func TestService_rejects_what_has_no_content_type_to_send(t *testing.T) {
+	stream := func(b *stomptest.Broker) []stomp.ConnectOption {
+		return []stomp.ConnectOption{stomp.WithDialer(func(ctx context.Context, url string) (net.Conn, error) {
+			nc, err := b.Dial(ctx, url)
+			return latin1{nc}, err
+		})}
+	}
+	inBubbleWith(t, stream, func(f *fixture) {
+		f.broker.Publish(orderQueue, [][2]string{{"content-type", "text/AOU"}}, []byte("a cup, please"))
+		f.order("1")
+		f.settle(0)
+		f.want("1", 1, 1, 0)
+	})
+}
+
+// latin1 makes an AOU that the broker sends ÄÖÜ, in Latin-1.
+type latin1 struct{ net.Conn }
+
+func (c latin1) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	copy(p, bytes.ReplaceAll(p[:n], []byte("AOU"), []byte("\xc4\xd6\xdc")))
+	return n, err
+}
+
+// Poison: an order whose shipment is longer than the client sends, since JSON makes six bytes of a <.
+func TestService_rejects_what_is_too_long_to_ship(t *testing.T) {
+	short := func(b *stomptest.Broker) []stomp.ConnectOption {
+		return []stomp.ConnectOption{stomp.WithHTTPClient(b.Client()), stomp.WithLimits(stomp.Limits{Body: 1000})}
+	}
+	inBubbleWith(t, short, func(f *fixture) {
+		f.order(strings.Repeat("<", 500))
+		f.order("1")
+		f.settle(0)
+		f.want("1", 1, 1, 0)
 	})
 }
 

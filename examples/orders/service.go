@@ -60,20 +60,17 @@ func (s *Service) Run(ctx context.Context, client *stomp.Client) error {
 }
 
 // handle works off one order, and acknowledges it when nothing is left to be done. It returns
-// an error only when the session of the order is over, or ctx, whose end ends that: the broker
-// delivers it again then, and not before. Until then an order that is neither acknowledged nor
-// refused keeps its place in the prefetch; after ten such nothing would come any more.
+// an error only when the session of the order is over, or ctx, whose end ends that, or if the
+// order can be sent nowhere: the broker delivers it again after its session, and not before.
+// Until then an order that is neither acknowledged nor refused keeps its place in the
+// prefetch; after ten such nothing would come any more.
 func (s *Service) handle(ctx context.Context, client *stomp.Client, f stomp.Frame) error {
 	order, err := stomp.JSON[Order](f)
 	if err == nil && order.ID == "" {
 		err = errors.New("it has no ID")
 	}
 	if err != nil {
-		s.Log.Warn("rejected", "message", f.MessageID(), "why", err)
-		if err := s.send(ctx, client, rejectedQueue, f.Body, f.ContentType()); err != nil {
-			return err
-		}
-		return f.Ack(ctx)
+		return s.reject(ctx, client, f, err)
 	}
 	if s.Shipped(order.ID) { // it came again: an ACK was lost
 		return f.Ack(ctx)
@@ -82,15 +79,30 @@ func (s *Service) handle(ctx context.Context, client *stomp.Client, f stomp.Fram
 	if err != nil {
 		return err // never, of two strings
 	}
-	if err := s.send(ctx, client, shipmentQueue, body, "application/json"); err != nil {
+	err = s.send(ctx, client, shipmentQueue, body, "application/json")
+	if cannotBeSent(err) { // too long, with what JSON escapes
+		return s.reject(ctx, client, f, err)
+	}
+	if err != nil {
 		return err
 	}
 	s.Ship(order.ID)
 	return f.Ack(ctx)
 }
 
-// send sends until the broker has confirmed it, with a pause where it refuses, or until ctx
-// or the Client ends. A lost connection is not seen here.
+// reject puts away what cannot be shipped, as it came.
+func (s *Service) reject(ctx context.Context, client *stomp.Client, f stomp.Frame, why error) error {
+	s.Log.Warn("rejected", "message", f.MessageID(), "why", why)
+	if err := s.send(ctx, client, rejectedQueue, f.Body, f.ContentType()); err != nil {
+		return err
+	}
+	return f.Ack(ctx)
+}
+
+// send sends until the broker has confirmed it, with a pause where it refuses, or until ctx or
+// the Client ends. A lost connection is not seen here. No waiting helps where the frame itself
+// cannot be sent: it goes without its content-type then, which a foreign sender may have
+// written in Latin-1, or not at all.
 func (s *Service) send(ctx context.Context, client *stomp.Client, destination string, body []byte, contentType string) error {
 	for {
 		err := client.Send(ctx, destination, body,
@@ -99,10 +111,27 @@ func (s *Service) send(ctx context.Context, client *stomp.Client, destination st
 			return err
 		}
 		s.Log.Warn("not sent", "to", destination, "why", err)
+		if cannotBeSent(err) {
+			if contentType == "" {
+				return err
+			}
+			contentType = ""
+			continue
+		}
 		select {
 		case <-time.After(pause):
 		case <-ctx.Done():
 			return fmt.Errorf("not sent: %w", context.Cause(ctx))
 		}
 	}
+}
+
+// cannotBeSent reports whether an error of Send is about the frame, so that no waiting helps.
+func cannotBeSent(err error) bool {
+	if errors.Is(err, stomp.ErrNotConnected) || errors.Is(err, stomp.ErrConnectionLost) || errors.Is(err, stomp.ErrClosed) {
+		return false // it is about what the broker has sent
+	}
+	var protocol *stomp.ProtocolError
+	var limit *stomp.LimitError
+	return errors.As(err, &protocol) || errors.As(err, &limit)
 }
