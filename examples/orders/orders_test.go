@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -30,7 +32,26 @@ type fixture struct {
 	start  time.Time
 	stop   func() error // ends the service as a signal would, and returns what Run did
 
+	log     record
 	shipped []string // what the service remembers, in order; touched by it alone, and after synctest.Wait
+}
+
+// record holds what is written to it.
+type record struct {
+	mu   sync.Mutex
+	text strings.Builder // guarded by mu
+}
+
+func (r *record) Write(p []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.text.Write(p)
+}
+
+func (r *record) String() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.text.String()
 }
 
 // inBubble starts the service, and stops it after the test.
@@ -55,7 +76,7 @@ func inBubbleWith(t *testing.T, options func(b *stomptest.Broker) []stomp.Connec
 		service := &Service{
 			Shipped: func(id string) bool { return slices.Contains(f.shipped, id) },
 			Ship:    func(id string) { f.shipped = append(f.shipped, id) },
-			Log:     slog.New(slog.NewTextHandler(t.Output(), nil)),
+			Log:     slog.New(slog.NewTextHandler(io.MultiWriter(t.Output(), &f.log), nil)),
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
@@ -204,6 +225,26 @@ func TestService_tries_again_what_is_refused(t *testing.T) {
 	})
 }
 
+// Rejection: RabbitMQ does not tell that a full queue rejects a message. The log does, each minute, and the shipment goes
+// out when there is room.
+func TestService_tells_what_is_not_confirmed(t *testing.T) {
+	inBubble(t, func(f *fixture) {
+		f.broker.Intercept(func(e stomptest.Event) stomptest.Action {
+			if e.Frame.Command != "SEND" || time.Since(f.start) >= 10*patience {
+				return stomptest.Pass()
+			}
+			return stomptest.Drop()
+		})
+		f.order("1")
+		f.settle(patience)
+		if n := strings.Count(f.log.String(), "not sent"); n != 1 {
+			f.Errorf("the log tells of %d tries, want 1:\n%s", n, f.log.String())
+		}
+		f.settle(10*patience + pause)
+		f.want("1", 1, 0, 0)
+	})
+}
+
 // Refusal, of what is no order: it may not stay where it is, since each would keep a place of the ten until the session
 // ends, and the orders behind them would never come.
 func TestService_rejects_when_it_may(t *testing.T) {
@@ -243,6 +284,33 @@ func TestService_survives_an_outage(t *testing.T) {
 		}
 		f.settle(0)
 		f.want("1", 1, 0, 0)
+	})
+}
+
+// An outage in which the broker breaks the protocol: that is no fault of the shipment's, which is not rejected for it.
+func TestService_survives_a_broken_broker(t *testing.T) {
+	inBubble(t, func(f *fixture) {
+		f.broker.Intercept(func(e stomptest.Event) stomptest.Action {
+			switch {
+			case time.Since(f.start) >= 5*patience:
+			case e.Frame.Command == "RECEIPT": // of the shipment, which has arrived
+				return stomptest.Replace(stomptest.Frame{Command: "CONNECTED"})
+			case e.Frame.Command == "CONNECTED":
+				return stomptest.Replace(stomptest.Frame{Command: "RECEIPT"})
+			}
+			return stomptest.Pass()
+		})
+		f.order("1")
+		f.settle(6 * patience)
+		f.want("1", 2, 0, 0)
+		for _, e := range f.broker.Received() {
+			if e.Frame.Command == "SEND" && e.Frame.Get("content-type") != "application/json" {
+				f.Errorf("it sent %v", e.Frame)
+			}
+		}
+		if log := f.log.String(); !strings.Contains(log, "not connected") || strings.Contains(log, "msg=rejected") {
+			f.Errorf("it took the broker's fault for the shipment's, or noticed nothing:\n%s", log)
+		}
 	})
 }
 

@@ -16,7 +16,8 @@ const (
 	shipmentQueue = "/queue/shipments"
 	rejectedQueue = "/queue/orders.rejected" // what is no order, for somebody to look at
 
-	pause = 5 * time.Second // between two tries to send something of an order's
+	patience = time.Minute     // RabbitMQ does not tell that a full queue has rejected a message
+	pause    = 5 * time.Second // between two tries to send something of an order's
 )
 
 // Order is what comes, and what is shipped.
@@ -99,14 +100,17 @@ func (s *Service) reject(ctx context.Context, client *stomp.Client, f stomp.Fram
 	return f.Ack(ctx)
 }
 
-// send sends until the broker has confirmed it, with a pause where it refuses, or until ctx or
-// the Client ends. A lost connection is not seen here. No waiting helps where the frame itself
-// cannot be sent: it goes without its content-type then, which a foreign sender may have
-// written in Latin-1, or not at all.
+// send sends until the broker has confirmed it, with a pause where it refuses or says nothing
+// for a minute, or until ctx or the Client ends. What was not confirmed may have arrived. A
+// lost connection is not seen here, unless it is away for that long. No waiting helps where
+// the frame itself cannot be sent: it goes without its content-type then, which a foreign
+// sender may have written in Latin-1, or not at all.
 func (s *Service) send(ctx context.Context, client *stomp.Client, destination string, body []byte, contentType string) error {
 	for {
-		err := client.Send(ctx, destination, body,
+		bounded, cancel := context.WithTimeout(ctx, patience)
+		err := client.Send(bounded, destination, body,
 			stomp.WithContentType(contentType), stomp.WithRetry(), stomp.WithPersistent())
+		cancel()
 		if err == nil || errors.Is(err, stomp.ErrClosed) {
 			return err
 		}
@@ -128,8 +132,8 @@ func (s *Service) send(ctx context.Context, client *stomp.Client, destination st
 
 // cannotBeSent reports whether an error of Send is about the frame, so that no waiting helps.
 func cannotBeSent(err error) bool {
-	if errors.Is(err, stomp.ErrNotConnected) || errors.Is(err, stomp.ErrConnectionLost) || errors.Is(err, stomp.ErrClosed) {
-		return false // it is about what the broker has sent
+	if !stomp.Unsent(err) || errors.Is(err, stomp.ErrNotConnected) || errors.Is(err, stomp.ErrClosed) {
+		return false // it may hold a ProtocolError about what the broker has sent
 	}
 	var protocol *stomp.ProtocolError
 	var limit *stomp.LimitError
