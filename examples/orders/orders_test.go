@@ -30,10 +30,12 @@ type fixture struct {
 	broker *stomptest.Broker
 	client *stomp.Client
 	start  time.Time
+	signal func()       // tells the service to end
 	stop   func() error // ends the service as a signal would, and returns what Run did
 
 	log     record
 	shipped []string // what the service remembers, in order; touched by it alone, and after synctest.Wait
+	onShip  func()   // called as the service remembers an order; nil: nothing is
 }
 
 // record holds what is written to it.
@@ -75,13 +77,18 @@ func inBubbleWith(t *testing.T, options func(b *stomptest.Broker) []stomp.Connec
 		defer client.Close()
 		service := &Service{
 			Shipped: func(id string) bool { return slices.Contains(f.shipped, id) },
-			Ship:    func(id string) { f.shipped = append(f.shipped, id) },
-			Log:     slog.New(slog.NewTextHandler(io.MultiWriter(t.Output(), &f.log), nil)),
+			Ship: func(id string) {
+				f.shipped = append(f.shipped, id)
+				if f.onShip != nil {
+					f.onShip()
+				}
+			},
+			Log: slog.New(slog.NewTextHandler(io.MultiWriter(t.Output(), &f.log), nil)),
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- service.Run(ctx, client) }() // joined by stop
-		f.client, f.start = client, time.Now()
+		f.client, f.start, f.signal = client, time.Now(), cancel
 		f.stop = func() error { cancel(); return <-ended }
 		synctest.Wait()
 		test(f)
@@ -347,6 +354,20 @@ func TestService_ends_with_its_ctx(t *testing.T) {
 			f.Errorf("it took until %v", took)
 		}
 		f.want("", 0, 0, 1)
+		f.stop = func() error { return nil }
+	})
+}
+
+// A signal while an order is remembered: it is done, and does not come again.
+func TestService_acknowledges_what_is_done_when_it_ends(t *testing.T) {
+	inBubble(t, func(f *fixture) {
+		f.onShip = f.signal
+		f.order("1")
+		f.settle(0)
+		if err := f.stop(); err != nil {
+			f.Error(err)
+		}
+		f.want("1", 1, 0, 0)
 		f.stop = func() error { return nil }
 	})
 }

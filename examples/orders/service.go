@@ -64,7 +64,8 @@ func (s *Service) Run(ctx context.Context, client *stomp.Client) error {
 // an error only when the session of the order is over, or ctx, whose end ends that, or if the
 // order can be sent nowhere: the broker delivers it again after its session, and not before.
 // Until then an order that is neither acknowledged nor refused keeps its place in the
-// prefetch; after ten such nothing would come any more.
+// prefetch; after ten such nothing would come any more. What is done is acknowledged also
+// where ctx has ended meanwhile, before Run disconnects.
 func (s *Service) handle(ctx context.Context, client *stomp.Client, f stomp.Frame) error {
 	order, err := stomp.JSON[Order](f)
 	if err == nil && order.ID == "" {
@@ -74,7 +75,7 @@ func (s *Service) handle(ctx context.Context, client *stomp.Client, f stomp.Fram
 		return s.reject(ctx, client, f, err)
 	}
 	if s.Shipped(order.ID) { // it came again: an ACK was lost
-		return f.Ack(ctx)
+		return f.Ack(context.WithoutCancel(ctx))
 	}
 	body, err := json.Marshal(order)
 	if err != nil {
@@ -88,7 +89,7 @@ func (s *Service) handle(ctx context.Context, client *stomp.Client, f stomp.Fram
 		return err
 	}
 	s.Ship(order.ID)
-	return f.Ack(ctx)
+	return f.Ack(context.WithoutCancel(ctx))
 }
 
 // reject puts away what cannot be shipped, as it came.
@@ -97,7 +98,7 @@ func (s *Service) reject(ctx context.Context, client *stomp.Client, f stomp.Fram
 	if err := s.send(ctx, client, rejectedQueue, f.Body, f.ContentType()); err != nil {
 		return err
 	}
-	return f.Ack(ctx)
+	return f.Ack(context.WithoutCancel(ctx))
 }
 
 // send sends until the broker has confirmed it, with a pause where it refuses or says nothing
