@@ -74,9 +74,7 @@ func run(ctx context.Context, out io.Writer, url, path string, publish, n int, o
 	}
 	defer client.Close()
 	for i := range publish {
-		// A stream does not know that two messages are the same: a repetition of WithRetry,
-		// whose receipt was lost, has an offset of its own.
-		if err := client.Send(ctx, queue, fmt.Appendf(nil, "event %d", i+1), sending(stomp.WithRetry())...); err != nil {
+		if err := send(ctx, client, fmt.Appendf(nil, "event %d", i+1)); err != nil {
 			return err
 		}
 	}
@@ -103,6 +101,23 @@ func run(ctx context.Context, out io.Writer, url, path string, publish, n int, o
 }
 
 var errEnough = errors.New("read enough")
+
+// send sends until the broker has confirmed or refused it, or until ctx or the Client ends. A
+// stream does not know that two messages are the same: a repetition whose receipt was lost has
+// an offset of its own.
+func send(ctx context.Context, client *stomp.Client, body []byte) error {
+	for {
+		// RabbitMQ does not tell that it has rejected a message, nor that it cannot store it yet.
+		bounded, cancel := context.WithTimeout(ctx, time.Minute)
+		err := client.Send(bounded, queue, body, sending(stomp.WithRetry())...)
+		late := bounded.Err() != nil
+		cancel()
+		if err == nil || !late || ctx.Err() != nil {
+			return err
+		}
+		log.Printf("not sent, trying again: %v", err)
+	}
+}
 
 // read calls work for each message from an offset on, once and in order, until work
 // fails, ctx ends, or the subscription does.

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"os"
 	"path/filepath"
 	"slices"
@@ -125,6 +127,63 @@ func TestMain_ends_with_a_signal(t *testing.T) {
 	if r := p.Wait(); r.Code != 0 {
 		t.Error(r)
 	}
+}
+
+// RabbitMQ does not tell that it has rejected a message, or that a stream has lost the majority of its nodes. The log does,
+// each minute, and the message goes out when it can.
+func TestRun_tells_what_is_not_confirmed(t *testing.T) {
+	var text bytes.Buffer
+	log.SetOutput(&text)
+	defer log.SetOutput(os.Stderr)
+	synctest.Test(t, func(t *testing.T) {
+		broker := stomptest.NewBroker(stomptest.WithPipe(), stomptest.WithProfile(stomptest.RabbitMQ4))
+		defer broker.Close()
+		start := time.Now()
+		broker.Intercept(func(e stomptest.Event) stomptest.Action {
+			if e.Frame.Command == "SEND" && time.Since(start) < 150*time.Second {
+				return stomptest.Drop()
+			}
+			return stomptest.Pass()
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		err := run(ctx, io.Discard, broker.URL(), filepath.Join(t.TempDir(), "ledger.txt"), 1, 1, stomp.WithHTTPClient(broker.Client()))
+		if took := time.Since(start); err != nil || took > 4*time.Minute {
+			t.Errorf("after %v: %v", took, err)
+		}
+	})
+	if n := strings.Count(text.String(), "trying again"); n != 2 {
+		t.Errorf("it tells of %d minutes, want 2:\n%s", n, text.String())
+	}
+}
+
+// Ctrl-C, and the end of the Client, end it at once.
+func TestSend_ends(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		broker := stomptest.NewBroker(stomptest.WithPipe())
+		defer broker.Close()
+		client, err := stomp.Connect(t.Context(), broker.URL(), stomp.WithHTTPClient(broker.Client()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer client.Close()
+		broker.Intercept(func(e stomptest.Event) stomptest.Action {
+			if e.Frame.Command == "SEND" {
+				return stomptest.Drop()
+			}
+			return stomptest.Pass()
+		})
+		start := time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := send(ctx, client, nil); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != time.Second {
+			t.Errorf("after %v: %v", time.Since(start), err)
+		}
+		time.AfterFunc(time.Second, func() { client.Close() })
+		if err := send(t.Context(), client, nil); !errors.Is(err, stomp.ErrClosed) || time.Since(start) != 2*time.Second {
+			t.Errorf("after %v: %v", time.Since(start), err)
+		}
+	})
 }
 
 // A signal ends it also where the broker does not answer any more.
