@@ -18,8 +18,6 @@ type recipe struct {
 	// later says where to send an order that is to come to the work queue after a delay,
 	// and with which entries.
 	later func(delay time.Duration) (destination string, entries []stomp.HeaderOption)
-	// transactions: an ACK takes effect with the SENDs of its transaction, or not at all.
-	transactions bool
 	// dead is the dead letter queue. nackBuries: the broker moves there what is NACKed.
 	dead       string
 	nackBuries bool
@@ -34,24 +32,23 @@ func recipeFor(server string) (recipe, error) {
 			// limit is its default; another one takes a policy.
 			work: entries("x-queue-type", "quorum", "durable", "true", "auto-delete", "false",
 				"x-dead-letter-exchange", "", "x-dead-letter-routing-key", "bar.dead"),
-			later:        retryQueue,
-			transactions: true,
-			dead:         "/queue/bar.dead",
-			nackBuries:   true,
+			later:      retryQueue,
+			dead:       "/queue/bar.dead",
+			nackBuries: true,
 		}, nil
 	case "ActiveMQ":
 		// Its dead letter queue takes persistent messages only. An order whose worker dies
 		// with it comes again without end.
-		return recipe{later: scheduled, transactions: true, dead: "/queue/ActiveMQ.DLQ", nackBuries: true}, nil
+		return recipe{later: scheduled, dead: "/queue/ActiveMQ.DLQ", nackBuries: true}, nil
 	case "ActiveMQ-Artemis":
-		// NACK drops the order, and an ACK counts at once, transaction or not. For orders
-		// whose worker has died with them, the address has max-delivery-attempts,
-		// redelivery-delay and dead-letter-address, which the server's administrator sets.
+		// NACK drops the order. For orders whose worker has died with them, the address has
+		// max-delivery-attempts, redelivery-delay and dead-letter-address, which the server's
+		// administrator sets.
 		return recipe{later: scheduled, dead: "/queue/bar.dead"}, nil
 	case "":
 		return recipe{}, errors.New("this server does not say what it is: it may be Spring's simple broker, which has no acknowledgements")
 	default:
-		return recipe{later: atOnce, transactions: true, dead: "/queue/bar.dead"}, nil
+		return recipe{later: atOnce, dead: "/queue/bar.dead"}, nil
 	}
 }
 

@@ -55,7 +55,7 @@ func run(ctx context.Context, out io.Writer, url string, delay time.Duration, op
 	if err != nil {
 		return err
 	}
-	w := &worker{client: client, recipe: recipe, delay: delay, work: brew, replacing: make(chan struct{}, 1), out: out}
+	w := &worker{client: client, recipe: recipe, delay: delay, work: brew, out: out}
 	working := make(chan error, 1)
 	go func() { // ends with the Client
 		err := w.run(ctx)

@@ -3,12 +3,17 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"log"
 	"math"
+	"net"
+	"os"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -34,14 +39,14 @@ var everything = []string{
 // Classic without its scheduler.
 func TestRun_tries_again_and_buries(t *testing.T) {
 	for profile, test := range map[stomptest.Profile]struct {
-		dead   string
-		frames []string // about coffee's first attempt
+		dead  string
+		retry string // what coffee's first attempt sent
 	}{
-		stomptest.Generic: {"/queue/bar.dead", []string{"BEGIN", "SEND /queue/bar attempt:2", "ACK", "COMMIT receipt"}},
-		stomptest.RabbitMQ4: {"/queue/bar.dead", []string{"BEGIN",
-			"SEND /queue/bar.retry.1s attempt:2 x-message-ttl:1000 x-dead-letter-exchange: x-dead-letter-routing-key:bar", "ACK", "COMMIT receipt"}},
-		stomptest.Classic: {"/queue/ActiveMQ.DLQ", []string{"BEGIN", "SEND /queue/bar attempt:2 AMQ_SCHEDULED_DELAY:1000", "ACK", "COMMIT receipt"}},
-		stomptest.Artemis: {"/queue/bar.dead", []string{"SEND /queue/bar attempt:2 AMQ_SCHEDULED_DELAY:1000 receipt"}},
+		stomptest.Generic: {"/queue/bar.dead", "/queue/bar attempt:2"},
+		stomptest.RabbitMQ4: {"/queue/bar.dead",
+			"/queue/bar.retry.1s attempt:2 x-message-ttl:1000 x-dead-letter-exchange: x-dead-letter-routing-key:bar"},
+		stomptest.Classic: {"/queue/ActiveMQ.DLQ", "/queue/bar attempt:2 AMQ_SCHEDULED_DELAY:1000"},
+		stomptest.Artemis: {"/queue/bar.dead", "/queue/bar attempt:2 AMQ_SCHEDULED_DELAY:1000"},
 	} {
 		t.Run(profile.String(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -55,8 +60,8 @@ func TestRun_tries_again_and_buries(t *testing.T) {
 				if !slices.Equal(lines, want) {
 					t.Errorf("got\n%s\nwant\n%s", strings.Join(lines, "\n"), strings.Join(want, "\n"))
 				}
-				if got := about(broker, "coffee"); !slices.Equal(got, test.frames) {
-					t.Errorf("about coffee it sent\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(test.frames, "\n"))
+				if got := retry(broker, "coffee"); got != test.retry {
+					t.Errorf("coffee was sent again as\n%s\nwant\n%s", got, test.retry)
 				}
 				if n := broker.QueueLen(workQueue) + broker.Unacked(workQueue); n != 0 {
 					t.Errorf("%d orders are left", n)
@@ -66,23 +71,16 @@ func TestRun_tries_again_and_buries(t *testing.T) {
 	}
 }
 
-// The connection breaks just before the COMMIT of a retry: the transaction is gone, the order comes again, and is not
-// doubled. Artemis takes an ACK for done at once, so the SEND goes first there, and is confirmed: what breaks before
-// that loses nothing.
+// The connection breaks just before the SEND of a retry: the order comes again, and is neither lost nor doubled.
 func TestRun_cut_in_a_retry_loses_and_doubles_nothing(t *testing.T) {
-	for profile, command := range map[stomptest.Profile]string{stomptest.Generic: "COMMIT", stomptest.Artemis: "SEND"} {
+	for _, profile := range []stomptest.Profile{stomptest.Generic, stomptest.Artemis} {
 		t.Run(profile.String(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				broker := stomptest.NewBroker(stomptest.WithPipe(), stomptest.WithProfile(profile))
 				defer broker.Close()
-				var mu sync.Mutex
-				last, cut := false, false // the last retry of all has begun; the connection was cut
+				var cut atomic.Bool
 				broker.Intercept(func(e stomptest.Event) stomptest.Action {
-					mu.Lock()
-					defer mu.Unlock()
-					last = last || e.Frame.Command == "SEND" && e.Frame.Get("attempt") == "3"
-					if last && !cut && e.Frame.Command == command {
-						cut = true
+					if e.Frame.Command == "SEND" && e.Frame.Get("attempt") == "3" && cut.CompareAndSwap(false, true) {
 						return stomptest.CutBefore()
 					}
 					return stomptest.Pass()
@@ -105,31 +103,167 @@ func TestAttempt_of_any_header(t *testing.T) {
 	}
 }
 
-// The broker refuses for a while what settles an order that has failed, and lets the session live. The order does not keep
-// its place for ever: a new session has the broker deliver it again.
-func TestRun_gives_back_what_it_cannot_settle(t *testing.T) {
-	for profile, command := range map[stomptest.Profile]string{stomptest.Generic: "COMMIT", stomptest.Artemis: "SEND"} {
+// The broker refuses for a while what settles an order that has failed, and lets the session live. It is tried again, and
+// the order is not worked off again for that.
+func TestRun_tries_again_what_is_refused(t *testing.T) {
+	for _, profile := range []stomptest.Profile{stomptest.Generic, stomptest.Artemis} {
 		t.Run(profile.String(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				broker := stomptest.NewBroker(stomptest.WithPipe(), stomptest.WithProfile(profile))
 				defer broker.Close()
-				start := time.Now()
-				broker.Intercept(func(e stomptest.Event) stomptest.Action {
-					if e.Frame.Command != command || e.Frame.Command == "SEND" && e.Frame.Get("attempt") == "" || time.Since(start) > 12*time.Second {
-						return stomptest.Pass()
-					}
-					return stomptest.ReplyError("access refused", [][2]string{{"receipt-id", e.Frame.Get("receipt")}}, nil, false)
-				})
+				broker.Intercept(refusing(12 * time.Second))
 				lines := play(t, broker)
-				if count(lines, "coffee: the machine is cold, again in 1s") != 4 || count(lines, "coffee: done") != 1 || count(lines, "is in /queue/bar.dead") != 1 {
-					t.Errorf("want coffee's first attempt at 0, 5, 10 and 15 s:\n%s", strings.Join(lines, "\n"))
+				for _, want := range []string{"0s coffee: the machine is cold, again in 1s", "15s coffee: done", "17s absinthe is in /queue/bar.dead"} {
+					if count(lines, want) != 1 {
+						t.Errorf("want once %q:\n%s", want, strings.Join(lines, "\n"))
+					}
 				}
 				if n := broker.QueueLen(workQueue) + broker.Unacked(workQueue); n != 0 {
 					t.Errorf("%d orders are left", n)
 				}
+				if n := broker.Sessions(); n != 1 {
+					t.Errorf("%d sessions, want 1", n)
+				}
 			})
 		})
 	}
+}
+
+// refusing refuses each SEND of a worker's until so much time has passed.
+func refusing(d time.Duration) func(e stomptest.Event) stomptest.Action {
+	start := time.Now()
+	return func(e stomptest.Event) stomptest.Action {
+		if e.Frame.Command != "SEND" || e.Frame.Get("attempt") == "" || time.Since(start) >= d {
+			return stomptest.Pass()
+		}
+		return stomptest.ReplyError("access refused", [][2]string{{"receipt-id", e.Frame.Get("receipt")}}, nil, false)
+	}
+}
+
+// inBubble has a worker at the orders of a broker in memory: coffee always fails, whatever else takes 8 s and succeeds.
+// ended has what its run returns; it is ended after the test.
+func inBubble(t *testing.T, profile stomptest.Profile, test func(t *testing.T, broker *stomptest.Broker, out fmt.Stringer, ended <-chan error)) {
+	var out record
+	log.SetOutput(&out)
+	defer log.SetOutput(os.Stderr)
+	synctest.Test(t, func(t *testing.T) {
+		broker := stomptest.NewBroker(stomptest.WithPipe(), stomptest.WithProfile(profile))
+		defer broker.Close()
+		client, err := stomp.Connect(t.Context(), "tcp://pipe.test", stomp.WithReconnect(stomp.Backoff{Max: time.Second}),
+			stomp.WithDialer(func(ctx context.Context, url string) (net.Conn, error) {
+				nc, err := broker.Dial(ctx, url)
+				return latin1{nc}, err
+			}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		recipe, err := recipeFor(client.Status().Session.Server)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := &worker{client: client, recipe: recipe, delay: time.Second, out: &out, work: func(order stomp.Frame) error {
+			if string(order.Body) == "coffee" {
+				return errors.New("the machine is cold")
+			}
+			time.Sleep(8 * time.Second)
+			return nil
+		}}
+		ended := make(chan error, 1)
+		go func() { ended <- w.run(t.Context()); close(ended) }() // joined below
+		synctest.Wait()
+		test(t, broker, &out, ended)
+		client.Close()
+		<-ended
+	})
+}
+
+// latin1 makes an AOU that the broker sends ÄÖÜ, in Latin-1.
+type latin1 struct{ net.Conn }
+
+func (c latin1) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	copy(p, bytes.ReplaceAll(p[:n], []byte("AOU"), []byte("\xc4\xd6\xdc")))
+	return n, err
+}
+
+// record holds what is written to it.
+type record struct {
+	mu   sync.Mutex
+	text strings.Builder // guarded by mu
+}
+
+func (r *record) Write(p []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.text.Write(p)
+}
+
+func (r *record) String() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.text.String()
+}
+
+// open is how many orders the broker has, delivered or not.
+func open(broker *stomptest.Broker) int {
+	return broker.QueueLen(workQueue) + broker.Unacked(workQueue)
+}
+
+// An order is refused for good: it is held, and costs the others nothing.
+func TestWorker_keeps_its_session(t *testing.T) {
+	inBubble(t, stomptest.Artemis, func(t *testing.T, broker *stomptest.Broker, out fmt.Stringer, _ <-chan error) {
+		broker.Intercept(refusing(time.Hour))
+		broker.Publish(workQueue, nil, []byte("coffee"))
+		for range 20 {
+			broker.Publish(workQueue, nil, []byte("tea"))
+		}
+		time.Sleep(50 * time.Minute)
+		if n := strings.Count(out.String(), "tea: done"); n != 20 || open(broker) != 1 || broker.Sessions() != 1 {
+			t.Errorf("%d of 20 done, %d open, %d sessions:\n%s", n, open(broker), broker.Sessions(), out)
+		}
+		if n := strings.Count(out.String(), "access refused"); n != 15 { // at 0, 5, 15, 35, 75, 155 s, 5:15, then each 5 minutes
+			t.Errorf("%d tries, want 15:\n%s", n, out)
+		}
+	})
+}
+
+// The connection breaks while an order is held: whoever has it in the next session sends it again, and only he.
+func TestWorker_leaves_a_held_order_to_the_next_session(t *testing.T) {
+	inBubble(t, stomptest.Artemis, func(t *testing.T, broker *stomptest.Broker, out fmt.Stringer, _ <-chan error) {
+		broker.Intercept(refusing(20 * time.Second))
+		broker.Publish(workQueue, nil, []byte("coffee"))
+		time.Sleep(7 * time.Second)
+		broker.Cut()
+		time.Sleep(time.Minute)
+		if n := broker.QueueLen("/queue/bar.dead"); n != 1 || open(broker) != 0 {
+			t.Errorf("%d are dead, want 1, and %d open:\n%s", n, open(broker), out)
+		}
+	})
+}
+
+// The queue is deleted while an order is held: there is nothing to wait for.
+func TestWorker_ends_with_its_queue(t *testing.T) {
+	inBubble(t, stomptest.RabbitMQ4, func(t *testing.T, broker *stomptest.Broker, out fmt.Stringer, ended <-chan error) {
+		broker.Intercept(refusing(time.Hour))
+		broker.Publish(workQueue, nil, []byte("coffee"))
+		synctest.Wait()
+		broker.Cancel(workQueue)
+		start := time.Now()
+		if err := <-ended; err == nil || time.Since(start) != 0 {
+			t.Errorf("after %v: %v\n%s", time.Since(start), err, out)
+		}
+	})
+}
+
+// A foreign sender wrote the content-type in Latin-1, and STOMP is UTF-8: the order is buried without.
+func TestWorker_moves_what_has_no_content_type_to_send(t *testing.T) {
+	inBubble(t, stomptest.Generic, func(t *testing.T, broker *stomptest.Broker, out fmt.Stringer, _ <-chan error) {
+		broker.Publish(workQueue, [][2]string{{"content-type", "text/AOU"}}, []byte("coffee"))
+		time.Sleep(4 * time.Second)
+		if n := broker.QueueLen("/queue/bar.dead"); n != 1 || open(broker) != 0 {
+			t.Errorf("%d are dead, want 1, and %d open:\n%s", n, open(broker), out)
+		}
+	})
 }
 
 // play runs the program with a delay of a second, and returns its lines, each with its time, sorted.
@@ -155,38 +289,20 @@ func count(lines []string, text string) (n int) {
 	return n
 }
 
-// about lists what the first retry of an order sent: its SEND, with its transaction if there is one.
-func about(broker *stomptest.Broker, order string) (list []string) {
+// retry is where the first retry of an order was sent, and with what.
+func retry(broker *stomptest.Broker, order string) string {
 	received := broker.Received()
 	i := slices.IndexFunc(received, func(e stomptest.Event) bool {
 		return e.Frame.Command == "SEND" && string(e.Frame.Body) == order && e.Frame.Get("attempt") == "2"
 	})
 	send := received[i].Frame
-	text := "SEND " + send.Get("destination")
+	text := send.Get("destination")
 	for _, entry := range send.Header {
 		if strings.HasPrefix(entry[0], "x-") || strings.HasPrefix(entry[0], "AMQ") || entry[0] == "attempt" {
 			text += " " + entry[0] + ":" + entry[1]
 		}
 	}
-	tx := send.Get("transaction")
-	if tx == "" {
-		if send.Get("receipt") != "" {
-			text += " receipt"
-		}
-		return []string{text}
-	}
-	for _, e := range received {
-		switch f := e.Frame; {
-		case f.Get("transaction") != tx:
-		case f.Command == "SEND":
-			list = append(list, text)
-		case f.Get("receipt") != "":
-			list = append(list, f.Command+" receipt")
-		default:
-			list = append(list, f.Command)
-		}
-	}
-	return list
+	return text
 }
 
 // administrator does what a real server's queues do, and the embedded broker does not: it lets the messages in retry

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -19,7 +20,8 @@ const (
 	attempts  = 3  // then an order is dead
 	prefetch  = 10 // orders at a time
 
-	pause = 5 * time.Second // before an order that could not be settled is given back
+	firstPause = 5 * time.Second // between two tries to send an order; it doubles with each
+	longPause  = 5 * time.Minute // up to this
 )
 
 // worker works off orders. One that fails is sent again, with the number of its next
@@ -29,8 +31,6 @@ type worker struct {
 	recipe recipe
 	delay  time.Duration
 	work   func(order stomp.Frame) error
-
-	replacing chan struct{} // capacity 1: full while the session is replaced
 
 	mu  sync.Mutex // guards out: orders are worked off at the same time
 	out io.Writer
@@ -44,13 +44,17 @@ func (w *worker) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	go func() { // ends with the subscription, and with it what waits: that comes again
+		<-orders.Done()
+		cancel()
+	}()
 	var working errgroup.Group
 	working.SetLimit(prefetch)
 	for order := range orders.C {
 		working.Go(func() error {
 			if err := w.handle(ctx, order); err != nil {
 				log.Print(err)
-				w.giveBack(ctx, order)
 			}
 			return nil
 		})
@@ -59,7 +63,8 @@ func (w *worker) run(ctx context.Context) error {
 	return orders.Err()
 }
 
-// handle does one attempt. If it returns an error the order is not settled.
+// handle does one attempt. If it returns an error the order is not settled, and the broker
+// delivers it again when its session or its subscription has ended.
 func (w *worker) handle(ctx context.Context, order stomp.Frame) error {
 	if err := waitFor(ctx, order); err != nil {
 		return err
@@ -79,57 +84,13 @@ func (w *worker) handle(ctx context.Context, order stomp.Frame) error {
 	return w.again(ctx, order, n+1, delay)
 }
 
-// giveBack has the broker deliver an order again that is neither acknowledged nor refused. It
-// does so when the order's session ends, and not before: until then the order keeps its place
-// in the prefetch, and ten of them stop everything. So if the session goes on, because the
-// broker has refused a SEND, it is replaced after a pause. What others have under way comes
-// twice then. (NACK would not do: Classic buries the order, and Artemis drops it.)
-func (w *worker) giveBack(ctx context.Context, order stomp.Frame) {
-	select {
-	case <-time.After(pause):
-	case <-ctx.Done(): // the subscription has ended with it
-		return
-	}
-	select {
-	case w.replacing <- struct{}{}: // whoever comes next finds the new session
-	case <-ctx.Done():
-		return
-	}
-	defer func() { <-w.replacing }()
-	if w.client.Status().Epoch != order.Epoch {
-		return
-	}
-	if err := w.client.Reconnect(ctx); err != nil {
-		log.Print(err)
-	}
-}
-
-// again sends an order again, and acknowledges it: in one transaction, where an ACK
-// counts in one. Elsewhere the SEND is confirmed first, so that the worst is an order
-// that comes twice. An order with further entries of its own needs those here, too.
+// again has an order come again after a delay. An order with further entries of its own
+// needs those here, too.
 func (w *worker) again(ctx context.Context, order stomp.Frame, n int, delay time.Duration) error {
 	destination, entries := w.recipe.later(delay)
-	opts := sendOptions(entries, stomp.WithPersistent(), stomp.WithContentType(order.ContentType()),
+	return w.move(ctx, order, destination, sendOptions(entries,
 		stomp.WithHeader("attempt", strconv.Itoa(n)),
-		stomp.WithHeader("not-before", strconv.FormatInt(time.Now().Add(delay).UnixMilli(), 10)))
-	if !w.recipe.transactions {
-		if err := w.client.Send(ctx, destination, order.Body, append(opts, stomp.WithReceipt())...); err != nil {
-			return err
-		}
-		return order.Ack(ctx)
-	}
-	tx, err := w.client.Begin(ctx)
-	if err != nil {
-		return err
-	}
-	defer tx.Abort(context.WithoutCancel(ctx)) // does nothing after Commit
-	if err := tx.Send(ctx, destination, order.Body, opts...); err != nil {
-		return err
-	}
-	if err := tx.Ack(ctx, order); err != nil {
-		return err
-	}
-	return tx.Commit(ctx, stomp.WithReceipt())
+		stomp.WithHeader("not-before", strconv.FormatInt(time.Now().Add(delay).UnixMilli(), 10)))...)
 }
 
 // bury puts an order into the dead letter queue: by NACK, where the broker does that,
@@ -138,12 +99,42 @@ func (w *worker) bury(ctx context.Context, order stomp.Frame) error {
 	if w.recipe.nackBuries {
 		return order.Nack(ctx, stomp.WithHeader("requeue", "false")) // RabbitMQ needs the entry, Classic ignores it
 	}
-	err := w.client.Send(ctx, w.recipe.dead, order.Body, stomp.WithPersistent(), stomp.WithReceipt(),
-		stomp.WithContentType(order.ContentType()), stomp.WithHeader("attempt", strconv.Itoa(attempt(order))))
-	if err != nil {
-		return err
+	return w.move(ctx, order, w.recipe.dead, stomp.WithHeader("attempt", strconv.Itoa(attempt(order))))
+}
+
+// move sends an order to another place, and acknowledges it when the broker has confirmed
+// that: the worst is an order that comes twice. (A transaction would not do. RabbitMQ confirms
+// its COMMIT before the queue has taken the SEND, and has the ACK then also where the queue
+// rejects it; on Artemis an ACK counts at once.)
+//
+// Where the broker refuses, move tries again, and the order keeps its place in the prefetch:
+// when all ten are held like that, nothing comes until the broker takes one. A new session
+// would not help. It would bring the same orders first, and once more what others have under
+// way. (NACK neither: Classic buries the order, and Artemis drops it.)
+func (w *worker) move(ctx context.Context, order stomp.Frame, destination string, opts ...stomp.SendOption) error {
+	contentType := order.ContentType()
+	for pause := firstPause; ; pause = min(2*pause, longPause) {
+		if w.client.Status().Epoch != order.Epoch { // the broker delivers it again
+			return fmt.Errorf("%s: %w", order.Body, stomp.ErrStale)
+		}
+		err := w.client.Send(ctx, destination, order.Body, append(opts, stomp.WithContentType(contentType),
+			stomp.WithPersistent(), stomp.WithReceipt(), stomp.WithoutWaiting())...)
+		var protocol *stomp.ProtocolError
+		var limit *stomp.LimitError
+		switch {
+		case err == nil:
+			return order.Ack(ctx)
+		case errors.Is(err, stomp.ErrNotConnected), errors.Is(err, stomp.ErrConnectionLost), errors.Is(err, stomp.ErrClosed):
+			return err // likewise
+		case contentType != "" && (errors.As(err, &protocol) || errors.As(err, &limit)):
+			contentType = "" // it cannot be sent: a foreign sender may have written it in Latin-1
+			continue
+		}
+		log.Printf("%s: %v, trying again in %v", order.Body, err, pause)
+		if err := sleep(ctx, pause); err != nil {
+			return err
+		}
 	}
-	return order.Ack(ctx)
 }
 
 // waitFor waits until an order's next attempt may begin. Most brokers keep it for as
@@ -154,7 +145,12 @@ func waitFor(ctx context.Context, order stomp.Frame) error {
 	if err != nil {
 		return nil // its first attempt
 	}
-	timer := time.NewTimer(time.Until(time.UnixMilli(ms)))
+	return sleep(ctx, time.Until(time.UnixMilli(ms)))
+}
+
+// sleep waits for so long. It returns an error when ctx has ended.
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
