@@ -255,6 +255,29 @@ func TestWorker_ends_with_its_queue(t *testing.T) {
 	})
 }
 
+// RabbitMQ does not tell that a full queue rejects a message, not even at COMMIT. The log does, each minute, and the order
+// stays until there is room.
+func TestWorker_keeps_what_a_queue_rejects(t *testing.T) {
+	inBubble(t, stomptest.RabbitMQ4, func(t *testing.T, broker *stomptest.Broker, out fmt.Stringer, _ <-chan error) {
+		start := time.Now()
+		broker.Intercept(func(e stomptest.Event) stomptest.Action {
+			if e.Frame.Command == "SEND" && time.Since(start) < 2*time.Minute {
+				return stomptest.Drop()
+			}
+			return stomptest.Pass()
+		})
+		broker.Publish(workQueue, nil, []byte("coffee"))
+		time.Sleep(2 * time.Minute)
+		if n := strings.Count(out.String(), "trying again in 5s"); n != 1 || open(broker) != 1 {
+			t.Errorf("it tells of %d minutes, want 1, and %d are open:\n%s", n, open(broker), out)
+		}
+		time.Sleep(time.Minute)
+		if n := broker.QueueLen("/queue/bar.retry.1s"); n != 1 || open(broker) != 0 {
+			t.Errorf("%d are sent again, want 1, and %d open:\n%s", n, open(broker), out)
+		}
+	})
+}
+
 // A foreign sender wrote the content-type in Latin-1, and STOMP is UTF-8: the order is buried without.
 func TestWorker_moves_what_has_no_content_type_to_send(t *testing.T) {
 	inBubble(t, stomptest.Generic, func(t *testing.T, broker *stomptest.Broker, out fmt.Stringer, _ <-chan error) {

@@ -20,6 +20,7 @@ const (
 	attempts  = 3  // then an order is dead
 	prefetch  = 10 // orders at a time
 
+	patience   = time.Minute     // RabbitMQ does not tell that a full queue has rejected a message
 	firstPause = 5 * time.Second // between two tries to send an order; it doubles with each
 	longPause  = 5 * time.Minute // up to this
 )
@@ -107,18 +108,20 @@ func (w *worker) bury(ctx context.Context, order stomp.Frame) error {
 // its COMMIT before the queue has taken the SEND, and has the ACK then also where the queue
 // rejects it; on Artemis an ACK counts at once.)
 //
-// Where the broker refuses, move tries again, and the order keeps its place in the prefetch:
-// when all ten are held like that, nothing comes until the broker takes one. A new session
-// would not help. It would bring the same orders first, and once more what others have under
-// way. (NACK neither: Classic buries the order, and Artemis drops it.)
+// Where the broker refuses, or says nothing for a minute, move tries again, and the order keeps
+// its place in the prefetch: when all ten are held like that, nothing comes until the broker
+// takes one. A new session would not help. It would bring the same orders first, and once more
+// what others have under way. (NACK neither: Classic buries the order, and Artemis drops it.)
 func (w *worker) move(ctx context.Context, order stomp.Frame, destination string, opts ...stomp.SendOption) error {
 	contentType := order.ContentType()
 	for pause := firstPause; ; pause = min(2*pause, longPause) {
 		if w.client.Status().Epoch != order.Epoch { // the broker delivers it again
 			return fmt.Errorf("%s: %w", order.Body, stomp.ErrStale)
 		}
-		err := w.client.Send(ctx, destination, order.Body, append(opts, stomp.WithContentType(contentType),
+		bounded, cancel := context.WithTimeout(ctx, patience)
+		err := w.client.Send(bounded, destination, order.Body, append(opts, stomp.WithContentType(contentType),
 			stomp.WithPersistent(), stomp.WithReceipt(), stomp.WithoutWaiting())...)
+		cancel()
 		var protocol *stomp.ProtocolError
 		var limit *stomp.LimitError
 		switch {
