@@ -64,10 +64,14 @@ func run(ctx context.Context, out io.Writer, url string, delay time.Duration, op
 		}
 		working <- err
 	}()
+	end := func(err error) error { // lets the worker finish what it is at
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+		defer cancel()
+		return errors.Join(err, client.Drain(grace), <-working)
+	}
 	for _, order := range []string{"tea", "coffee", "absinthe"} {
 		if err := client.Send(ctx, workQueue, []byte(order), recipe.sending(stomp.WithRetry())...); err != nil {
-			client.Close()
-			return errors.Join(<-working, err) // the worker's may be the reason
+			return end(err) // the worker's may be the reason
 		}
 	}
 	var drained chan error
@@ -81,10 +85,8 @@ func run(ctx context.Context, out io.Writer, url string, delay time.Duration, op
 			go func() { drained <- client.Drain(ctx) }() // which waits until nothing is left to be acknowledged
 		}
 	}
-	if drained == nil {
-		client.Close()
-		// Both are nil where ctx has ended the subscriptions.
-		return cmp.Or(errors.Join(dead.Err(), <-working), context.Cause(ctx))
+	if drained == nil { // ctx has ended, or something has failed
+		return end(cmp.Or(dead.Err(), context.Cause(ctx)))
 	}
 	return errors.Join(<-drained, <-working)
 }

@@ -94,6 +94,39 @@ func TestRun_cut_in_a_retry_loses_and_doubles_nothing(t *testing.T) {
 	}
 }
 
+// ctx ends after a second, while orders are worked off: what is done does not come again. Drain waits for 10 s for an order
+// that waits for its time and will not be acknowledged.
+func TestRun_settles_what_is_done_when_it_ends(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		broker := stomptest.NewBroker(stomptest.WithPipe())
+		defer broker.Close()
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		start := time.Now()
+		err := run(ctx, on{"coffee: done", cancel}, broker.URL(), time.Second, stomp.WithHTTPClient(broker.Client()))
+		if took := time.Since(start); !errors.Is(err, context.Canceled) || took > 11*time.Second {
+			t.Errorf("after %v: %v", took, err)
+		}
+		synctest.Wait() // until the broker has noticed
+		if n := broker.QueueLen(workQueue); n != 1 {
+			t.Errorf("%d orders are left, want absinthe alone", n)
+		}
+	})
+}
+
+// on does something when a text is written to it.
+type on struct {
+	text string
+	do   func()
+}
+
+func (o on) Write(p []byte) (int, error) {
+	if strings.Contains(string(p), o.text) {
+		o.do()
+	}
+	return len(p), nil
+}
+
 // What anybody may write into the header stops no worker.
 func TestAttempt_of_any_header(t *testing.T) {
 	for text, want := range map[string]int{"": 1, "2": 2, "two": 1, "0": 1, "-5": 1, "99999999999999999999": math.MaxInt} {

@@ -38,9 +38,10 @@ type worker struct {
 }
 
 // run works until the Client ends, and returns why, or until the broker ends the
-// subscription.
+// subscription. When ctx ends, nothing waits any more, and Drain lets it finish the rest.
 func (w *worker) run(ctx context.Context) error {
-	orders, err := w.client.NewSubscription(ctx, workQueue,
+	// Not ctx: its end would end the subscription at once, and what is done would come again.
+	orders, err := w.client.NewSubscription(context.WithoutCancel(ctx), workQueue,
 		w.recipe.subscribing(stomp.WithAck(stomp.AckClientIndividual), stomp.WithHeader("prefetch-count", strconv.Itoa(prefetch)))...)
 	if err != nil {
 		return err
@@ -73,7 +74,7 @@ func (w *worker) handle(ctx context.Context, order stomp.Frame) error {
 	cause := w.work(order)
 	if cause == nil {
 		w.printf("%s: done\n", order.Body)
-		return order.Ack(ctx)
+		return order.Ack(context.WithoutCancel(ctx))
 	}
 	n := attempt(order)
 	if n >= attempts {
@@ -98,7 +99,8 @@ func (w *worker) again(ctx context.Context, order stomp.Frame, n int, delay time
 // with its own entries that say why.
 func (w *worker) bury(ctx context.Context, order stomp.Frame) error {
 	if w.recipe.nackBuries {
-		return order.Nack(ctx, stomp.WithHeader("requeue", "false")) // RabbitMQ needs the entry, Classic ignores it
+		// RabbitMQ needs the entry, Classic ignores it.
+		return order.Nack(context.WithoutCancel(ctx), stomp.WithHeader("requeue", "false"))
 	}
 	return w.move(ctx, order, w.recipe.dead, stomp.WithHeader("attempt", strconv.Itoa(attempt(order))))
 }
@@ -118,7 +120,7 @@ func (w *worker) move(ctx context.Context, order stomp.Frame, destination string
 		if w.client.Status().Epoch != order.Epoch { // the broker delivers it again
 			return fmt.Errorf("%s: %w", order.Body, stomp.ErrStale)
 		}
-		bounded, cancel := context.WithTimeout(ctx, patience)
+		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 		err := w.client.Send(bounded, destination, order.Body, append(opts, stomp.WithContentType(contentType),
 			stomp.WithPersistent(), stomp.WithReceipt(), stomp.WithoutWaiting())...)
 		cancel()
@@ -126,7 +128,7 @@ func (w *worker) move(ctx context.Context, order stomp.Frame, destination string
 		var limit *stomp.LimitError
 		switch {
 		case err == nil:
-			return order.Ack(ctx)
+			return order.Ack(context.WithoutCancel(ctx))
 		case errors.Is(err, stomp.ErrNotConnected), errors.Is(err, stomp.ErrConnectionLost), errors.Is(err, stomp.ErrClosed):
 			return err // likewise
 		case contentType != "" && (errors.As(err, &protocol) || errors.As(err, &limit)):
@@ -142,7 +144,7 @@ func (w *worker) move(ctx context.Context, order stomp.Frame, destination string
 
 // waitFor waits until an order's next attempt may begin. Most brokers keep it for as
 // long; where one delivers at once, the order waits here, and takes up one of the places
-// that prefetch gives. It returns an error when ctx has ended, and the subscription with it.
+// that prefetch gives. It returns an error when ctx has ended.
 func waitFor(ctx context.Context, order stomp.Frame) error {
 	ms, err := strconv.ParseInt(order.Header.Get("not-before"), 10, 64)
 	if err != nil {
