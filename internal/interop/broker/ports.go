@@ -16,26 +16,19 @@ const (
 	lastPort  = 31_999
 )
 
-// given holds the ports of this program's servers, running or not.
-var given struct {
+// claims holds the ports of this program's servers, running or not: each is a UDP socket of the same number, which no
+// server here uses. So no other program that takes ports in this way is given one either, such as other tests that
+// run at the same time.
+var claims struct {
 	sync.Mutex
-	ports map[int]bool // guarded by Mutex
+	held []net.PacketConn // guarded by Mutex; open until the program ends
 }
 
 // takePort returns a port that nobody listens on and that no server has.
 func takePort() (int, error) {
 	for range 1000 {
 		port := firstPort + rand.IntN(lastPort-firstPort+1)
-		given.Lock()
-		taken := given.ports[port]
-		if !taken {
-			if given.ports == nil {
-				given.ports = make(map[int]bool)
-			}
-			given.ports[port] = true
-		}
-		given.Unlock()
-		if taken {
+		if !claim(port) {
 			continue
 		}
 		if l, err := net.Listen("tcp", address(port)); err == nil {
@@ -44,6 +37,18 @@ func takePort() (int, error) {
 		}
 	}
 	return 0, fmt.Errorf("no free port from %d to %d on 127.0.0.1", firstPort, lastPort)
+}
+
+// claim reports whether the port is this program's from now on.
+func claim(port int) bool {
+	c, err := net.ListenPacket("udp", address(port))
+	if err != nil {
+		return false
+	}
+	claims.Lock()
+	claims.held = append(claims.held, c) // or the garbage collector would close it
+	claims.Unlock()
+	return true
 }
 
 // takePorts sets each of ports to a different port.

@@ -21,6 +21,18 @@ func TestTakePorts_gives_no_port_twice(t *testing.T) {
 	}
 }
 
+// Another program, too, asks the system for the socket that stands for the port.
+func TestClaim_holds_against_other_programs(t *testing.T) {
+	port, err := takePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c, err := net.ListenPacket("udp", address(port)); err == nil {
+		c.Close()
+		t.Errorf("port %d is another program's as well", port)
+	}
+}
+
 func TestAccepts_needs_every_port(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
