@@ -111,6 +111,8 @@ func (tx *Transaction) Nack(ctx context.Context, f Frame, opts ...FrameOption) e
 // transaction, without effect: Commit returns [ErrConnectionLost], and brokers deliver again what was acknowledged in
 // it (Artemis does not: there an ACK counts at once).
 //
+// RabbitMQ confirms COMMIT, and takes the ACKs, also where a queue has rejected a SEND (x-overflow:reject-publish).
+//
 // An error for which [Unsent] is true leaves the transaction open, unless its session has ended.
 func (tx *Transaction) Commit(ctx context.Context, opts ...FrameOption) error {
 	if !tx.beginEnd(false) {

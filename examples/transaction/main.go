@@ -1,6 +1,6 @@
-// Transaction moves a message from one queue to another so that the ACK and the
-// SEND take effect together or not at all. (Not on Artemis, where an ACK counts at
-// once, nor on Spring's simple broker, which has no transactions.)
+// Transaction moves a message from one queue to another so that the ACK and the SEND take effect together or not at
+// all. (Not on Artemis, where an ACK counts at once, nor on Spring's simple broker, which has no transactions; and on
+// RabbitMQ the ACK takes effect as well where a queue rejects the SEND, with x-overflow:reject-publish.)
 //
 //	go run ./examples/transaction
 //	go run ./examples/transaction -url ws://127.0.0.1:15674/ws -login guest -passcode guest
